@@ -1,0 +1,3 @@
+"""dbtune: a command-line DBA toolkit that proves its advice."""
+
+__version__ = "0.1.0"

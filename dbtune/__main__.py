@@ -1,0 +1,5 @@
+"""``python -m dbtune`` is the console script."""
+
+from dbtune.cli import main
+
+main()

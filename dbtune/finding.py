@@ -1,0 +1,243 @@
+"""Findings, and the checks that yield them.
+
+A check is one decorated generator function in a file of its own; the file is the registration:
+
+* its positional parameters name the facts it needs (as pytest injects fixtures by name);
+* its keyword-only parameters with defaults are its thresholds, which a profile may override;
+* its docstring is its documentation: the first line says what is wrong, then come the paragraphs
+  ``Why:``, ``Mistaken when:`` and ``Remedy:``;
+* its body yields :class:`Finding` objects.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+
+from dbtune.errors import Unavailable, UsageError
+
+Evidence = int | float | str | bool | None
+_NOTHING: Mapping[str, Evidence] = MappingProxyType({})
+
+
+class Level(IntEnum):
+    """How much a finding matters."""
+
+    info = 1
+    warning = 2
+    critical = 3
+
+
+class Confidence(StrEnum):
+    """How sure a finding is of what it says."""
+
+    measured = "measured"
+    """Read from the server's own counters or from an execution."""
+    estimated = "estimated"
+    """The planner's or a model's estimate."""
+    rule_of_thumb = "rule of thumb"
+    """Experience; neither measured nor modelled here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What to do about a finding.
+
+    Attributes:
+        text: the action, one or two sentences.
+        sql: statements that can be pasted, or "".
+        config: configuration lines that can be pasted, or "".
+        effect: what applying it costs: lock, restart, reload, writes; or "".
+    """
+
+    text: str
+    sql: str = ""
+    config: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing worth a person's time.
+
+    Attributes:
+        subject: the object it is about, without any measured number (it is part of the fingerprint).
+        message: one sentence that contains the number that decided.
+        evidence: the numbers behind it; the unit is part of each name.
+        remedy: what to do.
+        level: how much it matters; ``None`` takes the check's level.
+        confidence: how sure it is; ``None`` takes the check's confidence.
+        rule: the check's name, for example ``pg.n-plus-one``; filled in by :func:`run_checks`.
+        why: why it matters; filled in from the check's docstring.
+        mistaken_when: when the finding is wrong; filled in from the check's docstring.
+    """
+
+    subject: str
+    message: str
+    remedy: Remedy
+    evidence: Mapping[str, Evidence] = field(default=_NOTHING)
+    level: Level | None = None
+    confidence: Confidence | None = None
+    rule: str = ""
+    why: str = ""
+    mistaken_when: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of the finding for baselines: rule and subject, never a measured number."""
+        return hashlib.sha256(f"{self.rule}\0{self.subject}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something that could not be examined. Skipped is not clean.
+
+    Attributes:
+        what: a check's or a fact's name.
+        reason: why, one sentence.
+        remedy: the statement or setting that would make it possible, or "".
+    """
+
+    what: str
+    reason: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check as its decorator made it; call it like the function that it wraps."""
+
+    name: str
+    level: Level
+    confidence: Confidence
+    function: Callable[..., Iterable[Finding]]
+
+    def __call__(self, *facts: object, **thresholds: object) -> list[Finding]:
+        """Run the check on facts given in order; returns its findings with all fields filled in."""
+        documentation = self.documentation
+        return [
+            dataclasses.replace(
+                finding,
+                rule=self.name,
+                level=finding.level or self.level,
+                confidence=finding.confidence or self.confidence,
+                why=finding.why or documentation.get("Why", ""),
+                mistaken_when=finding.mistaken_when or documentation.get("Mistaken when", ""),
+            )
+            for finding in self.function(*facts, **thresholds)
+        ]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the facts that the check needs."""
+        code = self.function.__code__
+        return code.co_varnames[: code.co_argcount]
+
+    @property
+    def thresholds(self) -> dict[str, object]:
+        """Names and defaults of the thresholds that a profile may override."""
+        return dict(getattr(self.function, "__kwdefaults__", None) or {})
+
+    @property
+    def title(self) -> str:
+        """What is wrong, in one line."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0].rstrip(".")
+
+    @property
+    def documentation(self) -> dict[str, str]:
+        """The docstring's labelled paragraphs: ``Why``, ``Mistaken when``, ``Remedy``."""
+        sections: dict[str, str] = {}
+        for paragraph in re.split(r"\n\s*\n", inspect.getdoc(self.function) or ""):
+            label, colon, text = paragraph.partition(":")
+            if colon and label in ("Why", "Mistaken when", "Remedy"):
+                sections[label] = " ".join(text.split())
+        return sections
+
+
+def check(
+    name: str,
+    *,
+    level: Level = Level.warning,
+    confidence: Confidence = Confidence.measured,
+) -> Callable[[Callable[..., Iterable[Finding]]], Check]:
+    """Make a generator function a check named ``<engine>.<what-is-wrong>``."""
+
+    def decorate(function: Callable[..., Iterable[Finding]]) -> Check:
+        return Check(name, level, confidence, function)
+
+    return decorate
+
+
+def load_checks(package: str) -> list[Check]:
+    """Import every module of a package of checks; returns the checks sorted by name."""
+    found: dict[str, Check] = {}
+    parent = importlib.import_module(package)
+    for info in pkgutil.iter_modules(parent.__path__, package + "."):
+        module = importlib.import_module(info.name)
+        found |= {item.name: item for item in vars(module).values() if isinstance(item, Check)}
+    return [found[name] for name in sorted(found)]
+
+
+def run_checks(
+    checks: Sequence[Check],
+    facts: Mapping[str, object],
+    thresholds: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+) -> tuple[list[Finding], list[Skipped]]:
+    """Run checks on facts.
+
+    Args:
+        checks: what to run.
+        facts: facts by name; a value may be an :class:`~dbtune.errors.Unavailable`, which makes the
+            checks that need it *skipped*.
+        thresholds: overrides by check name, then by threshold name.
+
+    Returns:
+        Findings (worst first, then by rule and subject) and what was skipped.
+
+    Raises:
+        UsageError: an override names a threshold that its check does not have.
+    """
+    findings: list[Finding] = []
+    skipped: list[Skipped] = []
+    for one in checks:
+        overrides = thresholds.get(one.name, {})
+        for name, value in overrides.items():
+            _validate_threshold(one, name, value)
+        missing = next(_missing(one, facts), None)
+        if missing is not None:
+            skipped.append(Skipped(one.name, missing.reason, missing.remedy))
+            continue
+        findings += one(*(facts[name] for name in one.needs), **overrides)
+    return sort_findings(findings), skipped
+
+
+def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
+    """Worst first; ties by rule and subject, so that equal input gives equal output."""
+    return sorted(findings, key=lambda f: (-(f.level or 0), f.rule, f.subject))
+
+
+def _missing(one: Check, facts: Mapping[str, object]) -> Iterator[Unavailable]:
+    for name in one.needs:
+        value = facts.get(name)
+        if isinstance(value, Unavailable):
+            yield value
+        elif value is None:
+            yield Unavailable(f"{name.replace('_', ' ')} not read")
+
+
+def _validate_threshold(one: Check, name: str, value: object) -> None:
+    if name not in one.thresholds:
+        known = ", ".join(one.thresholds) or "none"
+        raise UsageError(f"{one.name} has no threshold {name!r}; it has: {known}")
+    default = one.thresholds[name]
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    if number and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise UsageError(f"threshold {name} of {one.name} must be a number, not {value!r}")
