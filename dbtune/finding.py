@@ -25,7 +25,6 @@ from types import MappingProxyType
 from dbtune.errors import Unavailable, UsageError
 
 Evidence = int | float | str | bool | None
-_NOTHING: Mapping[str, Evidence] = MappingProxyType({})
 
 
 class Level(IntEnum):
@@ -69,7 +68,7 @@ class Finding:
     """One thing worth a person's time.
 
     Attributes:
-        subject: the object it is about, without any measured number (it is part of the fingerprint).
+        subject: the object it is about, without any measured number (part of the fingerprint).
         message: one sentence that contains the number that decided.
         evidence: the numbers behind it; the unit is part of each name.
         remedy: what to do.
@@ -83,7 +82,7 @@ class Finding:
     subject: str
     message: str
     remedy: Remedy
-    evidence: Mapping[str, Evidence] = field(default=_NOTHING)
+    evidence: Mapping[str, Evidence] = field(default_factory=dict)
     level: Level | None = None
     confidence: Confidence | None = None
     rule: str = ""

@@ -1,4 +1,4 @@
-"""What a command returns: rows, findings, what was skipped, and notes. Renderers turn it into text."""
+"""What a command returns: rows, findings, what was skipped, notes. Renderers make it text."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dbtune.errors import UsageError
 
 _IEC = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*", re.IGNORECASE)
-# PostgreSQL's own rule: kB, MB, GB and TB are powers of 1024 (guc.c, "memory_unit_conversion_table").
+# PostgreSQL's own rule: kB, MB, GB and TB are powers of 1024 (guc.c, memory_unit_conversion_table).
 _SIZE_UNITS = {"": 1, "b": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
     for _suffix in ("", "b", "i", "ib"):
@@ -106,8 +106,12 @@ def plain(text: str) -> str:
 
     Line breaks and tabs become spaces, so that the result is always one line.
     """
-    folded = _SPACE.sub(" ", text) if _SPACE.search(text) else text
-    return CONTROL.sub(lambda match: ascii(match[0])[1:-1], folded)
+    return visible(_SPACE.sub(" ", text))
+
+
+def visible(line: str) -> str:
+    """A line of code made harmless for a terminal; its spaces stay as they are."""
+    return CONTROL.sub(lambda match: ascii(match[0])[1:-1], line)
 
 
 def shorten(text: str, width: int) -> str:

@@ -1,0 +1,170 @@
+"""The command line: a lazy table of subcommands and the one error boundary.
+
+Only the subcommand that was asked for is imported, and it imports its engine when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from dbtune import __version__
+from dbtune.errors import DbtuneError, Exit
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "slow-queries": ("slow_queries", "Rank statements by what they cost, and say what is wrong."),
+    "pool-size": ("pool_size", "Derive connection pool sizes, step by step."),
+    "gen-config": (
+        "gen_config",
+        "Generate postgresql.conf or pgbouncer.ini, every line explained.",
+    ),
+    "profile": ("profile", "Add, list, show, test, edit and remove profiles of targets."),
+    "rules": ("rules", "List and explain the rules that findings come from."),
+    "schema": ("schema", "Print the JSON Schema of a command's output."),
+    "demo": ("demo", "Start a PostgreSQL with planted problems and try everything on it."),
+}
+"""Name: (module in dbtune.cli, one line of help). Help is printed from here, importing nothing."""
+
+EPILOG = """\
+Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage or configuration, 3 target
+unreachable or timed out, 4 something was skipped and --strict, 70 a bug in dbtune,
+130 interrupted."""
+
+
+class LazyGroup(TyperGroup):
+    """A group that imports a subcommand's module only when that subcommand is used."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"dbtune.cli.{COMMANDS[cmd_name][0]}")
+        found = get_command(module.app)
+        found.name = cmd_name
+        return found
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        from typer._click.shell_completion import CompletionItem
+
+        items: list[Any] = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return (
+            items
+            if items or not incomplete.startswith("-")
+            else super().shell_complete(ctx, incomplete)
+        )
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"dbtune {__version__}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", "-V", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """DBA toolkit for PostgreSQL, MongoDB and Redis: advice with the numbers behind it.
+
+    Example: dbtune slow-queries postgresql://user@host/database
+    """
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run dbtune and leave the process with the exit code that :class:`Exit` documents."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run dbtune with arguments; returns the exit code. Errors are sentences on stderr."""
+    group = get_command(app)
+    # TyperGroup keeps suggestions in its commands mapping; the lazy table is the truth.
+    group.commands = dict.fromkeys(COMMANDS)  # type: ignore[attr-defined]
+    try:
+        code = group.main(arguments, prog_name="dbtune", standalone_mode=False)
+        _flush()
+        return int(code or 0)
+    except DbtuneError as error:
+        return _fail(str(error), error.exit_code)
+    except typer.Abort:
+        return _fail("interrupted", Exit.INTERRUPTED)
+    except KeyboardInterrupt:
+        return _fail("interrupted", Exit.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            return _fail(f"can't write the output: {error.strerror}", Exit.USAGE)
+        return _bug(error)
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            return _usage(error)
+        return _bug(error)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _usage(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(message, err=True)
+        return Exit.USAGE
+    hint = f"\nTry: {context.command_path} --help" if context is not None else ""
+    return _fail(message + hint, Exit.USAGE)
+
+
+def _fail(message: str, code: int) -> int:
+    from dbtune.profile import redact
+
+    typer.echo(f"dbtune: {redact(message)}", err=True)
+    return code
+
+
+def _bug(error: BaseException) -> int:
+    import traceback
+
+    from dbtune.profile import redact
+
+    if os.environ.get("DBTUNE_DEBUG"):
+        typer.echo(redact("".join(traceback.format_exception(error))), err=True)
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119
+    return _fail(
+        f"a bug in dbtune: {type(error).__name__} at {where}: {redact(str(error))[:500]}\n"
+        "please report it with the output of the same command and DBTUNE_DEBUG=1",
+        Exit.BUG,
+    )

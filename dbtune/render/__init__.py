@@ -1,0 +1,30 @@
+"""Renderers: a Report in, text out. They know no database, and equal reports give equal text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from dbtune.report import Report
+
+FORMATS = ("table", "json", "ndjson", "csv", "markdown")
+"""Each is a module of this package with a function ``render(report, style) -> str``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How text for people is laid out.
+
+    Attributes:
+        width: columns to fit into, or ``None`` for as wide as the data wants (pipes, files).
+        color: whether to use ANSI colours.
+    """
+
+    width: int | None = None
+    color: bool = False
+
+
+def render(report: Report, format_name: str, style: Style = Style()) -> str:
+    """The report as text that ends with a line break."""
+    text: str = import_module(f"dbtune.render.{format_name}").render(report, style)
+    return text if text.endswith("\n") else text + "\n"

@@ -1,0 +1,415 @@
+"""What every subcommand shares: target and output options, and the way to an exit code.
+
+A subcommand is a function that takes a :class:`Run` first, then its own options, and returns a
+:class:`~dbtune.report.Report`. ``@command(app, target=...)`` adds the shared options to it::
+
+    app = new_app()
+
+    @command(app, target="required")
+    def slow_queries(run: Run, limit: Annotated[int, typer.Option(help="...")] = 20) -> Report:
+        \"\"\"Rank statements by what they cost.\"\"\"
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+from typer.core import TyperCommand
+
+from dbtune.errors import UsageError
+from dbtune.finding import Level
+from dbtune.profile import Profile, holds_password, resolve
+from dbtune.report import Report
+from dbtune.session import Limits, open_postgres, open_session
+from dbtune.text import parse_bytes, parse_seconds
+
+if TYPE_CHECKING:
+    from dbtune.mongo.session import Session as MongoSession
+    from dbtune.postgres.session import Session as PostgresSession
+    from dbtune.redis.session import Session as RedisSession
+
+_TARGET = "Target"
+_OUTPUT = "Output"
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    table = "table"
+    json = "json"
+    ndjson = "ndjson"
+    csv = "csv"
+    markdown = "markdown"
+
+
+class Color(StrEnum):
+    """When to colour."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+class FailOn(StrEnum):
+    """From which level on findings make the exit code 1."""
+
+    never = "never"
+    info = "info"
+    warning = "warning"
+    critical = "critical"
+
+
+@dataclass
+class Run:
+    """One run of a subcommand: its target, its limits, and what it may say on stderr meanwhile."""
+
+    target: str | None = None
+    url: str | None = None
+    profile_name: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    verbose: bool = False
+    quiet: bool = False
+
+    @property
+    def target_given(self) -> bool:
+        """Whether TARGET, ``--url`` or ``--profile`` was given."""
+        return bool(self.target or self.url or self.profile_name)
+
+    def profile(self) -> Profile:
+        """The profile that is meant; warns when a password stands on the command line.
+
+        Raises:
+            UsageError: no target is named, or it is unknown.
+        """
+        found = resolve(self.target, url=self.url, profile=self.profile_name)
+        for given in (self.target, self.url):
+            if given and holds_password(given):
+                self.say(
+                    "warning: a password on the command line shows in the process list; "
+                    "use PGPASSWORD, ~/.pgpass or a profile"
+                )
+        return found
+
+    def session(
+        self, profile: Profile | None = None
+    ) -> PostgresSession | MongoSession | RedisSession:
+        """An open session on the target, of whatever engine it is; use it with ``with``."""
+        return open_session(profile or self.profile(), self.limits, self._trace)
+
+    def postgres(self, profile: Profile | None = None) -> PostgresSession:
+        """An open session on a target that must be PostgreSQL; use it with ``with``."""
+        return open_postgres(profile or self.profile(), self.limits, self._trace)
+
+    def say(self, text: str) -> None:
+        """A line on stderr, unless ``--quiet``."""
+        if not self.quiet:
+            from dbtune.profile import redact
+
+            print(redact(text), file=sys.stderr)  # noqa: T201
+
+    def wait(self, seconds: float, description: str) -> None:
+        """Let an interval pass, with a progress bar where a person is looking."""
+        with self.progress(description, seconds) as advance:
+            started = time.monotonic()
+            while (left := seconds - (time.monotonic() - started)) > 0:
+                time.sleep(min(0.2, left))
+                advance(min(seconds, time.monotonic() - started))
+
+    @contextmanager
+    def progress(self, description: str, total: float) -> Iterator[Callable[[float], None]]:
+        """A progress bar on stderr, on a terminal only; yields a function to say what is done."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda _done: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(description, total=total)
+            yield lambda done: bar.update(task, completed=done)
+
+    @property
+    def _trace(self) -> Callable[[str, float, int], None] | None:
+        if not self.verbose:
+            return None
+
+        def show(statement: str, ms: float, rows: int) -> None:
+            from dbtune.text import ms_text, plain, plural
+
+            self.say(f"-- {ms_text(ms)}, {plural(rows, 'row')}: {plain(statement)}")
+
+        return show
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a report goes and in which form."""
+
+    format: Format = Format.table
+    path: Path | None = None
+    force: bool = False
+    wide: bool = False
+    color: Color = Color.auto
+    quiet: bool = False
+
+
+# ------------------------------------------------------------------------------ options by section
+
+Target = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TARGET]",
+        help="Profile name or URL; without it the environment and dbtune.yaml are asked.",
+        show_default=False,
+    ),
+]
+_TARGET_OPTIONS: dict[str, tuple[Any, object]] = {
+    "url": (
+        Annotated[str | None, typer.Option(help="URL of the target.", rich_help_panel=_TARGET)],
+        None,
+    ),
+    "profile": (
+        Annotated[
+            str | None,
+            typer.Option("--profile", "-p", help="Profile of the target.", rich_help_panel=_TARGET),
+        ],
+        None,
+    ),
+    "timeout": (
+        Annotated[
+            str,
+            typer.Option(help="Time limit for one statement.", rich_help_panel=_TARGET),
+        ],
+        "15s",
+    ),
+    "connect_timeout": (
+        Annotated[
+            str,
+            typer.Option(help="Time limit for connecting.", rich_help_panel=_TARGET),
+        ],
+        "10s",
+    ),
+}
+_OUTPUT_OPTIONS: dict[str, tuple[Any, object]] = {
+    "format": (
+        Annotated[
+            Format, typer.Option("--format", "-f", help="Output format.", rich_help_panel=_OUTPUT)
+        ],
+        Format.table,
+    ),
+    "output": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--output", "-o", help="Write to this file, not to stdout.", rich_help_panel=_OUTPUT
+            ),
+        ],
+        None,
+    ),
+    "force": (
+        Annotated[
+            bool,
+            typer.Option("--force", help="Overwrite existing files.", rich_help_panel=_OUTPUT),
+        ],
+        False,
+    ),
+    "wide": (
+        Annotated[
+            bool,
+            typer.Option("--wide", help="All columns, nothing cut.", rich_help_panel=_OUTPUT),
+        ],
+        False,
+    ),
+    "color": (
+        Annotated[Color, typer.Option(help="When to colour.", rich_help_panel=_OUTPUT)],
+        Color.auto,
+    ),
+    "fail_on": (
+        Annotated[
+            FailOn,
+            typer.Option(
+                help="Exit with 1 on findings of this level or above.", rich_help_panel=_OUTPUT
+            ),
+        ],
+        FailOn.never,
+    ),
+    "strict": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--strict", help="Exit with 4 if anything was skipped.", rich_help_panel=_OUTPUT
+            ),
+        ],
+        False,
+    ),
+    "quiet": (
+        Annotated[
+            bool, typer.Option("--quiet", "-q", help="Only the result.", rich_help_panel=_OUTPUT)
+        ],
+        False,
+    ),
+    "verbose": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--verbose", "-v", help="Show each statement sent.", rich_help_panel=_OUTPUT
+            ),
+        ],
+        False,
+    ),
+}
+
+
+def new_app(*, group_help: str = "") -> typer.Typer:
+    """A Typer app for one command module: plain help, so that help imports nothing."""
+    options: dict[str, Any] = {
+        "add_completion": False,
+        "rich_markup_mode": None,
+        "pretty_exceptions_enable": False,
+        "context_settings": {"help_option_names": ["--help", "-h"]},
+    }
+    if group_help:
+        options |= {"help": group_help, "no_args_is_help": True}
+    return typer.Typer(**options)
+
+
+class _SectionedCommand(TyperCommand):
+    """Help with the options in sections: the command's own, Target, Output."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is None:
+                continue
+            default = "Arguments" if parameter.param_type_name == "argument" else "Options"
+            panel = getattr(parameter, "rich_help_panel", None) or default
+            sections.setdefault(panel, []).append(record)
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def command(
+    app: typer.Typer,
+    *,
+    target: Literal["required", "optional", "none"] = "required",
+    name: str | None = None,
+    fail_on: FailOn = FailOn.never,
+    epilog: str | None = None,
+) -> Callable[[Callable[..., Report]], Callable[..., Report]]:
+    """Register a function as a subcommand with the shared options.
+
+    Args:
+        app: the Typer app it belongs to.
+        target: ``required`` resolves a target from wherever one is named; ``optional`` takes one
+            only when it is given; ``none`` has no target options. (The function decides by calling
+            ``run.session()`` or looking at ``run.target_given``.)
+        name: the subcommand's name; derived from the function's by default.
+        fail_on: the default of ``--fail-on``.
+        epilog: text below the options in help, for an example.
+    """
+
+    def decorate(function: Callable[..., Report]) -> Callable[..., Report]:
+        signature = inspect.signature(function, eval_str=True)
+        own = list(signature.parameters.values())[1:]
+        shared = dict(_OUTPUT_OPTIONS)
+        shared["fail_on"] = (shared["fail_on"][0], fail_on)
+        if target != "none":
+            shared = _TARGET_OPTIONS | shared
+        extra = [
+            inspect.Parameter(
+                key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+            )
+            for key, (annotation, default) in shared.items()
+        ]
+        if target != "none":
+            extra.insert(
+                0,
+                inspect.Parameter(
+                    "target", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Target
+                ),
+            )
+        keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+
+        def wrapper(**values: Any) -> None:
+            given = {key: values.pop(key) for key in [one.name for one in extra]}
+            _finish(*_run(function, values, given))
+
+        wrapper.__doc__ = function.__doc__
+        wrapper.__name__ = function.__name__
+        wrapper.__signature__ = inspect.Signature(keywords + extra)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {one.name: one.annotation for one in keywords + extra}
+        app.command(name=name, cls=_SectionedCommand, epilog=epilog)(wrapper)
+        return function
+
+    return decorate
+
+
+def _run(
+    function: Callable[..., Report], values: dict[str, Any], given: dict[str, Any]
+) -> tuple[Report, Output, FailOn, bool]:
+    output = Output(
+        given["format"],
+        given["output"],
+        given["force"],
+        given["wide"],
+        given["color"],
+        given["quiet"],
+    )
+    run = Run(verbose=given["verbose"], quiet=given["quiet"])
+    if "target" in given:
+        run.target, run.url, run.profile_name = given["target"], given["url"], given["profile"]
+        run.limits = Limits(
+            connect_seconds=max(2, round(parse_seconds(given["connect_timeout"]))),
+            statement_seconds=parse_seconds(given["timeout"]),
+        )
+    if output.path is not None:
+        from dbtune.cli.output import check_writable
+
+        check_writable(output)  # before any work is done, not after
+    return function(run, **values), output, given["fail_on"], given["strict"]
+
+
+def _finish(report: Report, output: Output, fail_on: FailOn, strict: bool) -> NoReturn:
+    from dbtune.cli.output import emit
+
+    emit(report, output)
+    level = None if fail_on is FailOn.never else Level[fail_on.value]
+    raise typer.Exit(report.exit_code(level, strict=strict))
+
+
+# --------------------------------------------------------------------------- types of option values
+
+
+def _parser(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Make a text parser one whose failure is the option's usage error."""
+
+    def convert(text: str) -> Any:
+        try:
+            return parse(str(text))
+        except UsageError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return convert
+
+
+def size_option(*names: str, **options: Any) -> Any:
+    """A Typer option that takes a size (``8GB``) and gives bytes."""
+    return typer.Option(*names, parser=_parser(parse_bytes), metavar="SIZE", **options)
+
+
+def duration_option(*names: str, **options: Any) -> Any:
+    """A Typer option that takes a duration (``20ms``, ``60s``) and gives seconds."""
+    return typer.Option(*names, parser=_parser(parse_seconds), metavar="DURATION", **options)

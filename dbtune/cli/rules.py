@@ -1,0 +1,90 @@
+"""``dbtune rules``: list and explain every rule."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+
+from dbtune.cli.command import Run, command, new_app
+from dbtune.errors import UsageError
+from dbtune.finding import Check, load_checks
+from dbtune.report import Column, Report, Table, record
+from dbtune.text import plain
+
+CHECK_PACKAGES = (
+    "dbtune.postgres.statements.checks",
+    "dbtune.postgres.config.checks",
+    "dbtune.pooling.checks",
+)
+"""Every package of checks; a new check needs no entry, a new package does."""
+
+RULES = Table(
+    "rules",
+    "",
+    (
+        Column("rule", "rule", "text", "Name of the rule."),
+        Column("level", "level", "text", "Level of its findings unless one says otherwise."),
+        Column("title", "what is wrong", "text", "What is wrong, in one line."),
+        Column("thresholds", "thresholds", "object", "Thresholds and their defaults.", None),
+    ),
+)
+RULE = (
+    Column("rule", "rule", "text", "Name of the rule."),
+    Column("title", "what is wrong", "text", "What is wrong, in one line."),
+    Column("level", "level", "text", "Level of its findings unless one says otherwise."),
+    Column("confidence", "confidence", "text", "How sure its findings are."),
+    Column("why", "why", "text", "Why it matters."),
+    Column("mistaken_when", "mistaken when", "text", "When a finding is wrong."),
+    Column("remedy", "remedy", "text", "What to do."),
+    Column("thresholds", "thresholds", "list", "Thresholds and their defaults."),
+)
+TABLES = (RULES,)
+
+app = new_app()
+
+
+@command(app, target="none", epilog="Example: dbtune rules pg.n-plus-one")
+def rules(
+    run: Run,
+    name: Annotated[
+        str | None, typer.Argument(help="A rule to explain; all are listed without it.")
+    ] = None,
+) -> Report:
+    """List every rule, or explain one."""
+    checks = [one for package in CHECK_PACKAGES for one in load_checks(package)]
+    if name is None:
+        listed = sorted(checks, key=lambda one: one.name)
+        return Report("rules", (replace_rows(listed),))
+    found = next((one for one in checks if one.name == name), None)
+    if found is None:
+        close = get_close_matches(name, [one.name for one in checks], n=1)
+        hint = f"; did you mean {close[0]}?" if close else "; list them with: dbtune rules"
+        raise UsageError(f"no rule {plain(name)!r}{hint}")
+    documentation = found.documentation
+    values = {
+        "rule": found.name,
+        "title": found.title,
+        "level": found.level.name,
+        "confidence": found.confidence.value,
+        "why": documentation.get("Why", ""),
+        "mistaken_when": documentation.get("Mistaken when", ""),
+        "remedy": documentation.get("Remedy", ""),
+        "thresholds": [f"{key}={value}" for key, value in found.thresholds.items()],
+    }
+    return Report("rules", (record("rule", "", RULE, values),))
+
+
+def replace_rows(checks: list[Check]) -> Table:
+    """The table of rules for these checks."""
+    rows = tuple(
+        {
+            "rule": one.name,
+            "level": one.level.name,
+            "title": one.title,
+            "thresholds": one.thresholds,
+        }
+        for one in checks
+    )
+    return Table(RULES.name, RULES.title, RULES.columns, rows)

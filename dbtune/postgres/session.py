@@ -1,0 +1,249 @@
+"""A read-only, time-limited PostgreSQL session.
+
+Each read is a transaction of its own, ``READ ONLY`` with ``SET LOCAL`` timeouts: nothing is left
+behind, no snapshot is held while dbtune waits for an interval to pass, and it works through
+PgBouncer in transaction mode (which refuses libpq's ``options=``) and on a hot standby.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any, LiteralString, Self
+
+import psycopg
+from psycopg import errors, sql
+from psycopg.adapt import Buffer, Loader
+from psycopg.rows import dict_row
+
+from dbtune.errors import TargetError, Unavailable, UsageError
+from dbtune.profile import Profile, redact, redact_url
+from dbtune.session import Limits, Trace
+from dbtune.text import plain
+
+TAG = "/* dbtune */"
+"""Leads every statement, so that dbtune can leave itself out of what it measures."""
+
+_BEGIN: LiteralString = (
+    f"{TAG} BEGIN READ ONLY; "
+    f"{TAG} SELECT set_config('statement_timeout', '{{}}', true), "
+    "set_config('lock_timeout', '{}', true), "
+    "set_config('idle_in_transaction_session_timeout', '60s', true), "
+    "set_config('search_path', 'pg_catalog', true)"
+)
+_FILE_SUFFIX = re.compile(r"\.v(\d+)\.sql$")
+
+Row = dict[str, Any]
+
+
+class _LenientText(Loader):
+    """Text of other databases need not be valid in this session's encoding; never fail over it."""
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", "replace")
+
+
+class Session:
+    """An open session; a context manager.
+
+    Attributes:
+        profile: whose target it is.
+        version: ``server_version_num``, for example 180006.
+    """
+
+    def __init__(self, profile: Profile, limits: Limits, trace: Trace | None = None) -> None:
+        self.profile = profile
+        self._limits = limits
+        self._trace = trace
+        self._connection = _connect(profile, limits)
+        for name in ("text", "varchar", "name", "bpchar", "unknown"):
+            self._connection.adapters.register_loader(name, _LenientText)
+        self.version = self._connection.info.server_version
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        self._connection.close()
+
+    @property
+    def major(self) -> int:
+        """The server's major version."""
+        return self.version // 10000
+
+    @property
+    def address(self) -> str:
+        """Host (or socket folder) and port of the server."""
+        info = self._connection.info
+        return f"{info.host}:{info.port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server runs on this machine: a socket or a loopback address."""
+        info = self._connection.info
+        return info.host.startswith(("/", "@")) or info.hostaddr in ("127.0.0.1", "::1")
+
+    @property
+    def database(self) -> str:
+        """Name of the database that the session is in."""
+        return self._connection.info.dbname
+
+    @property
+    def user(self) -> str:
+        """The role that the session logged in as."""
+        return self._connection.info.user
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted by TLS."""
+        return self._connection.pgconn.ssl_in_use
+
+    @property
+    def login_pid(self) -> int:
+        """The process number told at login; a pooler tells one that is not the backend's."""
+        return self._connection.info.backend_pid
+
+    def rows(
+        self,
+        query: LiteralString | sql.Composable,
+        parameters: Mapping[str, object] | Sequence[object] | None = None,
+        *,
+        timeout_seconds: float | None = None,
+    ) -> list[Row]:
+        """Run one query in a read-only transaction of its own and return its rows.
+
+        Raises:
+            Unavailable: this role may not, this server has not, or the time limit passed.
+            TargetError: the connection broke.
+        """
+        seconds = timeout_seconds or self._limits.statement_seconds
+        begin = _BEGIN.format(
+            f"{seconds * 1000:.0f}ms", f"{self._limits.lock_seconds * 1000:.0f}ms"
+        )
+        composed = sql.SQL(query) if isinstance(query, str) else query
+        statement = sql.SQL(TAG + " ") + composed
+        started = time.perf_counter()
+        try:
+            with self._connection.cursor(row_factory=dict_row) as cursor:
+                cursor.execute(begin)
+                try:
+                    found = cursor.execute(statement, parameters).fetchall()
+                finally:
+                    if not self._connection.closed:
+                        cursor.execute(f"{TAG} ROLLBACK")
+        except psycopg.Error as error:
+            raise _translate(error, seconds, self._connection.closed) from None
+        if self._trace:
+            elapsed = (time.perf_counter() - started) * 1000
+            self._trace(statement.as_string(self._connection), elapsed, len(found))
+        return found
+
+    def fact(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
+        """Rows of the query in ``sql/<name>.sql`` or its newest variant for this server.
+
+        A file ``<name>.v14.sql`` is for PostgreSQL 14 and later.
+
+        Raises:
+            Unavailable, TargetError: as :meth:`rows`.
+        """
+        return self.rows(load_sql(name, self.major), parameters)
+
+
+def load_sql(name: str, major: int) -> LiteralString:
+    """The text of a fact's query for a server version."""
+    folder = resources.files("dbtune.postgres") / "sql"
+    variants = {
+        int(match[1]): file
+        for file in folder.iterdir()
+        if file.name.startswith(f"{name}.v") and (match := _FILE_SUFFIX.search(file.name))
+    }
+    newest = max((version for version in variants if version <= major), default=None)
+    file = folder / f"{name}.sql" if newest is None else variants[newest]
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _connect(profile: Profile, limits: Limits) -> psycopg.Connection[Any]:
+    secret = profile.with_password().password
+    keywords: dict[str, Any] = {"connect_timeout": limits.connect_seconds, **profile.parameters}
+    if secret:
+        keywords["password"] = secret.reveal()
+    try:
+        connection = psycopg.connect(
+            profile.url.reveal(),
+            autocommit=True,
+            prepare_threshold=None,
+            application_name="dbtune",
+            client_encoding="utf8",
+            **keywords,
+        )
+    except psycopg.ProgrammingError as error:
+        raise UsageError(f"{profile.source}: {_conninfo_problem(error)}") from None
+    except (psycopg.Error, OSError) as error:
+        raise TargetError(_connect_problem(error, profile)) from None
+    if "bouncer" in (connection.info.parameter_status("server_version") or ""):
+        connection.close()
+        raise UsageError(
+            f"{profile.name} is PgBouncer's admin console; name a database behind it instead"
+        )
+    return connection
+
+
+def _conninfo_problem(error: psycopg.Error) -> str:
+    """libpq quotes pieces of a malformed string, which may be pieces of a password: cut them."""
+    message = re.sub(r'"[^"]*("|$)', '"…"', str(error).strip().split("\n")[0])
+    return f"malformed connection string: {redact(message)}"
+
+
+_HINTS = (
+    (
+        r"password authentication failed|no password supplied|SASL authentication failed",
+        "check user and password (PGPASSWORD, ~/.pgpass, or password_command in the profile)",
+    ),
+    (r"does not exist", "psql -l lists databases, psql -c '\\du' roles"),
+    (
+        r"Connection refused|No such file or directory",
+        "is the server running on that host and port?",
+    ),
+    (r"could not translate host name|Name or service not known", "check the host name"),
+    (r"timeout expired|timed out", "is a firewall in between? The limit is --connect-timeout"),
+    (
+        r"invalid response to (SSL|GSSAPI) negotiation|expected authentication request|"
+        r"invalid authentication request|message contents do not agree|received invalid response",
+        "something answers there, but it does not speak PostgreSQL's protocol: check the port",
+    ),
+    (r"no pg_hba.conf entry", "the server's pg_hba.conf does not let this user in from here"),
+    (r"too many clients|remaining connection slots", "the server has no connection left"),
+    (r"server does not support SSL", "use sslmode=prefer, or enable ssl on the server"),
+    (r"certificate verify failed|root certificate", "check sslrootcert and sslmode"),
+    (r'definition of service "', "check PGSERVICE and pg_service.conf"),
+)
+
+
+def _connect_problem(error: Exception, profile: Profile) -> str:
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    # Several addresses give several lines, the first of which is only an introduction.
+    useful = [line for line in lines if not line.startswith(("- ", "Multiple connection attempts"))]
+    message = plain((useful or lines or [type(error).__name__])[0])
+    message = re.sub(r"^connection failed: ", "", message)
+    hint = next((h for pattern, h in _HINTS if re.search(pattern, str(error), re.IGNORECASE)), "")
+    where = profile.name if profile.name != profile.redacted_url else redact_url(profile.name)
+    return redact(f"can't connect to {where}: {message}" + (f"\n{hint}" if hint else ""))
+
+
+def _translate(error: psycopg.Error, seconds: float, broken: bool) -> Exception:
+    message = plain(redact((error.diag.message_primary or str(error)).strip()))
+    if broken or isinstance(error, errors.AdminShutdown | errors.CrashShutdown):
+        return TargetError(f"the connection broke: {message}")
+    if isinstance(error, errors.QueryCanceled):
+        return Unavailable(f"took longer than {seconds:g} s; raise the limit with --timeout")
+    if isinstance(error, errors.LockNotAvailable):
+        return Unavailable("waited for a lock too long; try again")
+    if isinstance(error, errors.InsufficientPrivilege):
+        return Unavailable(message, "GRANT pg_monitor TO CURRENT_USER;")
+    return Unavailable(message)

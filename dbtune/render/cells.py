@@ -1,0 +1,50 @@
+"""How one value looks to a person, by the kind of its column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from dbtune.render.document import value as json_value
+from dbtune.report import Column
+from dbtune.text import bytes_text, count_text, ms_text, plain, ratio_text, significant
+
+RIGHT = frozenset({"int", "float", "ms", "seconds", "bytes", "ratio"})
+"""Kinds that are aligned to the right."""
+
+
+def cell(column: Column, item: object) -> str:
+    """A value as text for people; never holds a control character. "" for ``None``."""
+    if item is None:
+        return ""
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    if isinstance(item, Decimal):
+        item = float(item)
+    if isinstance(item, int | float):
+        return _number(column.kind, item)
+    if isinstance(item, datetime):
+        return str(json_value(item)).replace("T", " ").replace("Z", " UTC")
+    if isinstance(item, str):
+        return plain(item)
+    if isinstance(item, Iterable):
+        return plain(", ".join(str(one) for one in item))
+    return plain(str(item))
+
+
+def _number(kind: str, number: float) -> str:
+    if kind == "bytes":
+        return bytes_text(number)
+    if kind == "ms":
+        return ms_text(number)
+    if kind == "seconds":
+        return ms_text(number * 1000)
+    if kind in ("ratio", "share"):
+        return ratio_text(number)
+    return significant(number) if kind == "float" else count_text(number)
+
+
+def is_blank(item: object) -> bool:
+    """Whether a value says nothing: absent, zero or empty."""
+    return item is None or item == 0 or item == "" or item == ()

@@ -1,0 +1,91 @@
+"""Markdown (GitHub's): for tickets, change records and job summaries."""
+
+from __future__ import annotations
+
+import re
+
+from dbtune.finding import Finding, Level
+from dbtune.render import Style
+from dbtune.render.cells import RIGHT, cell
+from dbtune.report import Report, Table
+from dbtune.text import plain, shorten, visible
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&@!])")
+_SQL_WIDTH = 200
+
+
+def render(report: Report, style: Style) -> str:
+    """The report as Markdown; nothing in it can become markup of its own."""
+    target = (report.target or {}).get("name")
+    parts = [f"## dbtune {report.command}" + (f": {escape(str(target))}" if target else "")]
+    parts += [part for table in report.tables if (part := _table(table))]
+    parts += [f"### {one.filename}\n\n{fence(one.text, one.language)}" for one in report.artifacts]
+    if report.findings:
+        parts.append("### Findings")
+        parts += [_finding(finding) for finding in report.findings]
+    if report.skipped:
+        lines = [f"- {escape(one.what)}: {escape(one.reason)}" for one in report.skipped]
+        parts.append("### Skipped\n\n" + "\n".join(lines))
+    if report.notes:
+        parts.append("### Notes\n\n" + "\n".join(f"- {escape(note)}" for note in report.notes))
+    return "\n\n".join(parts)
+
+
+def escape(text: str) -> str:
+    """Text that Markdown and HTML show as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\>", "&gt;")
+
+
+def fence(text: str, language: str = "") -> str:
+    """A code block whose fence no content can close."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    clean = "\n".join(visible(line.expandtabs(4)) for line in text.rstrip().split("\n"))
+    return f"{ticks}{language}\n{clean}\n{ticks}"
+
+
+def _table(table: Table) -> str:
+    if not table.rows:
+        return ""
+    title = f"### {escape(table.title)}\n\n"
+    if table.record:
+        row = table.rows[0]
+        body = [
+            f"| {escape(column.title)} | {escape(cell(column, row.get(column.name)))} |"
+            for column in table.columns
+            if column.rank is not None and row.get(column.name) is not None
+        ]
+        return title + "\n".join(["| | |", "|---|---|", *body])
+    shown = [
+        column
+        for column in table.columns
+        if column.rank is not None and any(row.get(column.name) is not None for row in table.rows)
+    ]
+    lines = [
+        "| " + " | ".join(escape(column.title) for column in shown) + " |",
+        "|" + "|".join("---:" if column.kind in RIGHT else "---" for column in shown) + "|",
+    ]
+    for row in table.rows:
+        texts = [shorten(cell(column, row.get(column.name)), _SQL_WIDTH) for column in shown]
+        lines.append("| " + " | ".join(escape(text) for text in texts) + " |")
+    footer = f"\n\n{escape(table.footer)}" if table.footer else ""
+    return title + "\n".join(lines) + footer
+
+
+def _finding(finding: Finding) -> str:
+    level = (finding.level or Level.info).name
+    lines = [
+        f"**{level}: {escape(finding.rule)}** {escape(shorten(finding.subject, _SQL_WIDTH))}",
+        "",
+        f"{escape(finding.message)} ({finding.confidence})",
+        "",
+        f"*Why:* {escape(finding.why)}",
+        "",
+        f"*What to do:* {escape(finding.remedy.text)}",
+    ]
+    for code, language in ((finding.remedy.sql, "sql"), (finding.remedy.config, "ini")):
+        if code:
+            lines += ["", fence(code, language)]
+    if finding.remedy.effect:
+        lines += ["", f"*Effect:* {escape(finding.remedy.effect)}"]
+    return "\n".join(lines)

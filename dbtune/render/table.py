@@ -1,0 +1,213 @@
+"""Tables for people, by rich: as many columns as fit, statement text in the space that is left."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from dbtune.finding import Finding, Level
+from dbtune.render import Style
+from dbtune.render.cells import RIGHT, cell, is_blank
+from dbtune.report import Column, Report, Row, Table
+from dbtune.text import plain, shorten, visible
+
+_STYLES = {Level.critical: "bold red", Level.warning: "yellow", Level.info: "cyan"}
+_SQL_MINIMUM = 30
+_BAR_WIDTH = 10
+_UNLIMITED = 100_000
+_PROSE_WIDTH = 100
+
+
+def render(report: Report, style: Style) -> str:
+    """The report for a terminal of ``style.width`` columns, or unlimited where that is ``None``."""
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=style.width or _UNLIMITED,
+        force_terminal=style.color,
+        color_system="standard" if style.color else None,
+        no_color=not style.color,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+    prose = min(style.width or _PROSE_WIDTH, _PROSE_WIDTH)
+    if report.target:
+        console.print(Text(_headline(report), style="bold"), width=style.width or None)
+    for table in report.tables:
+        _print_table(console, table, style)
+    _print_findings(console, report.findings, prose)
+    if report.skipped:
+        console.print()
+        console.print(Text("Not examined (skipped is not clean):", style="bold"))
+        for skipped in report.skipped:
+            console.print(Padding(Text(f"{skipped.what}: {skipped.reason}"), (0, 2)), width=prose)
+            if skipped.remedy:
+                console.print(Padding(_code(skipped.remedy), (0, 4)))
+    if report.notes:
+        console.print()
+        for note in report.notes:
+            grid = RichTable.grid(padding=(0, 1))
+            grid.add_row(Text("note:", style="bold"), Text(plain(note)))
+            console.print(grid, width=prose)
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+
+
+def _headline(report: Report) -> str:
+    target = report.target or {}
+    known = [target.get(key) for key in ("name", "server", "role")]
+    return plain(" · ".join(str(item) for item in known if item))
+
+
+# ------------------------------------------------------------------------------------------ tables
+
+
+def _print_table(console: Console, table: Table, style: Style) -> None:
+    console.print()
+    if table.title:
+        console.print(Text(plain(table.title), style="bold"))
+    if not table.rows:
+        console.print(Text(table.empty))
+        return
+    if table.record:
+        _print_record(console, table, style)
+    else:
+        _print_rows(console, table, style)
+    if table.footer:
+        console.print(Text(plain(table.footer)), width=min(style.width or _PROSE_WIDTH, 120))
+
+
+def _print_record(console: Console, table: Table, style: Style) -> None:
+    row = table.rows[0]
+    grid = RichTable.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for column in table.columns:
+        if column.rank is not None and row.get(column.name) is not None:
+            grid.add_row(Text(column.title), Text(cell(column, row.get(column.name))))
+    console.print(grid, width=style.width or None)
+
+
+def _print_rows(console: Console, table: Table, style: Style) -> None:
+    columns, hidden = _fitting(table, style.width)
+    rich_table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    for column in columns:
+        is_sql = column.kind == "sql"
+        rich_table.add_column(
+            Text(column.title),
+            justify="right" if column.kind in RIGHT else "left",
+            no_wrap=column.kind != "text" or style.width is None,
+            overflow="ellipsis" if is_sql else "fold",
+            ratio=1 if is_sql and style.width else None,
+            min_width=_SQL_MINIMUM if is_sql else None,
+        )
+    for row in table.rows:
+        rich_table.add_row(*(_rich_cell(column, row) for column in columns))
+    rich_table.expand = style.width is not None and any(c.kind == "sql" for c in columns)
+    console.print(rich_table)
+    if hidden:
+        names = ", ".join(column.title for column in hidden)
+        console.print(Text(f"not shown at this width: {names} (--wide or --format json)"))
+
+
+def _rich_cell(column: Column, row: Row) -> Text:
+    item = row.get(column.name)
+    text = cell(column, item)
+    if column.kind == "share" and isinstance(item, int | float):
+        text = f"{_bar(float(item))} {text:>7}"
+    return Text(text)
+
+
+def _bar(share: float) -> str:
+    """A bar of eighths of a block, so that small shares are told apart."""
+    eighths = round(max(0.0, min(1.0, share)) * _BAR_WIDTH * 8)
+    full, rest = divmod(eighths, 8)
+    bar = "█" * full + (" ▏▎▍▌▋▊▉"[rest] if rest else "")
+    return f"{bar:<{_BAR_WIDTH}}"
+
+
+def _fitting(table: Table, width: int | None) -> tuple[list[Column], list[Column]]:
+    """Columns that fit, by rank, and those that do not; columns that say nothing are left out."""
+    candidates = [
+        column
+        for column in table.columns
+        if column.rank is not None
+        and (column.rank == 0 or not all(is_blank(row.get(column.name)) for row in table.rows))
+    ]
+    if width is None:
+        return candidates, []
+    widths = {column.name: _natural_width(column, table.rows) for column in candidates}
+    chosen: set[str] = set()
+    used = 0
+    for column in sorted(candidates, key=lambda one: one.rank or 0):
+        need = widths[column.name] + 2
+        if column.rank == 0 or used + need <= width:
+            chosen.add(column.name)
+            used += need
+    shown = [column for column in candidates if column.name in chosen]
+    return shown, [column for column in candidates if column.name not in chosen]
+
+
+def _natural_width(column: Column, rows: Sequence[Row]) -> int:
+    if column.kind == "sql":
+        return _SQL_MINIMUM
+    longest = max(len(_rich_cell(column, row).plain) for row in rows)
+    return max(len(column.title), longest)
+
+
+# ---------------------------------------------------------------------------------------- findings
+
+
+def _print_findings(console: Console, findings: Sequence[Finding], width: int) -> None:
+    if not findings:
+        return
+    console.print()
+    counts = [
+        f"{sum(f.level is level for f in findings)} {level.name}"
+        for level in sorted(Level, reverse=True)
+        if any(f.level is level for f in findings)
+    ]
+    console.print(Text(f"Findings: {', '.join(counts)}", style="bold"))
+    for finding in findings:
+        level = finding.level or Level.info
+        console.print()
+        title = Text(f"{level.name} ", style=_STYLES[level])
+        title.append(finding.rule, style="bold")
+        console.print(title)
+        subject = shorten(plain(finding.subject), 2 * (width - 4))
+        console.print(Padding(Text(subject), (0, 2)), width=width)
+        console.print(Padding(Text(plain(finding.message)), (0, 2)), width=width)
+        if finding.why:
+            _labelled(console, "why", finding.why, width)
+        _labelled(console, "do", finding.remedy.text, width)
+        for code in (finding.remedy.sql, finding.remedy.config):
+            if code:
+                console.print(Padding(_code(code), (0, 6)))
+        if finding.remedy.effect:
+            _labelled(console, "cost", finding.remedy.effect, width)
+        sure = str(finding.confidence)
+        if finding.mistaken_when:
+            sure += (
+                f"; mistaken when {finding.mistaken_when[:1].lower()}{finding.mistaken_when[1:]}"
+            )
+        _labelled(console, "sure", sure, width)
+
+
+def _labelled(console: Console, label: str, text: str, width: int) -> None:
+    grid = RichTable.grid(padding=(0, 1))
+    grid.add_column(min_width=5)
+    grid.add_row(Text(label), Text(plain(text)))
+    console.print(Padding(grid, (0, 2)), width=width)
+
+
+def _code(text: str) -> Text:
+    """Code to paste: never wrapped or cut, control characters made visible."""
+    lines = [visible(line.expandtabs(4)) for line in text.strip("\n").split("\n")]
+    return Text("\n".join(lines), style="green", no_wrap=True, overflow="ignore")

@@ -1,0 +1,68 @@
+"""Open a session on a profile's target: the one place that knows which engine has which module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dbtune.errors import UsageError
+from dbtune.profile import Engine, Profile
+
+if TYPE_CHECKING:
+    from dbtune.mongo.session import Session as MongoSession
+    from dbtune.postgres.session import Session as PostgresSession
+    from dbtune.redis.session import Session as RedisSession
+
+Trace = Callable[[str, float, int], None]
+"""Told of each statement sent: its text, milliseconds, rows returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a target may keep dbtune waiting, and dbtune a target.
+
+    Attributes:
+        connect_seconds: for a connection to be made.
+        statement_seconds: for one statement (PostgreSQL: statement_timeout).
+        lock_seconds: waiting for a lock (PostgreSQL: lock_timeout).
+    """
+
+    connect_seconds: int = 10
+    statement_seconds: float = 15.0
+    lock_seconds: float = 0.1
+
+
+def open_session(
+    profile: Profile, limits: Limits = Limits(), trace: Trace | None = None
+) -> PostgresSession | MongoSession | RedisSession:
+    """A read-only, time-limited session of the profile's engine; use it in a ``with`` statement.
+
+    Raises:
+        TargetError: it can't be reached or refuses.
+        UsageError: the profile's connection string is malformed.
+    """
+    if profile.engine is Engine.mongodb:
+        from dbtune.mongo.session import Session as MongoSession
+
+        return MongoSession(profile, limits, trace)
+    if profile.engine is Engine.redis:
+        from dbtune.redis.session import Session as RedisSession
+
+        return RedisSession(profile, limits, trace)
+    return open_postgres(profile, limits, trace)
+
+
+def open_postgres(
+    profile: Profile, limits: Limits = Limits(), trace: Trace | None = None
+) -> PostgresSession:
+    """As :func:`open_session`, for what exists only on PostgreSQL.
+
+    Raises:
+        UsageError: the profile is of another engine.
+    """
+    if profile.engine is not Engine.postgresql:
+        raise UsageError(f"{profile.name} is {profile.engine}; this needs PostgreSQL")
+    from dbtune.postgres.session import Session as PostgresSession
+
+    return PostgresSession(profile, limits, trace)
