@@ -106,6 +106,34 @@ class Window:
     sampled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which statements a person wants to see.
+
+    Attributes:
+        order: what to rank by.
+        limit: most rows to show.
+        min_calls: fewest calls.
+        database: only this database (or namespace), exactly.
+        user: only this role, exactly.
+        grep: only texts that match this regular expression.
+        interval_seconds: observe for so long and report only what happened meanwhile; 0 takes the
+            totals that the server has kept.
+    """
+
+    order: Order = Order.total
+    limit: int = 20
+    min_calls: float = 0
+    database: str = ""
+    user: str = ""
+    grep: str = ""
+    interval_seconds: float = 0
+
+
+Wait = Callable[[float, str], None]
+"""Lets so many seconds pass, telling a person why."""
+
+
 _KEYS: dict[Order, Callable[[Statement], float | None]] = {
     Order.total: lambda s: s.total_ms,
     Order.mean: lambda s: s.mean_ms,
@@ -139,7 +167,7 @@ STATEMENTS = Table(
         Column("io_ms", "I/O time", "ms", "Time reading and writing blocks, all calls.", 3),
         Column("temp_bytes", "temp", "bytes", "Bytes written to temporary files.", 2),
         Column("wal_bytes", "WAL", "bytes", "Write-ahead log produced.", 3),
-        Column("plan_ms", "plan", "ms", "Planning time of all calls.", 4),
+        Column("plan_ms", "planning", "ms", "Planning time of all calls.", 4),
         Column("jit_ms", "JIT", "ms", "Time spent compiling.", 4),
         Column("docs_examined", "docs", "int", "Documents looked at (MongoDB).", 1),
         Column("keys_examined", "keys", "int", "Index keys looked at (MongoDB).", 2),
@@ -170,37 +198,29 @@ SUMMARY = (
 SUMMARY_RECORD = Table("summary", "Summary", SUMMARY, record=True)
 
 
-def narrow(
-    statements: Iterable[Statement],
-    *,
-    min_calls: float = 0,
-    grep: str = "",
-    database: str = "",
-    user: str = "",
-) -> list[Statement]:
-    """Only statements with so many calls, whose text matches, that ran in a database, by a user.
-
-    Args:
-        statements: what to choose from.
-        min_calls: fewest calls.
-        grep: regular expression, matched anywhere and without regard to case.
-        database: exact name.
-        user: exact name.
+def check_grep(expression: str) -> str:
+    """The expression itself, if it is a regular expression.
 
     Raises:
-        UsageError: the expression is not valid.
+        UsageError: it is none.
     """
     try:
-        pattern = re.compile(grep, re.IGNORECASE)
+        re.compile(expression)
     except re.error as error:
-        raise UsageError(f"--grep: {plain(grep)!r} is not a regular expression: {error}") from None
+        raise UsageError(f"{plain(expression)!r} is not a regular expression: {error}") from None
+    return expression
+
+
+def narrow(statements: Iterable[Statement], selection: Selection) -> list[Statement]:
+    """Only the statements that a selection asks for: by calls, text, database and user."""
+    pattern = re.compile(selection.grep, re.IGNORECASE)
     return [
         one
         for one in statements
-        if one.calls >= min_calls
+        if one.calls >= selection.min_calls
         and pattern.search(one.text)
-        and (not database or database in one.databases)
-        and (not user or user in one.users)
+        and (not selection.database or selection.database in one.databases)
+        and (not selection.user or selection.user in one.users)
     ]
 
 
@@ -211,9 +231,10 @@ def ranked(statements: Iterable[Statement], order: Order) -> list[Statement]:
 
 
 def tables(
-    statements: Sequence[Statement], window: Window, order: Order, limit: int
+    statements: Sequence[Statement], window: Window, selection: Selection
 ) -> tuple[Table, Table]:
     """The table of the first statements in order, and the summary of all of them."""
+    order, limit = selection.order, selection.limit
     total = sum(one.total_ms for one in statements)
     calls = sum(one.calls for one in statements)
     shown = ranked(statements, order)[:limit]

@@ -393,7 +393,7 @@ def _finish(report: Report, output: Output, fail_on: FailOn, strict: bool) -> No
 # --------------------------------------------------------------------------- types of option values
 
 
-def _parser(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+def text_parser(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     """Make a text parser one whose failure is the option's usage error."""
 
     def convert(text: str) -> Any:
@@ -407,9 +407,9 @@ def _parser(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def size_option(*names: str, **options: Any) -> Any:
     """A Typer option that takes a size (``8GB``) and gives bytes."""
-    return typer.Option(*names, parser=_parser(parse_bytes), metavar="SIZE", **options)
+    return typer.Option(*names, parser=text_parser(parse_bytes), metavar="SIZE", **options)
 
 
 def duration_option(*names: str, **options: Any) -> Any:
     """A Typer option that takes a duration (``20ms``, ``60s``) and gives seconds."""
-    return typer.Option(*names, parser=_parser(parse_seconds), metavar="DURATION", **options)
+    return typer.Option(*names, parser=text_parser(parse_seconds), metavar="DURATION", **options)
