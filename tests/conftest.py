@@ -6,13 +6,15 @@ A test whose server is not installed is skipped, and fails when the environment 
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
 
 from tests import servers
-from tests.servers import PgBouncer, Postgres
+from tests.servers import MongoDB, PgBouncer, Postgres, Redis
 
 CI = os.environ.get("CI") == "true"
 
@@ -21,12 +23,22 @@ hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, prin
 hypothesis.settings.load_profile("ci" if CI else "local")
 
 
+def _version(program: str | None) -> str:
+    """What a program says about its version, or that there is none."""
+    if program is None:
+        return "none"
+    out = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+\.\d+(\.\d+)?", out.stdout)
+    return found.group() if found else "broken"
+
+
 def pytest_report_header() -> list[str]:
     """Say which servers the tests will find."""
     found = [f"{build.release} ({build.origin})" for build in servers.builds().values()]
     return [
         f"postgresql: {', '.join(found) or 'none'}",
-        f"pgbouncer: {servers.find_pgbouncer() or 'none'}",
+        f"pgbouncer: {_version(servers.find_pgbouncer())}, "
+        f"redis: {_version(servers.find_redis())}, mongodb: {_version(servers.find_mongod())}",
     ]
 
 
@@ -106,6 +118,98 @@ def pgbouncer() -> Iterator[Callable[[], PgBouncer]]:
     yield make
     for server in made:
         server.stop()
+
+
+def _redis() -> Redis:
+    if servers.find_redis() is None:
+        missing("redis-server")
+    return Redis()
+
+
+@pytest.fixture(scope="session")
+def _shared_redis() -> Iterator[Redis]:
+    with _redis() as server:
+        yield server.start()
+
+
+@pytest.fixture
+def redis_server(_shared_redis: Redis) -> Redis:
+    """The shared Redis, emptied. Tests that change its configuration use `new_redis`."""
+    with _shared_redis.client() as client:
+        client.flushall()
+    return _shared_redis
+
+
+@pytest.fixture
+def new_redis() -> Iterator[Callable[[], Redis]]:
+    """`new_redis().start({"maxmemory": "50mb"})`: as many servers as a test wants."""
+    made: list[Redis] = []
+
+    def make() -> Redis:
+        made.append(_redis())
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+def _mongodb() -> MongoDB:
+    if servers.find_mongod() is None:
+        missing("mongod")
+    return MongoDB()
+
+
+def _emptied(server: MongoDB) -> MongoDB:
+    with server.client() as client:
+        for name in set(client.list_database_names()) - {"admin", "config", "local"}:
+            client.drop_database(name)
+    return server
+
+
+@pytest.fixture(scope="session")
+def _shared_mongodb() -> Iterator[MongoDB]:
+    with _mongodb() as server:
+        yield server.start()
+
+
+@pytest.fixture(scope="session")
+def _shared_mongodb_rs() -> Iterator[MongoDB]:
+    with _mongodb() as server:
+        yield server.start(rs=True)
+
+
+@pytest.fixture
+def mongodb(_shared_mongodb: MongoDB) -> MongoDB:
+    """The shared standalone mongod, without databases. Other settings: `new_mongodb`."""
+    return _emptied(_shared_mongodb)
+
+
+@pytest.fixture
+def mongodb_rs(_shared_mongodb_rs: MongoDB) -> MongoDB:
+    """The shared replica set of one member, without databases."""
+    return _emptied(_shared_mongodb_rs)
+
+
+@pytest.fixture
+def new_mongodb() -> Iterator[Callable[[], MongoDB]]:
+    """`new_mongodb().start(rs=True, auth=True)`: as many servers as a test wants."""
+    made: list[MongoDB] = []
+
+    def make() -> MongoDB:
+        made.append(_mongodb())
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture
+def any_database(any_pg: Postgres) -> Iterator[tuple[Postgres, str]]:
+    """As database18, once for every supported version."""
+    with servers.fresh_database(any_pg) as name:
+        yield any_pg, name
 
 
 @pytest.fixture

