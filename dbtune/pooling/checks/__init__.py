@@ -1,0 +1,1 @@
+"""One file per check on a pool plan; the file is the registration."""

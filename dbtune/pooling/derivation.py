@@ -1,0 +1,39 @@
+"""The steps of a derivation: what was computed from what, for a person to check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbtune.text import count_text, ms_text, ratio_text
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a derivation.
+
+    Attributes:
+        symbol: short name that later formulas use.
+        meaning: what it is, in words.
+        formula: how it is computed, in symbols.
+        numbers: the formula with numbers in it.
+        value: the result.
+        unit: of the result: ``connections``, ``ms``, ``/s``, ``share``.
+        source: where the formula comes from.
+    """
+
+    symbol: str
+    meaning: str
+    formula: str
+    numbers: str
+    value: float
+    unit: str
+    source: str
+
+    @property
+    def result(self) -> str:
+        """The value with its unit, for people."""
+        if self.unit == "ms":
+            return ms_text(self.value)
+        if self.unit == "share":
+            return ratio_text(self.value)
+        return f"{count_text(self.value)}{self.unit if self.unit == '/s' else ' ' + self.unit}"

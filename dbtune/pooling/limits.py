@@ -1,0 +1,137 @@
+"""What the server allows (connections) and what it can do at once (CPUs)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbtune.pooling.derivation import Step
+from dbtune.pooling.inputs import PoolInputs, round_down, round_up
+from dbtune.text import count_text, ratio_text
+
+CAP_PER_CPU = 4
+"""Connections per CPU beyond which more made CPU-bound work slower, not faster."""
+CAP_OVER_BALANCE = 1.5
+"""The same for work that waits, relative to the balanced number."""
+
+BALANCED = "Denning & Buzen 1978; Goetz 2006"
+CAP = "measured by dbtune: 92–100 % of the best throughput on ten workloads"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Server connections that an application may have.
+
+    Attributes:
+        usable: everything but reserved slots and other consumers; the hard limit.
+        budget: what is planned with; the margin is left for deploys, reserves and mistakes.
+        per_instance: the budget's even share of an instance, if instances are known.
+    """
+
+    usable: int
+    budget: int
+    per_instance: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parallelism:
+    """How many connections the server's CPUs can serve at once.
+
+    Attributes:
+        balanced: N*, where CPUs are just busy all the time; a lower bound if waits are unknown.
+        cap: more connections than this lower the throughput.
+        waits_known: the share of time off the CPU is known; without it nothing is taken to wait.
+    """
+
+    balanced: float
+    cap: int
+    waits_known: bool
+
+
+def limits_of(inputs: PoolInputs, steps: list[Step]) -> Limits | None:
+    """Server connections for the application, or ``None`` without ``max_connections``.
+
+    The margin covers reserved slots and other consumers as far as it reaches; where they need more,
+    they decide.
+    """
+    total = inputs.max_connections
+    if total is None:
+        return None
+    reserved = inputs.superuser_reserved + inputs.reserved_connections
+    usable = max(0, total - reserved - inputs.other_connections)
+    budget = min(round_down(total * inputs.margin), usable)
+    per_instance = None if inputs.instances is None else budget // inputs.instances
+    steps.append(
+        Step(
+            "U",
+            "server connections that applications can get",
+            "max_connections − reserved − others",
+            f"{total} − {reserved} − {inputs.other_connections}",
+            usable,
+            "connections",
+            "PostgreSQL documentation, runtime-config-connection",
+        )
+    )
+    steps.append(
+        Step(
+            "B",
+            "server connections to plan with",
+            "min(⌊max_connections · margin⌋, U)",
+            f"min(⌊{total} × {inputs.margin:g}⌋, {usable})",
+            budget,
+            "connections",
+            "margin for deploys, reserves and mistakes",
+        )
+    )
+    if inputs.instances is not None and per_instance is not None:
+        steps.append(
+            Step(
+                "B/i",
+                "ceiling per application instance",
+                "⌊B / instances⌋",
+                f"⌊{budget} / {inputs.instances}⌋",
+                per_instance,
+                "connections",
+                "even share",
+            )
+        )
+    return Limits(usable, budget, per_instance)
+
+
+def parallelism_of(inputs: PoolInputs, steps: list[Step]) -> Parallelism | None:
+    """What the CPUs can serve at once, or ``None`` when they are not known.
+
+    ``N* = CPUs / (1 − w)``: with a share ``w`` of the hold time off the CPU, so many connections
+    keep all CPUs busy. Throughput peaked at up to 1.5 N*, and at 4 per CPU for work that hardly
+    waits (``scripts/bench``, design notes on pooling).
+    """
+    cpus = inputs.cpus
+    if cpus is None:
+        return None
+    share = inputs.wait_share or 0.0
+    balanced = cpus / (1 - share)
+    by_cpu, by_balance = round_up(CAP_PER_CPU * cpus), round_up(CAP_OVER_BALANCE * balanced)
+    known = inputs.wait_share is not None
+    if known:
+        steps.append(
+            Step(
+                "N*",
+                "connections that keep all CPUs busy",
+                "CPUs / (1 − w)",
+                f"{count_text(cpus)} / (1 − {ratio_text(share)})",
+                balanced,
+                "connections",
+                BALANCED,
+            )
+        )
+    steps.append(
+        Step(
+            "cap",
+            "more connections than this make the server slower",
+            "max(4 · CPUs, 1.5 · N*)" if known else "4 · CPUs (share of waiting not known)",
+            f"max({by_cpu}, {by_balance})" if known else f"4 × {count_text(cpus)}",
+            max(by_cpu, by_balance),
+            "connections",
+            CAP,
+        )
+    )
+    return Parallelism(balanced, max(by_cpu, by_balance), known)
