@@ -254,8 +254,8 @@ def plan_notes(plan: PoolPlan) -> Iterator[str]:
         each = demand.per_second / inputs.poolers
         if each > BUSY_POOLER:
             yield (
-                f"{count_text(each)}/s may be more than one PgBouncer can do: it uses one CPU; watch"
-                " it, and run several with so_reuseport if it's full (--poolers)"
+                f"{count_text(each)}/s may be more than one PgBouncer can do: it uses one CPU;"
+                " watch it, and run several with so_reuseport if it's full (--poolers)"
             )
     if plan.setting.pools is not None and plan.setting.pools > 1 and plan.pool_size is not None:
         yield (
