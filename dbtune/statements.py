@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from dbtune.errors import UsageError
 from dbtune.report import Column, Row, Table, record
@@ -51,8 +52,10 @@ class Statement:
         io_ms: time spent reading and writing blocks, all calls.
         hit_ratio: blocks found in the server's cache, of all blocks asked for.
         read_bytes: bytes that came from outside the server's cache.
+        blocks: blocks asked for, in the cache or not.
         temp_bytes: bytes written to temporary files.
         wal_bytes: write-ahead log produced.
+        wal_full_page_bytes: part of it that is full-page images, before compression.
         jit_ms: time spent compiling.
         docs_examined: documents looked at (MongoDB).
         keys_examined: index keys looked at (MongoDB).
@@ -60,6 +63,7 @@ class Statement:
         waits: wait events seen while it ran, most frequent first (sampled sources).
         databases: databases (or namespaces) it ran in.
         users: roles that ran it.
+        nested: it ran inside a function; its time is counted in the caller's, too.
         variants: entries of the source that were folded into this one.
         ids: the source's own identifiers (queryid, queryHash).
     """
@@ -76,8 +80,10 @@ class Statement:
     io_ms: float | None = None
     hit_ratio: float | None = None
     read_bytes: int | None = None
+    blocks: int | None = None
     temp_bytes: int | None = None
     wal_bytes: int | None = None
+    wal_full_page_bytes: int | None = None
     jit_ms: float | None = None
     docs_examined: int | None = None
     keys_examined: int | None = None
@@ -85,6 +91,7 @@ class Statement:
     waits: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    nested: bool = False
     variants: int = 1
     ids: tuple[str, ...] = ()
 
@@ -130,8 +137,17 @@ class Selection:
     interval_seconds: float = 0
 
 
-Wait = Callable[[float, str], None]
-"""Lets so many seconds pass, telling a person why."""
+class Wait(Protocol):
+    """Lets time pass, telling a person why, and does something at regular times meanwhile."""
+
+    def __call__(
+        self,
+        seconds: float,
+        description: str,
+        every: float = 0.2,
+        do: Callable[[], None] | None = None,
+    ) -> None:
+        """Wait ``seconds``; call ``do`` at once and then each ``every`` seconds."""
 
 
 _KEYS: dict[Order, Callable[[Statement], float | None]] = {
@@ -164,9 +180,17 @@ STATEMENTS = Table(
         Column("rows_per_call", "rows/call", "float", "Rows returned or changed by one call.", 1),
         Column("hit_ratio", "hit", "ratio", "Blocks found in the server's cache.", 2),
         Column("read_bytes", "read", "bytes", "Bytes from outside the server's cache.", 4),
+        Column("blocks", "blocks", "int", "Blocks asked for, in the cache or not.", None),
         Column("io_ms", "I/O time", "ms", "Time reading and writing blocks, all calls.", 3),
         Column("temp_bytes", "temp", "bytes", "Bytes written to temporary files.", 2),
         Column("wal_bytes", "WAL", "bytes", "Write-ahead log produced.", 3),
+        Column(
+            "wal_full_page_bytes",
+            "full pages",
+            "bytes",
+            "Part of the WAL that is full-page images, before compression.",
+            None,
+        ),
         Column("plan_ms", "planning", "ms", "Planning time of all calls.", 4),
         Column("jit_ms", "JIT", "ms", "Time spent compiling.", 4),
         Column("docs_examined", "docs", "int", "Documents looked at (MongoDB).", 1),
@@ -175,6 +199,7 @@ STATEMENTS = Table(
         Column("waits", "waits", "list", "Wait events seen, most frequent first (sampled).", 1),
         Column("databases", "database", "list", "Databases it ran in.", 4),
         Column("users", "user", "list", "Roles that ran it.", 5),
+        Column("nested", "nested", "bool", "Ran inside a function: its time counts twice.", 5),
         Column("variants", "variants", "int", "Entries of the source folded into this row.", 6),
         Column("ids", "id", "list", "The source's own identifiers.", None),
         Column("statement", "statement", "sql", "The normalised statement."),
@@ -235,10 +260,11 @@ def tables(
 ) -> tuple[Table, Table]:
     """The table of the first statements in order, and the summary of all of them."""
     order, limit = selection.order, selection.limit
-    total = sum(one.total_ms for one in statements)
+    total = sum(one.total_ms for one in statements if not one.nested)
+    total = total or sum(one.total_ms for one in statements)
     calls = sum(one.calls for one in statements)
     shown = ranked(statements, order)[:limit]
-    shown_ms = sum(one.total_ms for one in shown)
+    shown_ms = sum(one.total_ms for one in shown if not one.nested)
     summary = {
         "source": window.source,
         "sampled": window.sampled,

@@ -116,13 +116,31 @@ class Run:
 
             print(redact(text), file=sys.stderr)  # noqa: T201
 
-    def wait(self, seconds: float, description: str) -> None:
-        """Let an interval pass, with a progress bar where a person is looking."""
+    def wait(
+        self,
+        seconds: float,
+        description: str,
+        every: float = 0.2,
+        do: Callable[[], None] | None = None,
+    ) -> None:
+        """Let time pass, with a progress bar where a person is looking.
+
+        Args:
+            seconds: how long.
+            description: why, for the person.
+            every: seconds between two calls of ``do``.
+            do: called at once and then at regular times.
+        """
         with self.progress(description, seconds) as advance:
             started = time.monotonic()
-            while (left := seconds - (time.monotonic() - started)) > 0:
-                time.sleep(min(0.2, left))
-                advance(min(seconds, time.monotonic() - started))
+            due = 0.0
+            while (passed := time.monotonic() - started) < seconds:
+                if do is not None and passed >= due:
+                    do()
+                    due += every
+                advance(passed)
+                now = time.monotonic() - started
+                time.sleep(max(0.0, min(seconds, max(due, now) if do else now + every) - now))
 
     @contextmanager
     def progress(self, description: str, total: float) -> Iterator[Callable[[float], None]]:

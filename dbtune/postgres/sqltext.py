@@ -1,0 +1,240 @@
+"""Statement text: folding it to a fingerprint, masking constants, and the shape of what it asks.
+
+The fingerprint is our own, made of tokens: the server's ``queryid`` tells apart statements that a
+person takes for one (IN lists of differing length before PostgreSQL 18, VALUES lists, savepoint
+names). The shape comes from sqlglot, which is no validator: what it can't parse has no shape.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+_TOKEN = re.compile(
+    r"""
+    (?P<space>\s+|--[^\n]*)
+  | (?P<comment>/\*)
+  | (?P<string>(?:[eE]'(?:[^'\\]|\\.|'')*|(?:[uU]&|[bBxXnN])?'(?:[^']|'')*)(?:'|$))
+  | (?P<dollar>\$(?P<tag>[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)
+  | (?P<parameter>\$\d+)
+  | (?P<name>"(?:[^"]|"")*(?:"|$))
+  | (?P<number>(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?(?![\w$])|0[xXoObB][0-9a-fA-F_]+)
+  | (?P<word>[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)
+  | (?P<cast>::)
+  | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_PLACEHOLDER = "?"
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Kind and text of each token, a comment being white space; never fails."""
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:  # cannot happen: "other" takes any character
+            return
+        kind = match.lastgroup or "other"
+        position = match.end()
+        if kind == "tag":
+            kind = "dollar"
+        if kind == "comment":
+            position = _end_of_comment(text, position)
+            yield "space", " "
+        elif kind == "dollar":
+            end = text.find(match["dollar"], position)
+            position = len(text) if end < 0 else end + len(match["dollar"])
+            yield "string", _PLACEHOLDER
+        else:
+            yield kind, match[0]
+
+
+def _end_of_comment(text: str, position: int) -> int:
+    depth = 1
+    for edge in _COMMENT_EDGE.finditer(text, position):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    return len(text)
+
+
+_LISTS = (
+    # IN lists and arrays of constants, whatever their length
+    (re.compile(r"\b(in|any|all|some) \( \?(?: , \?)* \)"), r"\1 ( ? )"),
+    (re.compile(r"\barray \[ \?(?: , \?)* \]"), "array [ ? ]"),
+    # VALUES lists of equal rows
+    (re.compile(r"\bvalues (\( (?:[^()]|\( [^()]* \))* \))(?: , \1)+"), r"values \1"),
+)
+_UTILITY = (
+    (
+        re.compile(r"^(savepoint|release savepoint|release|rollback to savepoint|rollback to) .*"),
+        r"\1 ?",
+    ),
+    (re.compile(r"^(deallocate|close|execute|prepare transaction|commit prepared) .*"), r"\1 ?"),
+    (re.compile(r"^(fetch|move) .*"), r"\1 ?"),
+    (re.compile(r"^(set (?:local |session )?)(\S+) (?:=|to) .*"), r"\1\2 = ?"),
+    (re.compile(r"^(declare) \S+ (.*)"), r"\1 ? \2"),
+)
+
+
+@lru_cache(maxsize=20_000)
+def fingerprint(text: str) -> str:
+    """The statement with case, space, comments, constants and list lengths folded away.
+
+    Equal fingerprints mean: the same statement to a person. It is not SQL that could run.
+    """
+    parts = []
+    for kind, token in _tokens(text):
+        if kind in ("string", "parameter", "number"):
+            parts.append(_PLACEHOLDER)
+        elif kind != "space":
+            parts.append(token.lower() if kind == "word" else token)
+    folded = re.sub(r"(?<![\w?)\]] )[-+] \?", _PLACEHOLDER, " ".join(parts)).rstrip(" ;")
+    folded = re.sub(r"\? :: [a-z_]+(?: \[ \])?", _PLACEHOLDER, folded)
+    for pattern, replacement in _LISTS:
+        folded = pattern.sub(replacement, folded)
+    for pattern, replacement in _UTILITY:
+        folded = pattern.sub(replacement, folded)
+    return folded
+
+
+def masked(text: str) -> str:
+    """The statement as written, but with every constant replaced by ``?``; comments are dropped.
+
+    For texts with real values in them (pg_stat_activity, logs), which nobody should see by default.
+    """
+    shown = (
+        {"string": _PLACEHOLDER, "number": _PLACEHOLDER, "space": " "}.get(kind, token)
+        for kind, token in _tokens(text)
+    )
+    return "".join(shown).strip()
+
+
+# ------------------------------------------------------------------------------------------- shape
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a statement asks, as far as its text tells.
+
+    Attributes:
+        kind: ``select``, ``insert``, ``update``, ``delete``, ``merge`` or ``other``.
+        tables: tables named anywhere, in order of appearance, lower case unless quoted.
+        has_where: there is a WHERE at the top level.
+        has_limit: LIMIT or FETCH FIRST at the top level.
+        has_offset: OFFSET with a constant other than 0, or a parameter, at the top level.
+        aggregates: the result is grouped, aggregated or DISTINCT at the top level.
+        has_join: joins at the top level.
+        key_columns: columns that are compared with ``=`` to a constant or parameter, when the
+            whole WHERE is made of such comparisons; else empty.
+        single_row_values: an INSERT of exactly one VALUES row.
+        orders: ORDER BY at the top level.
+    """
+
+    kind: str
+    tables: tuple[str, ...] = ()
+    has_where: bool = False
+    has_limit: bool = False
+    has_offset: bool = False
+    aggregates: bool = False
+    has_join: bool = False
+    key_columns: tuple[str, ...] = ()
+    single_row_values: bool = False
+    orders: bool = False
+
+
+_TYPED_PARAMETER = re.compile(
+    r"\b(interval|date|time|timestamp|timestamptz|json|jsonb|bytea)\s+(\$\d+)", re.IGNORECASE
+)
+_PARAMETER = re.compile(r"\$(\d+)(?!\w)")
+
+
+def parseable(text: str) -> str:
+    """Text of pg_stat_statements made fit for sqlglot.
+
+    ``interval $1`` would be misread without an error, and ``$1,$2`` is taken for a dollar quote.
+    """
+    typed = _TYPED_PARAMETER.sub(r"\2::\1", text)
+    return _PARAMETER.sub(r"$\1 ", typed)
+
+
+@lru_cache(maxsize=5_000)
+def shape(text: str) -> Shape | None:
+    """The shape of a statement, or ``None`` where it can't be parsed (truncated, exotic)."""
+    import sqlglot
+    from sqlglot import errors, exp
+
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+    try:
+        tree = sqlglot.parse_one(parseable(text), dialect="postgres")
+    except (errors.SqlglotError, RecursionError, ValueError, IndexError, AttributeError, TypeError):
+        return None
+    tables = tuple(dict.fromkeys(_table_name(table) for table in tree.find_all(exp.Table)))
+    if isinstance(tree, exp.Insert):
+        values = tree.expression
+        single = isinstance(values, exp.Values) and len(values.expressions) == 1
+        return Shape("insert", tables, single_row_values=single)
+    if isinstance(tree, exp.Update | exp.Delete | exp.Merge):
+        kind = type(tree).__name__.lower()
+        keys = _key_columns(tree.args.get("where"))
+        return Shape(kind, tables, has_where=bool(tree.args.get("where")), key_columns=keys)
+    if isinstance(tree, exp.Select | exp.SetOperation):
+        return _select_shape(tree, tables)
+    return Shape("other", tables)
+
+
+def _select_shape(tree: exp.Query, tables: tuple[str, ...]) -> Shape:
+    from sqlglot import exp
+
+    arguments: dict[str, Any] = tree.args
+    offset = arguments.get("offset")
+    zero = isinstance(offset, exp.Offset) and str(offset.expression) == "0"
+    outputs = arguments.get("expressions") or []
+    aggregates = bool(arguments.get("group") or arguments.get("distinct")) or any(
+        output.find(exp.AggFunc) and not output.find(exp.Window, exp.Subquery) for output in outputs
+    )
+    return Shape(
+        "select",
+        tables,
+        has_where=bool(arguments.get("where")),
+        has_limit=bool(arguments.get("limit")),
+        has_offset=bool(offset) and not zero,
+        aggregates=aggregates,
+        has_join=bool(arguments.get("joins")),
+        key_columns=_key_columns(arguments.get("where")),
+        orders=bool(arguments.get("order")),
+    )
+
+
+def _key_columns(where: exp.Expression | None) -> tuple[str, ...]:
+    from sqlglot import exp
+
+    if where is None:
+        return ()
+    columns = []
+    for term in where.this.flatten() if isinstance(where.this, exp.And) else [where.this]:
+        condition = term.unnest()
+        if not isinstance(condition, exp.EQ):
+            return ()
+        sides = (condition.left, condition.right)
+        column = next((side for side in sides if isinstance(side, exp.Column)), None)
+        other = sides[1] if column is sides[0] else sides[0]
+        if column is None or other.find(exp.Column, exp.Query):
+            return ()
+        columns.append(column.name)
+    return tuple(columns)
+
+
+def _table_name(table: exp.Table) -> str:
+    return ".".join(
+        part.name if part.args.get("quoted") else part.name.lower() for part in table.parts
+    )

@@ -1,0 +1,209 @@
+"""``slow-queries`` on PostgreSQL: pg_stat_statements, or samples of pg_stat_activity without it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dbtune.errors import Unavailable
+from dbtune.finding import Finding, Skipped, load_checks, run_checks
+from dbtune.report import Report
+from dbtune.statements import Selection, Statement, Wait, Window, narrow, tables
+from dbtune.text import ms_text, plural
+
+if TYPE_CHECKING:
+    from dbtune.postgres.session import Session
+    from dbtune.postgres.statements.facts import Entry, Reading, Setup
+
+SAMPLE_SECONDS = 10.0
+CHECKS = "dbtune.postgres.statements.checks"
+
+
+def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
+    """Rank a PostgreSQL server's statements and find what is wrong with them.
+
+    Args:
+        session: an open session.
+        selection: order, filters and interval.
+        wait: called to let time pass.
+
+    Raises:
+        TargetError: the connection broke.
+    """
+    from dbtune.postgres.server import read_server, target
+    from dbtune.postgres.statements.collect import read_setup, read_statements
+    from dbtune.postgres.statements.enable import how_to_enable
+
+    server = read_server(session)
+    setup = read_setup(session)
+    try:
+        first = read_statements(session, setup, texts=selection.interval_seconds <= 0)
+    except Unavailable as missing:
+        reason = how_to_enable(setup, server.provider) if _absent(setup, missing) else missing
+        report = _sampled(session, selection, wait, reason)
+    else:
+        if selection.interval_seconds > 0:
+            wait(selection.interval_seconds, "observing statements")
+            second = read_statements(session, setup, texts=True)
+            report = _of_interval(first, second, selection, setup, session)
+        else:
+            report = _of_totals(first, selection, setup, session)
+    return replace(report, target=target(session, server), collected_at=server.now)
+
+
+def _absent(setup: Setup, missing: Unavailable) -> bool:
+    return not setup.schema or "shared_preload_libraries" in missing.reason
+
+
+def _of_totals(reading: Reading, selection: Selection, setup: Setup, session: Session) -> Report:
+    since = reading.stats_reset
+    window = Window(
+        "pg_stat_statements",
+        (reading.at - since).total_seconds() if since else None,
+        since,
+    )
+    notes = []
+    if since is None:
+        notes.append(
+            "since when the totals count is not known before PostgreSQL 14, so there are no rates; "
+            "use --interval 60s for those"
+        )
+    if reading.dealloc:
+        limit = setup.settings.get("pg_stat_statements.max", "?")
+        notes.append(
+            f"statements were evicted {plural(reading.dealloc, 'time')} since the last reset: rare "
+            f"ones are missing (pg_stat_statements.max is {limit}; raising it needs a restart)"
+        )
+    return _report(reading.entries, reading, window, selection, setup, session, notes)
+
+
+def _of_interval(
+    first: Reading, second: Reading, selection: Selection, setup: Setup, session: Session
+) -> Report:
+    from dbtune.postgres.statements.interval import difference
+
+    change = difference(first, second)
+    window = Window("pg_stat_statements (interval)", change.seconds, first.at)
+    notes = []
+    if change.was_reset:
+        notes.append("the statistics were reset meanwhile: everything counts from that reset on")
+    if change.restarted and not change.was_reset:
+        notes.append(
+            f"{plural(change.restarted, 'statement')} were reset or evicted and seen again "
+            "meanwhile: they count from then on"
+        )
+    if change.vanished:
+        notes.append(
+            f"{plural(change.vanished, 'statement')} were evicted meanwhile; what they did in the "
+            "interval is not known"
+        )
+    return _report(change.entries, second, window, selection, setup, session, notes)
+
+
+def _report(
+    entries: tuple[Entry, ...],
+    reading: Reading,
+    window: Window,
+    selection: Selection,
+    setup: Setup,
+    session: Session,
+    notes: list[str],
+) -> Report:
+    from dbtune.postgres.statements.group import group
+
+    io_timed = setup.settings.get("track_io_timing") == "on"
+    chosen = [
+        entry
+        for entry in entries
+        if (not selection.database or entry.database == selection.database)
+        and (not selection.user or entry.user == selection.user)
+    ]
+    statements = group(chosen, setup.block_bytes, io_timed=io_timed)
+    shown = narrow(statements, replace(selection, database="", user=""))
+    findings, skipped = _examine(shown, window, setup, session)
+    if reading.hidden_entries:
+        role = session.user.replace('"', '""')
+        skipped.append(
+            Skipped(
+                "statements of other roles",
+                f"{plural(reading.hidden_entries, 'entry', 'entries')} hidden from {session.user}",
+                f'GRANT pg_read_all_stats TO "{role}";  -- or pg_monitor, which includes it',
+            )
+        )
+    notes += _setting_notes(setup, session, shown, io_timed=io_timed)
+    return Report(
+        "slow-queries",
+        tables(shown, window, selection),
+        tuple(findings),
+        tuple(skipped),
+        tuple(notes),
+    )
+
+
+def _setting_notes(
+    setup: Setup, session: Session, shown: list[Statement], *, io_timed: bool
+) -> list[str]:
+    from dbtune.postgres.statements.facts import TEXT_LIMIT
+    from dbtune.postgres.statements.group import UNKNOWN_TEXT
+
+    settings = setup.settings
+    notes = []
+    if not io_timed:
+        notes.append("track_io_timing is off: no I/O times (ALTER SYSTEM SET track_io_timing = on)")
+    if settings.get("pg_stat_statements.track_planning") == "off":
+        notes.append("pg_stat_statements.track_planning is off: planning times are not kept")
+    if settings.get("pg_stat_statements.track") == "none":
+        notes.append("pg_stat_statements.track is none: nothing new is counted")
+    if session.major < 14 and settings.get("pg_stat_statements.track") == "all":
+        notes.append("pg_stat_statements.track is all: time inside functions is counted twice")
+    cut = sum(len(one.text) >= TEXT_LIMIT for one in shown)
+    if cut:
+        notes.append(f"{plural(cut, 'text')} cut at {TEXT_LIMIT:,} characters")
+    lost = sum(one.text.startswith(UNKNOWN_TEXT) for one in shown)
+    if lost:
+        notes.append(
+            f"{plural(lost, 'statement')} without text: the server's file of texts was too large "
+            "or damaged, or there are more statements than dbtune reads texts for"
+        )
+    return notes
+
+
+def _examine(
+    statements: list[Statement], window: Window, setup: Setup, session: Session
+) -> tuple[list[Finding], list[Skipped]]:
+    facts = {"statements": statements, "window": window, "settings": setup.settings}
+    return run_checks(load_checks(CHECKS), facts, session.profile.thresholds)
+
+
+def _sampled(session: Session, selection: Selection, wait: Wait, reason: Unavailable) -> Report:
+    from dbtune.postgres.statements.sampling import share_error, statements_from, take_samples
+
+    seconds = selection.interval_seconds or SAMPLE_SECONDS
+    samples = take_samples(session, seconds, wait)
+    statements = statements_from(samples)
+    shown = narrow(statements, selection)
+    window = Window("pg_stat_activity (sampled)", samples.seconds, sampled=True)
+    notes = [
+        f"sampled {samples.count} times in {ms_text(samples.seconds * 1000)}: shares are within "
+        f"±{100 * share_error(statements, samples):.0f} points (95 %), calls are a lower bound; "
+        "no checks run on samples",
+    ]
+    if samples.idle_in_transaction >= 0.5:
+        notes.append(
+            f"{samples.idle_in_transaction:.1f} sessions were idle in transaction on average"
+        )
+    skipped = [Skipped("pg_stat_statements", reason.reason, reason.remedy)]
+    if samples.hidden:
+        role = session.user.replace('"', '""')
+        skipped.append(
+            Skipped(
+                "statements of other roles",
+                f"hidden from {session.user}",
+                f'GRANT pg_read_all_stats TO "{role}";  -- or pg_monitor, which includes it',
+            )
+        )
+    table, summary = tables(shown, window, selection)
+    if not statements:
+        empty = f"no statement was running in {samples.count} samples"
+        table = replace(table, empty=empty)
+    return Report("slow-queries", (table, summary), (), tuple(skipped), tuple(notes))
