@@ -1,0 +1,1 @@
+"""One module per group of settings; its docstring's first line is the heading in the file."""

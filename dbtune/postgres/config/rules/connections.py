@@ -1,0 +1,41 @@
+"""Connections."""
+
+from __future__ import annotations
+
+from dbtune.postgres.config import budget
+from dbtune.postgres.config.guc import MB
+from dbtune.postgres.config.inputs import Workload
+from dbtune.postgres.config.plan import Plan
+from dbtune.postgres.config.rule import Advice, exactly, rule
+
+USUAL = {
+    Workload.web: 200,
+    Workload.oltp: 200,
+    Workload.mixed: 100,
+    Workload.dw: 40,
+    Workload.desktop: 20,
+}
+PER_CORE = 50
+"""Most of them idle; 4 at work for each core is where throughput peaks."""
+_FEWEST = 20
+_DEFAULT_WORK_MEM = 4 * MB
+
+
+@rule("runtime-config-connection", keep=exactly, always=True)
+def max_connections(plan: Plan) -> Advice | None:
+    """Each connection is a process. The memory budget above holds for this number.
+
+    Written even where it is the default, because work_mem hangs on it.
+    """
+    asked, workload = plan.inputs.connections, plan.inputs.workload
+    if asked is not None:
+        source = plan.inputs.sources.get("connections", "given")
+        return Advice(asked, f"given: {source}")
+    usual, cores = USUAL[workload], plan.inputs.cores
+    fitting = budget.connections_that_fit(plan, _DEFAULT_WORK_MEM)
+    fewest = min(usual, PER_CORE * cores, fitting)
+    return Advice(
+        max(_FEWEST, fewest // 10 * 10),
+        f"the least of {usual} (usual for {workload}), {PER_CORE} × {cores} cores, and "
+        f"{fitting} that fit into RAM with work_mem 4MB; at least {_FEWEST}",
+    )

@@ -1,0 +1,93 @@
+"""Write-ahead log and checkpoints."""
+
+from __future__ import annotations
+
+from dbtune.postgres.config.guc import GB, MB, MINUTE
+from dbtune.postgres.config.inputs import Workload
+from dbtune.postgres.config.plan import Plan
+from dbtune.postgres.config.rule import Advice, anything_but, at_least, rule, within
+from dbtune.text import bytes_text
+
+_PAGE = "runtime-config-wal"
+_DISK_SHARE = 0.4
+_MAX_WAL = {
+    Workload.web: 4 * GB,
+    Workload.oltp: 8 * GB,
+    Workload.mixed: 8 * GB,
+    Workload.dw: 16 * GB,
+    Workload.desktop: 2 * GB,
+}
+
+
+@rule(_PAGE, keep=within(0.6, 2.0))
+def checkpoint_timeout(plan: Plan) -> Advice | None:
+    """After each checkpoint the first change of a page writes the whole page to the log: fewer
+    checkpoints, less log. The price is a longer recovery after a crash.
+    """
+    minutes = {Workload.dw: 30, Workload.desktop: 5}.get(plan.inputs.workload, 15)
+    return Advice(minutes * MINUTE, f"{minutes} minutes for {plan.inputs.workload}")
+
+
+@rule(_PAGE, keep=within(0.85, 1.07))
+def checkpoint_completion_target(_plan: Plan) -> Advice | None:
+    """Spread a checkpoint's writes over most of the time until the next (default since 14)."""
+    return Advice(0.9, "0.9 always")
+
+
+@rule(_PAGE, keep=at_least)
+def max_wal_size(plan: Plan) -> Advice | None:
+    """How much log may come together before a checkpoint is forced early. It is a soft limit of the
+    disk that pg_wal takes; replication slots and archiving can add to it.
+    """
+    workload, ram, disk = plan.inputs.workload, plan.inputs.ram_bytes, plan.inputs.wal_disk_bytes
+    # A small machine has a small disk, and takes longer to replay.
+    value: float = min(_MAX_WAL[workload], max(GB, 2 * ram))
+    formula = f"{bytes_text(_MAX_WAL[workload])} for {workload}, at most RAM × 2"
+    if disk is not None and disk * _DISK_SHARE < value:
+        value = disk * _DISK_SHARE
+        formula = f"40 % of the {bytes_text(disk)} that pg_wal has"
+    return Advice(max(value // MB * MB, 10 * _segment(plan)), formula)
+
+
+@rule(_PAGE, keep=within(0.5, 2.0))
+def min_wal_size(plan: Plan) -> Advice | None:
+    """Log files kept for use again instead of being removed and created anew."""
+    most = plan.number("max_wal_size")
+    least = 5 * _segment(plan)
+    return Advice(max(least, most // 4 // MB * MB), f"max_wal_size / 4 = {bytes_text(most)} / 4")
+
+
+@rule(_PAGE, keep=anything_but("off", False))
+def wal_compression(plan: Plan) -> Advice | None:
+    """Compress whole pages in the log. Measured in the half minute after a checkpoint (TPC-B, 15):
+    a fifth of the log, throughput unchanged within the noise.
+    """
+    if plan.guc("wal_compression").kind == "bool":
+        return Advice(True, "on; until 14 there is one method")
+    if "lz4" in plan.enums("wal_compression"):
+        return Advice("lz4", "lz4 is in this server's build: cheaper than pglz")
+    return Advice("on", "on = pglz, which every build has")
+
+
+@rule(_PAGE, keep=lambda current, _advised: current == -1 or at_least(current, 16 * MB))
+def wal_buffers(_plan: Plan) -> Advice | None:
+    """Log that waits to be written; the server's own choice grows with shared_buffers to 16 MB."""
+    return Advice(-1, "-1: shared_buffers / 32, at most one segment")
+
+
+@rule(_PAGE)
+def fsync(_plan: Plan) -> Advice | None:
+    """Without it a crash of the machine destroys the database."""
+    return Advice(True, "on always")
+
+
+@rule(_PAGE)
+def full_page_writes(_plan: Plan) -> Advice | None:
+    """Without it a crash in the middle of writing a page destroys that page."""
+    return Advice(True, "on always")
+
+
+def _segment(plan: Plan) -> int:
+    """Size of a log file; initdb may have been told another. Two must fit into min_wal_size."""
+    current = plan.current("wal_segment_size")
+    return int(current.value) if current else 16 * MB
