@@ -15,7 +15,7 @@ from typing import Protocol
 
 from dbtune.errors import UsageError
 from dbtune.report import Column, Row, Table, record
-from dbtune.text import count_text, ms_text, plain, plural, ratio_text
+from dbtune.text import ms_text, plain, plural, ratio_text
 
 
 class Order(StrEnum):
@@ -285,12 +285,11 @@ def tables(
             f"{len(shown)} of {plural(len(statements), 'statement')}, "
             f"{ms_text(shown_ms)} of {ms_text(total)} "
             f"({ratio_text(shown_ms / total if total else 0)} of the time), "
-            f"{count_text(round(calls))} calls in all"
+            f"{plural(round(calls), 'call')} in all"
         )
+    empty = "no statement ran" if not statements and not selection.grep else STATEMENTS.empty
     title = f"Statements by {order.value}" + (" (sampled: estimates)" if window.sampled else "")
-    table = Table(
-        STATEMENTS.name, title, STATEMENTS.columns, rows, footer=footer, empty=STATEMENTS.empty
-    )
+    table = Table(STATEMENTS.name, title, STATEMENTS.columns, rows, footer=footer, empty=empty)
     return table, record("summary", "Summary", SUMMARY, summary)
 
 

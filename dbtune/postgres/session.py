@@ -24,15 +24,19 @@ from dbtune.session import Limits, Trace
 from dbtune.text import plain
 
 TAG = "/* dbtune */"
-"""Leads every statement, so that dbtune can leave itself out of what it measures."""
+"""Stands in every statement, so that dbtune can leave itself out of what it measures.
+
+It stands behind the first word: PostgreSQL 18 drops comments before it from pg_stat_statements.
+"""
 
 _BEGIN: LiteralString = (
-    f"{TAG} BEGIN READ ONLY; "
-    f"{TAG} SELECT set_config('statement_timeout', '{{}}', true), "
+    f"BEGIN {TAG} READ ONLY; "
+    f"SELECT {TAG} set_config('statement_timeout', '{{}}', true), "
     "set_config('lock_timeout', '{}', true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true), "
     "set_config('search_path', 'pg_catalog', true)"
 )
+_FIRST_WORD = re.compile(r"^((?:\s|--[^\n]*\n)*\w+)")
 _FILE_SUFFIX = re.compile(r"\.v(\d+)\.sql$")
 
 Row = dict[str, Any]
@@ -58,7 +62,7 @@ class Session:
         self._limits = limits
         self._trace = trace
         self._connection = _connect(profile, limits)
-        for name in ("text", "varchar", "name", "bpchar", "unknown"):
+        for name in ("text", "varchar", "name", "bpchar"):
             self._connection.adapters.register_loader(name, _LenientText)
         self.version = self._connection.info.server_version
 
@@ -127,21 +131,21 @@ class Session:
             f"{seconds * 1000:.0f}ms", f"{self._limits.lock_seconds * 1000:.0f}ms"
         )
         composed = sql.SQL(query) if isinstance(query, str) else query
-        statement = sql.SQL(TAG + " ") + composed
+        text = _FIRST_WORD.sub(rf"\1 {TAG}", composed.as_string(self._connection), count=1)
         started = time.perf_counter()
         try:
             with self._connection.cursor(row_factory=dict_row) as cursor:
                 cursor.execute(begin)
                 try:
-                    found = cursor.execute(statement, parameters).fetchall()
+                    found = cursor.execute(text.encode(), parameters).fetchall()
                 finally:
                     if not self._connection.closed:
-                        cursor.execute(f"{TAG} ROLLBACK")
+                        cursor.execute(f"ROLLBACK {TAG}")
         except psycopg.Error as error:
             raise _translate(error, seconds, self._connection.closed) from None
         if self._trace:
             elapsed = (time.perf_counter() - started) * 1000
-            self._trace(statement.as_string(self._connection), elapsed, len(found))
+            self._trace(text, elapsed, len(found))
         return found
 
     def fact(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:

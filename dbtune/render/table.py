@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import groupby
 
 from rich import box
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from dbtune.finding import Finding, Level
+from dbtune.finding import Confidence, Finding, Level
 from dbtune.render import Style
 from dbtune.render.cells import RIGHT, cell, is_blank
 from dbtune.report import Column, Report, Row, Table
@@ -19,7 +20,8 @@ from dbtune.text import plain, shorten, visible
 
 _STYLES = {Level.critical: "bold red", Level.warning: "yellow", Level.info: "cyan"}
 _SQL_MINIMUM = 30
-_BAR_WIDTH = 10
+_SQL_PORTION = 0.35
+_BAR_WIDTH = 8
 _UNLIMITED = 100_000
 _PROSE_WIDTH = 100
 
@@ -50,7 +52,7 @@ def render(report: Report, style: Style) -> str:
         for skipped in report.skipped:
             console.print(Padding(Text(f"{skipped.what}: {skipped.reason}"), (0, 2)), width=prose)
             if skipped.remedy:
-                console.print(Padding(_code(skipped.remedy), (0, 4)))
+                _print_code(console, skipped.remedy, 4)
     if report.notes:
         console.print()
         for note in report.notes:
@@ -97,7 +99,9 @@ def _print_record(console: Console, table: Table, style: Style) -> None:
 
 def _print_rows(console: Console, table: Table, style: Style) -> None:
     columns, hidden = _fitting(table, style.width)
-    rich_table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    rich_table = RichTable(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False
+    )
     for column in columns:
         is_sql = column.kind == "sql"
         rich_table.add_column(
@@ -143,7 +147,7 @@ def _fitting(table: Table, width: int | None) -> tuple[list[Column], list[Column
     ]
     if width is None:
         return candidates, []
-    widths = {column.name: _natural_width(column, table.rows) for column in candidates}
+    widths = {column.name: _natural_width(column, table.rows, width) for column in candidates}
     chosen: set[str] = set()
     used = 0
     for column in sorted(candidates, key=lambda one: one.rank or 0):
@@ -155,9 +159,9 @@ def _fitting(table: Table, width: int | None) -> tuple[list[Column], list[Column
     return shown, [column for column in candidates if column.name not in chosen]
 
 
-def _natural_width(column: Column, rows: Sequence[Row]) -> int:
+def _natural_width(column: Column, rows: Sequence[Row], width: int) -> int:
     if column.kind == "sql":
-        return _SQL_MINIMUM
+        return max(_SQL_MINIMUM, round(width * _SQL_PORTION))
     longest = max(len(_rich_cell(column, row).plain) for row in rows)
     return max(len(column.title), longest)
 
@@ -175,39 +179,44 @@ def _print_findings(console: Console, findings: Sequence[Finding], width: int) -
         if any(f.level is level for f in findings)
     ]
     console.print(Text(f"Findings: {', '.join(counts)}", style="bold"))
-    for finding in findings:
-        level = finding.level or Level.info
+    for (level, rule, confidence), alike in groupby(findings, key=_heading):
+        several = list(alike)
         console.print()
-        title = Text(f"{level.name} ", style=_STYLES[level])
-        title.append(finding.rule, style="bold")
+        title = Text(f"{(level or Level.info).name} ", style=_STYLES[level or Level.info])
+        title.append(rule, style="bold")
+        title.append(f"  ({confidence})")
         console.print(title)
-        subject = shorten(plain(finding.subject), 2 * (width - 4))
-        console.print(Padding(Text(subject), (0, 2)), width=width)
-        console.print(Padding(Text(plain(finding.message)), (0, 2)), width=width)
-        if finding.why:
-            _labelled(console, "why", finding.why, width)
-        _labelled(console, "do", finding.remedy.text, width)
-        for code in (finding.remedy.sql, finding.remedy.config):
-            if code:
-                console.print(Padding(_code(code), (0, 6)))
-        if finding.remedy.effect:
-            _labelled(console, "cost", finding.remedy.effect, width)
-        sure = str(finding.confidence)
-        if finding.mistaken_when:
-            sure += (
-                f"; mistaken when {finding.mistaken_when[:1].lower()}{finding.mistaken_when[1:]}"
-            )
-        _labelled(console, "sure", sure, width)
+        _labelled(console, "why", several[0].why, width)
+        _labelled(console, "unless", several[0].mistaken_when, width)
+        for number, finding in enumerate(several, start=1):
+            _print_one(console, finding, f"{number}." if len(several) > 1 else "what", width)
 
 
-def _labelled(console: Console, label: str, text: str, width: int) -> None:
+def _heading(finding: Finding) -> tuple[Level | None, str, Confidence | None]:
+    return finding.level, finding.rule, finding.confidence
+
+
+def _print_one(console: Console, finding: Finding, label: str, width: int) -> None:
+    subject = shorten(plain(finding.subject), 2 * (width - 10))
+    _labelled(console, label, subject, width, style="bold")
+    _labelled(console, "", finding.message, width)
+    _labelled(console, "do", finding.remedy.text, width)
+    for code in (finding.remedy.sql, finding.remedy.config):
+        _print_code(console, code, 9)
+    _labelled(console, "cost", finding.remedy.effect, width)
+
+
+def _labelled(console: Console, label: str, text: str, width: int, style: str = "") -> None:
+    if not text:
+        return
     grid = RichTable.grid(padding=(0, 1))
-    grid.add_column(min_width=5)
-    grid.add_row(Text(label), Text(plain(text)))
-    console.print(Padding(grid, (0, 2)), width=width)
+    grid.add_column(min_width=6)
+    grid.add_row(Text(label), Text(plain(text), style=style))
+    console.print(Padding(grid, (0, 0, 0, 2)), width=width)
 
 
-def _code(text: str) -> Text:
+def _print_code(console: Console, text: str, indent: int) -> None:
     """Code to paste: never wrapped or cut, control characters made visible."""
-    lines = [visible(line.expandtabs(4)) for line in text.strip("\n").split("\n")]
-    return Text("\n".join(lines), style="green", no_wrap=True, overflow="ignore")
+    for line in text.strip("\n").split("\n") if text else ():
+        shown = " " * indent + visible(line.expandtabs(4))
+        console.print(Text(shown, style="green"), soft_wrap=True)

@@ -183,10 +183,10 @@ def _sampled(session: Session, selection: Selection, wait: Wait, reason: Unavail
     statements = statements_from(samples)
     shown = narrow(statements, selection)
     window = Window("pg_stat_activity (sampled)", samples.seconds, sampled=True)
+    error = f"shares are within ±{100 * share_error(statements, samples):.0f} points (95 %), "
     notes = [
-        f"sampled {samples.count} times in {ms_text(samples.seconds * 1000)}: shares are within "
-        f"±{100 * share_error(statements, samples):.0f} points (95 %), calls are a lower bound; "
-        "no checks run on samples",
+        f"sampled {samples.count} times in {ms_text(samples.seconds * 1000)}: "
+        f"{error if statements else ''}calls are a lower bound; no checks run on samples",
     ]
     if samples.idle_in_transaction >= 0.5:
         notes.append(

@@ -25,6 +25,7 @@ _JIT_TIMES = (
     "jit_optimization_time",
     "jit_emission_time",
 )
+_TAG_REACH = 40
 UNKNOWN_TEXT = "(text not kept by the server)"
 
 
@@ -35,7 +36,7 @@ def group(entries: Iterable[Entry], block_bytes: int, *, io_timed: bool) -> list
     """
     groups: defaultdict[tuple[str, bool], list[Entry]] = defaultdict(list)
     for entry in entries:
-        if entry.calls <= 0 or (entry.text is not None and entry.text.startswith(TAG)):
+        if entry.calls <= 0 or (entry.text is not None and TAG in entry.text[:_TAG_REACH]):
             continue
         name = fingerprint(entry.text) if entry.text else f"queryid {entry.key.queryid}"
         groups[name, entry.key.toplevel].append(entry)
