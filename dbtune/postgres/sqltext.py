@@ -72,7 +72,7 @@ _LISTS = (
     (re.compile(r"\b(in|any|all|some) \( \?(?: , \?)* \)"), r"\1 ( ? )"),
     (re.compile(r"\barray \[ \?(?: , \?)* \]"), "array [ ? ]"),
     # VALUES lists of equal rows
-    (re.compile(r"\bvalues (\( (?:[^()]|\( [^()]* \))* \))(?: , \1)+"), r"values \1"),
+    (re.compile(r"\bvalues (\( (?:[^()]|\([^()]*\))* \))(?: , \1)+"), r"values \1"),
 )
 _UTILITY = (
     (
@@ -92,19 +92,35 @@ def fingerprint(text: str) -> str:
 
     Equal fingerprints mean: the same statement to a person. It is not SQL that could run.
     """
-    parts = []
+    parts: list[str] = []
     for kind, token in _tokens(text):
         if kind in ("string", "parameter", "number"):
+            if parts and parts[-1] in ("-", "+") and not _is_operand(parts[-2:-1]):
+                parts.pop()  # a sign
             parts.append(_PLACEHOLDER)
         elif kind != "space":
             parts.append(token.lower() if kind == "word" else token)
-    folded = re.sub(r"(?<![\w?)\]] )[-+] \?", _PLACEHOLDER, " ".join(parts)).rstrip(" ;")
+    folded = " ".join(parts).rstrip(" ;")
     folded = re.sub(r"\? :: [a-z_]+(?: \[ \])?", _PLACEHOLDER, folded)
     for pattern, replacement in _LISTS:
         folded = pattern.sub(replacement, folded)
     for pattern, replacement in _UTILITY:
         folded = pattern.sub(replacement, folded)
     return folded
+
+
+_BEFORE_OPERAND = frozenset(
+    "select where and or not in between like values then else when case limit offset by on "
+    "return returning set any all some".split()
+)
+
+
+def _is_operand(previous: list[str]) -> bool:
+    """Whether the token before a sign ends an operand, so that the sign is an operator."""
+    if not previous or previous[0] in _BEFORE_OPERAND:
+        return False
+    last = previous[0][-1]
+    return last.isalnum() or last in '_$")]?'
 
 
 def masked(text: str) -> str:
