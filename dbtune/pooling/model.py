@@ -191,7 +191,7 @@ def _reserve(setting: Setting, size: int | None, steps: list[Step]) -> int | Non
     if not setting.inputs.pooler or size is None or pools is None:
         return None
     reserve = round_up(RESERVE_SHARE * size)
-    numbers = f"⌈{RESERVE_SHARE:.0%} × {size}⌉"
+    numbers = f"⌈15 % × {size}⌉"
     if setting.limits is not None:
         left = (setting.limits.usable - pools * size) // pools
         reserve = min(reserve, left)

@@ -1,0 +1,208 @@
+"""What a pool plan doesn't tell about a PgBouncer: databases, addresses, versions, names.
+
+PgBouncer's file has no escapes: a value reaches to the end of its line, a key can't be quoted
+before 1.25 (whatever the documentation says), and only values inside a connection string can. So
+every name is validated before it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dbtune.errors import UsageError
+from dbtune.text import CONTROL, plain
+
+Version = tuple[int, int]
+
+OLDEST: Version = (1, 18)
+"""The oldest PgBouncer that these files are for: Debian 12's, of 2022."""
+HAS_AUTH_DBNAME: Version = (1, 19)
+HAS_PREPARED_STATEMENTS: Version = (1, 21)
+HAS_QUOTED_KEYS: Version = (1, 25)
+
+AUTH_ENTRY = "pgbouncer_auth_lookup"
+"""Database entry in which passwords are looked up, where that is apart from the others."""
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_MOST_NAME_BYTES = 63
+_MOST_PATH_BYTES = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database behind PgBouncer.
+
+    Attributes:
+        name: what clients call it.
+        host: the PostgreSQL server: a name, an address or a socket folder.
+        port: of the PostgreSQL server.
+        dbname: its name there; "" if it is the same.
+    """
+
+    name: str
+    host: str = "127.0.0.1"
+    port: int = 5432
+    dbname: str = ""
+
+    def __post_init__(self) -> None:
+        _check_name(self.name, "database name")
+        if self.name == "pgbouncer":
+            raise UsageError("the database name 'pgbouncer' is PgBouncer's admin console")
+        if self.dbname:
+            _check_name(self.dbname, "database name")
+        _check_name(self.host, "host", _MOST_PATH_BYTES)
+        if "," in self.host:
+            raise UsageError(f"host {plain(self.host)!r}: one host, because sizes are for one")
+        _check_port(self.port)
+
+    @property
+    def server_name(self) -> str:
+        """The database's name on the server."""
+        return self.dbname or self.name
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on PgBouncer's machine."""
+        return self.host.startswith("/") or self.host in _LOOPBACK
+
+    @property
+    def connection(self) -> str:
+        """The connection string: right of the equals sign."""
+        parts = {"host": self.host, "port": str(self.port), "dbname": self.server_name}
+        return " ".join(f"{key}={_value(value)}" for key, value in parts.items())
+
+    def key(self, version: Version | None) -> str:
+        """The name left of the equals sign.
+
+        Raises:
+            UsageError: this version of PgBouncer cannot have such a name there.
+        """
+        if re.fullmatch(r"[A-Za-z0-9_.-]+", self.name):
+            return self.name
+        if version is not None and version >= HAS_QUOTED_KEYS and "'" not in self.name:
+            return f"'{self.name}'"
+        which = "PgBouncer" if version is None else f"PgBouncer {version_text(version)}"
+        raise UsageError(
+            f"{which} can't have the database name {plain(self.name)!r} in its file; give clients a"
+            " plain name for it (alias=name)"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pooler:
+    """A PgBouncer.
+
+    Attributes:
+        databases: at least one.
+        version: of PgBouncer; ``None`` writes what every version since 1.18 understands.
+        listen_addr: where clients come in; ``*`` for everywhere.
+        listen_port: likewise.
+        auth_user: role that looks up passwords.
+        auth_schema: schema of the function that does it.
+        request_seconds: the application's own time limit for a request.
+        server_ca_file: certificate authority of the PostgreSQL servers, for verify-full; or "".
+        config_dir: where the files will lie.
+        socket_dir: where PgBouncer puts its socket, and its PID file.
+        log_file: where it writes its log.
+        stats_users: roles that may run SHOW commands.
+    """
+
+    databases: tuple[Database, ...]
+    version: Version | None = None
+    listen_addr: str = "127.0.0.1"
+    listen_port: int = 6432
+    auth_user: str = "pgbouncer_auth"
+    auth_schema: str = "pgbouncer"
+    request_seconds: float = 30.0
+    server_ca_file: str = ""
+    config_dir: str = "/etc/pgbouncer"
+    socket_dir: str = "/var/run/postgresql"
+    log_file: str = "/var/log/postgresql/pgbouncer.log"
+    stats_users: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.databases:
+            raise UsageError("name at least one database")
+        names = [database.name for database in self.databases]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise UsageError(f"database {plain(min(twice))!r} is named twice")
+        if self.version is not None and self.version < OLDEST:
+            raise UsageError(f"PgBouncer {version_text(OLDEST)}, of 2022, is the oldest supported")
+        _check_port(self.listen_port)
+        if not 1 <= self.request_seconds <= 86_400:
+            raise UsageError("the application's time limit must be between 1 s and 1 day")
+        for database in self.databases:
+            database.key(self.version)
+            if database.name == AUTH_ENTRY:
+                raise UsageError(
+                    f"the database name {AUTH_ENTRY} is taken for looking up passwords"
+                )
+        for what in ("listen_addr", "config_dir", "socket_dir", "log_file"):
+            _check_name(getattr(self, what), what, _MOST_PATH_BYTES)
+        if self.server_ca_file:
+            _check_name(self.server_ca_file, "server_ca_file", _MOST_PATH_BYTES)
+        for role in (self.auth_user, self.auth_schema, *self.stats_users):
+            _check_name(role, "name")
+            # Lists of users are split at commas, userlist.txt is made of double quotes, and the
+            # SQL quotes a block in dollars.
+            if re.search(r"[,\"$]", role):
+                raise UsageError(
+                    f"the name {plain(role)!r} has a comma, a double quote or a dollar"
+                )
+
+    @property
+    def shares_auth(self) -> bool:
+        """Whether one database can be asked for the passwords of all: one server, since 1.19."""
+        servers = {(database.host, database.port) for database in self.databases}
+        return self.version is not None and self.version >= HAS_AUTH_DBNAME and len(servers) == 1
+
+    @property
+    def query_wait_seconds(self) -> int:
+        """``query_wait_timeout``: half of what the application waits for, from 1 to 15 s."""
+        return max(1, min(15, int(self.request_seconds / 2)))
+
+
+def parse_version(text: str) -> Version:
+    """``1.25.2`` or ``1.25`` as (1, 25).
+
+    Raises:
+        UsageError: it is no version.
+    """
+    match = re.fullmatch(r"\s*(\d{1,2})\.(\d{1,3})(\.\d{1,3})?\s*", text)
+    if match is None:
+        raise UsageError(f"{plain(text)!r} is no version of PgBouncer; write for example 1.25")
+    return int(match[1]), int(match[2])
+
+
+def version_text(version: Version) -> str:
+    """(1, 25) as ``1.25``."""
+    return ".".join(map(str, version))
+
+
+def sql_identifier(name: str) -> str:
+    """A name in SQL: always quoted, so that case and reserved words don't matter."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def single_quoted(text: str) -> str:
+    """Text in single quotes, which double inside: SQL's and the connection string's way."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _value(text: str) -> str:
+    return text if re.fullmatch(r"[A-Za-z0-9_./:-]+", text) else single_quoted(text)
+
+
+def _check_name(text: str, what: str, most_bytes: int = _MOST_NAME_BYTES) -> None:
+    if not 1 <= len(text.encode()) <= most_bytes:
+        raise UsageError(f"{what} {plain(text)[:80]!r} must have 1 to {most_bytes} bytes")
+    if CONTROL.search(text):
+        raise UsageError(f"{what} {plain(text)!r} has control characters")
+    if text != text.strip():
+        raise UsageError(f"{what} {plain(text)!r} starts or ends with a blank")
+
+
+def _check_port(port: int) -> None:
+    if not 1 <= port <= 65_535:
+        raise UsageError(f"a port is between 1 and 65535, not {port}")

@@ -1,0 +1,326 @@
+"""Every line of ``pgbouncer.ini`` with the reason for it, how its value came about, and its source.
+
+What a version of PgBouncer doesn't know would keep it from starting, so settings depend on the
+version; without one only those are made that every version since 1.18 knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from dbtune.pooling.model import PoolPlan
+from dbtune.postgres.pgbouncer.pooler import (
+    AUTH_ENTRY,
+    HAS_PREPARED_STATEMENTS,
+    Pooler,
+    sql_identifier,
+)
+from dbtune.text import ms_text
+
+AUTH_CONNECTIONS = 2
+"""Server connections for looking up passwords: a short query for each login."""
+MANY_CLIENTS = 1000
+"""``max_client_conn`` where the number of application processes is not known; costs 2 MB."""
+DOCUMENTATION = "https://www.pgbouncer.org/config.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One line of the file and the reason for it.
+
+    Attributes:
+        section: ``databases`` or ``pgbouncer``.
+        group: heading under which it stands; "" for none.
+        name: left of the equals sign.
+        value: right of it.
+        why: what it is good for.
+        formula: how the value came about.
+        document: where it is documented.
+    """
+
+    section: str
+    group: str
+    name: str
+    value: str
+    why: str
+    formula: str
+    document: str
+
+
+def settings(plan: PoolPlan, pooler: Pooler) -> Iterator[Setting]:
+    """All settings, in the order of the file. The plan must have a size."""
+    yield from _databases(pooler)
+    yield from _listening(pooler)
+    yield from _authentication(pooler)
+    yield from _pools(plan, pooler)
+    yield from _timeouts(pooler)
+    yield from _clients(pooler)
+    yield from _encryption(pooler)
+
+
+def open_files(plan: PoolPlan, pooler: Pooler) -> int:
+    """Open files at most: one for each client and server connection, and some for the rest."""
+    servers = len(pooler.databases) * (plan.max_db_connections or 0) + AUTH_CONNECTIONS
+    return (plan.max_client_conn or MANY_CLIENTS) + servers + 32
+
+
+def _setting(group: str, name: str, value: object, why: str, formula: str) -> Setting:
+    document = f"{DOCUMENTATION}#{name}"
+    return Setting("pgbouncer", group, name, str(value), why, formula, document)
+
+
+def _databases(pooler: Pooler) -> Iterator[Setting]:
+    setting = partial(Setting, "databases", "", document=f"{DOCUMENTATION}#section-databases")
+    for database in pooler.databases:
+        yield setting(
+            database.key(pooler.version),
+            database.connection,
+            f"Clients that ask for {database.name} get {database.server_name} on {database.host}.",
+            "as given; its pools have the sizes of the section below",
+        )
+    if pooler.shares_auth:
+        yield setting(
+            AUTH_ENTRY,
+            f"{pooler.databases[0].connection} pool_size={AUTH_CONNECTIONS}",
+            "Passwords are looked up here, apart from the application's pools: logins don't queue"
+            " behind its transactions.",
+            f"{AUTH_CONNECTIONS} connections, which count among the server's others",
+        )
+
+
+def _listening(pooler: Pooler) -> Iterator[Setting]:
+    setting = partial(_setting, "Where it listens")
+    yield setting(
+        "listen_addr",
+        pooler.listen_addr,
+        "Addresses that clients connect to. When they run on other machines, give the one in the"
+        " private network.",
+        "as given; this machine only unless told otherwise",
+    )
+    yield setting("listen_port", pooler.listen_port, "Clients connect to this port.", "as given")
+    yield setting(
+        "unix_socket_dir",
+        pooler.socket_dir,
+        "For clients on this machine and for the admin console: as PgBouncer's own system user,"
+        " psql -h <this folder> -p <port> -U pgbouncer pgbouncer needs no password.",
+        "Debian's folder; Red Hat's is /var/run/pgbouncer",
+    )
+    yield setting(
+        "logfile",
+        pooler.log_file,
+        "Logins, errors, and each minute the mean wait, which tells whether the size is right.",
+        "Debian's file; Red Hat's is /var/log/pgbouncer/pgbouncer.log",
+    )
+    yield setting(
+        "pidfile",
+        f"{pooler.socket_dir.rstrip('/')}/pgbouncer.pid",
+        "Needed when it runs in the background.",
+        "beside the socket",
+    )
+
+
+def _authentication(pooler: Pooler) -> Iterator[Setting]:
+    setting = partial(_setting, "Who may come in")
+    yield setting(
+        "auth_type",
+        "scram-sha-256",
+        "No password crosses the network, and PgBouncer logs in to the server with what the client"
+        " proved. Roles need SCRAM passwords (password_encryption = scram-sha-256).",
+        "PostgreSQL's default since 14",
+    )
+    yield setting(
+        "auth_file",
+        f"{pooler.config_dir.rstrip('/')}/userlist.txt",
+        "Holds only the role that looks up the others. Mode 0600, owned by PgBouncer's user.",
+        "beside this file",
+    )
+    yield setting(
+        "auth_user",
+        pooler.auth_user,
+        "May call one function and nothing else: pgbouncer-auth.sql.",
+        "as given",
+    )
+    yield setting(
+        "auth_query",
+        f"SELECT username, password FROM {sql_identifier(pooler.auth_schema)}.user_lookup($1)",
+        "Roles and passwords are the server's own: nothing to copy, nothing to forget. The name is"
+        " schema-qualified because clients can influence search_path (CVE-2025-12819).",
+        "the function of pgbouncer-auth.sql, in "
+        + ("one database" if pooler.shares_auth else "each database"),
+    )
+    if pooler.shares_auth:
+        yield setting(
+            "auth_dbname",
+            AUTH_ENTRY,
+            "Where auth_query runs: one database knows the roles of the whole server.",
+            "all databases are on one server",
+        )
+    if pooler.stats_users:
+        yield setting(
+            "stats_users",
+            ", ".join(pooler.stats_users),
+            "May run SHOW POOLS and SHOW STATS on the admin console, for monitoring.",
+            "as given",
+        )
+
+
+def _pools(plan: PoolPlan, pooler: Pooler) -> Iterator[Setting]:
+    setting = partial(_setting, "Pools")
+    steps = {step.symbol: step for step in plan.steps}
+
+    def worked(symbol: str) -> str:
+        step = steps[symbol]
+        return f"{step.formula} = {step.numbers} = {step.result}"
+
+    waits = "" if plan.wait is None else f"; 95 % wait {ms_text(plan.wait.p95_ms)} or less"
+    yield setting(
+        "pool_mode",
+        "transaction",
+        "A connection is a client's for one transaction only: so few connections do for many"
+        " clients. What outlives a transaction breaks: SET, LISTEN, advisory locks of a session,"
+        " temporary tables, cursors WITH HOLD (Django's .iterator()).",
+        "the sizes below are for this mode",
+    )
+    yield setting(
+        "default_pool_size",
+        plan.pool_size,
+        "Server connections of each pool; there is one for each user and database. With more the"
+        " server gets slower, with fewer requests wait.",
+        f"{worked('n')}, {steps['n'].source}{waits}",
+    )
+    yield setting(
+        "min_pool_size",
+        plan.min_pool_size,
+        "Stay open, so that a rush after a quiet time finds connections.",
+        "busy at the mean rate" if plan.demand else "the demand is not known",
+    )
+    yield setting(
+        "reserve_pool_size",
+        plan.reserve_pool_size,
+        "Further connections for a pool whose clients wait longer than reserve_pool_timeout.",
+        worked("r"),
+    )
+    yield setting(
+        "reserve_pool_timeout",
+        1,
+        "Seconds. At the planned load nobody waits so long: there is a burst or a slow query.",
+        "PgBouncer's default is 5",
+    )
+    most, auth = plan.max_db_connections or 0, 0 if pooler.shares_auth else AUTH_CONNECTIONS
+    lookup = f" + {auth} for auth_query: else nobody could log in while all are busy"
+    yield setting(
+        "max_db_connections",
+        most + auth,
+        "Most server connections of each database: default_pool_size alone would give every further"
+        " user one more pool.",
+        f"users * (size + reserve) = {plan.inputs.users} * ({plan.pool_size}"
+        f" + {plan.reserve_pool_size}){lookup if auth else ''}",
+    )
+    yield setting(
+        "max_client_conn",
+        plan.max_client_conn or MANY_CLIENTS,
+        "Most clients. One costs about 2 kB, one too many gets an error. PgBouncer must be allowed"
+        f" {open_files(plan, pooler)} open files (systemd: LimitNOFILE).",
+        worked("max_client_conn")
+        if plan.max_client_conn
+        else "instances and processes are not known",
+    )
+
+
+def _timeouts(pooler: Pooler) -> Iterator[Setting]:
+    setting = partial(_setting, "Timeouts, in seconds")
+    request, queue = pooler.request_seconds, pooler.query_wait_seconds
+    yield setting(
+        "query_wait_timeout",
+        queue,
+        "Who waits longer for a connection gets an error while the application can still handle"
+        f" it. From outside in: request {request:g} > acquire timeout of the application's pool"
+        f" {(request + queue) / 2:g} > this > statement_timeout {max(1, queue * 2 // 3)} (ALTER"
+        " ROLE ... SET statement_timeout; a SET would leak to other clients).",
+        f"half of the request's {request:g}, from 1 to 15; PgBouncer's default is 120",
+    )
+    yield setting(
+        "idle_transaction_timeout",
+        60,
+        "A client that stops in the middle of a transaction keeps a connection from all others."
+        " Raise it if transactions pause longer for good reason.",
+        "a minute; PgBouncer's default is never",
+    )
+    yield setting(
+        "server_lifetime",
+        3600,
+        "Renewed connections give memory back and find a server that moved. Application pools need"
+        " a shorter maximum lifetime (25 to 30 min).",
+        "PgBouncer's default",
+    )
+    yield setting(
+        "server_idle_timeout",
+        300,
+        "Closed before load balancers and firewalls forget idle connections (AWS: 350). Set no"
+        " idle_session_timeout on the server: it would break pooled connections.",
+        "below 350; PgBouncer's default is 600",
+    )
+    yield setting(
+        "server_connect_timeout",
+        min(5, queue),
+        "A server that doesn't answer is given up before the clients' patience ends.",
+        "at most query_wait_timeout; PgBouncer's default is 15",
+    )
+    yield setting(
+        "server_login_retry",
+        2,
+        "After a failed login clients get its error for so long, and then the server is tried.",
+        "a failover ends sooner for clients than with PgBouncer's default of 15",
+    )
+    for name, value, why in (
+        ("tcp_keepidle", 60, "Silence after which a connection is probed."),
+        ("tcp_keepintvl", 10, "Time between probes."),
+        ("tcp_keepcnt", 5, "Unanswered probes (a number) that make it a dead connection."),
+    ):
+        yield setting(name, value, why, "a dead peer is noticed after 110; Linux alone takes 2 h")
+
+
+def _clients(pooler: Pooler) -> Iterator[Setting]:
+    setting = partial(_setting, "Clients")
+    yield setting(
+        "ignore_startup_parameters",
+        "extra_float_digits",
+        "JDBC sends it with every connection, which PgBouncer would refuse. Others stay refused: to"
+        " ignore search_path would silently give a client something else than it asked for.",
+        "the one harmless parameter",
+    )
+    if pooler.version is not None and pooler.version >= HAS_PREPARED_STATEMENTS:
+        yield setting(
+            "max_prepared_statements",
+            200,
+            "Drivers may prepare statements although every transaction can meet another"
+            " connection.",
+            "PgBouncer's default since 1.24; in 1.21 to 1.23 it is off",
+        )
+
+
+def _encryption(pooler: Pooler) -> Iterator[Setting]:
+    setting = partial(_setting, "TLS")
+    if pooler.server_ca_file:
+        yield setting(
+            "server_tls_sslmode",
+            "verify-full",
+            "Encrypted, and only to a server whose certificate bears its name.",
+            "a certificate authority is given",
+        )
+        yield setting(
+            "server_tls_ca_file",
+            pooler.server_ca_file,
+            "Signs the certificates of the PostgreSQL servers.",
+            "as given",
+        )
+    elif not all(database.is_local for database in pooler.databases):
+        yield setting(
+            "server_tls_sslmode",
+            "require",
+            "Encrypted on the way to the server. verify-full with server_tls_ca_file would also"
+            " make sure that it is that server.",
+            "it is on another machine; PgBouncer's default, prefer, may go unencrypted",
+        )
