@@ -42,7 +42,7 @@ class Machine:
         ram_bytes: memory, within the cgroup's limit.
         cpus: processors within affinity and CPU quota; a quota may be a fraction.
         storage: ``ssd``, ``nvme`` or ``hdd``.
-        disk_free_bytes: free space where the data lie.
+        disk_free_bytes: free space where the data lie, if that is known.
         system: ``linux``, ``macos`` or ``windows``.
     """
 
@@ -53,17 +53,21 @@ class Machine:
     system: str
 
 
-def read_machine(root: Path = _ROOT, *, process: str = "self", folder: Path = _ROOT) -> Machine:
+def read_machine(
+    root: Path = _ROOT, *, process: str = "self", folder: Path | None = None
+) -> Machine:
     """Read this machine.
 
     Args:
         root: where ``proc`` and ``sys`` are found.
         process: whose limits count: ``self`` or the number of a server's process.
-        folder: where the data lie.
+        folder: where the data lie; the root file system's storage is told otherwise.
     """
-    place = _existing(folder)
-    status = os.statvfs(place) if hasattr(os, "statvfs") else None
-    free = Seen(status.f_bavail * status.f_frsize, str(place)) if status else Seen[int](None)
+    place = _existing(folder or _ROOT)
+    free: Seen[int] = Seen(None)
+    if folder and hasattr(os, "statvfs"):
+        status = os.statvfs(place)
+        free = Seen(status.f_bavail * status.f_frsize, str(place))
     if not (root / "proc/meminfo").exists():
         cpus = Seen(float(os.cpu_count() or 1), "processors")
         return Machine(_ram_elsewhere(), cpus, Seen(None), free, _system())

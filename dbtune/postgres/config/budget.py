@@ -26,8 +26,8 @@ IDLE_BYTES = 2 * MB
 """Private memory of a connection that does nothing."""
 BUSY_BYTES = 5 * MB
 """Private memory of a process that runs statements: catalogue caches, plans; without work_mem."""
-_SLOT_BYTES = 92 * KB
-"""Shared memory for each possible connection."""
+_SLOT_BYTES = {True: 92 * KB, False: 52 * KB}
+"""Shared memory for each possible connection; since 18 with its asynchronous reads, and before."""
 _LOCK_BYTES = 400
 """Shared memory for each entry of the lock table."""
 _DEFAULT_LOCKS = 64
@@ -128,7 +128,7 @@ def page_table_bytes(plan: Plan) -> float:
 
 def connection_bytes(plan: Plan) -> float:
     """What one connection takes at worst, work_mem aside."""
-    return _process_bytes(plan) + _slot_bytes(plan) + _temp_bytes(plan)
+    return _process_bytes(plan) + slot_bytes(plan) + _temp_bytes(plan)
 
 
 def sorts_per_process(plan: Plan) -> float:
@@ -166,7 +166,7 @@ def budget(plan: Plan) -> Budget:
     active = min(connections, ACTIVE_PER_CORE * plan.inputs.cores)
     workers, process = parallel_workers(plan), _process_bytes(plan)
     each = work_mem * sorts_per_process(plan)
-    slot, temp = _slot_bytes(plan), _temp_bytes(plan)
+    slot, temp = slot_bytes(plan), _temp_bytes(plan)
     shared, system = shared_bytes(plan), _system_bytes(plan)
     vacuums, vacuum = plan.count("autovacuum_max_workers"), _autovacuum_bytes(plan)
     others = (workers + _AUXILIARY_PROCESSES) * process
@@ -252,9 +252,10 @@ def _system_bytes(plan: Plan) -> float:
     return max(64 * MB, min(plan.inputs.ram_bytes / 10, 4 * GB))
 
 
-def _slot_bytes(plan: Plan) -> float:
+def slot_bytes(plan: Plan) -> float:
+    """Shared memory for each possible connection: process slot, locks, predicate locks."""
     locks = max(0, plan.count("max_locks_per_transaction") - _DEFAULT_LOCKS)
-    return _SLOT_BYTES + locks * _LOCK_BYTES
+    return _SLOT_BYTES[plan.inputs.version >= 18] + locks * _LOCK_BYTES
 
 
 def _temp_bytes(plan: Plan) -> float:

@@ -84,7 +84,7 @@ class Inputs:
         version: major version of the server.
         system: operating system of the server.
         connections: client connections wanted, or ``None`` to derive them.
-        wal_disk_bytes: size of the file system that holds pg_wal, if known.
+        wal_disk_bytes: space that pg_wal has, if known.
         sources: who said so, by field name.
     """
 
@@ -113,16 +113,6 @@ class Inputs:
             )
         if not 0 < self.cpus <= 4096:
             raise UsageError(f"{self.cpus:g} CPUs can't be: give a number from 0.1 to 4096")
-        if self.connections is not None and not FEWEST_CONNECTIONS <= self.connections <= 262_000:
-            raise UsageError(
-                f"{self.connections} connections can't be: give a number from "
-                f"{FEWEST_CONNECTIONS} to 262000"
-            )
-        if self.wal_disk_bytes is not None and self.wal_disk_bytes < GB:
-            raise UsageError(
-                f"{bytes_text(self.wal_disk_bytes)} for pg_wal is too little: "
-                "the smallest sensible file system for it is 1 GiB"
-            )
 
     @property
     def cores(self) -> int:
@@ -169,9 +159,20 @@ def resolve(
     for name, option in _OPTION_NAMES.items():
         if (value := getattr(options, name)) is not None:
             known[name] = (value, option)
+    _refuse_extremes(options)
     _require(known, server)
     values = {name: value for name, (value, _) in known.items()}
     return Inputs(**values, sources={name: source for name, (_, source) in known.items()})
+
+
+def _refuse_extremes(options: Options) -> None:
+    fewest, most = FEWEST_CONNECTIONS, 262_000
+    if options.connections is not None and not fewest <= options.connections <= most:
+        raise UsageError(
+            f"{options.connections} connections can't be: give a number from {fewest} to {most}"
+        )
+    if options.wal_disk_bytes is not None and options.wal_disk_bytes < GB:
+        raise UsageError("--wal-disk: less than 1 GiB is no place for pg_wal; is the unit missing?")
 
 
 def _assumed(options: Options, server: Running | None) -> Known:
@@ -200,6 +201,9 @@ def _of_machine(machine: Machine | None) -> Known:
         known["storage"] = (kind, f"this machine, {machine.storage.source}")
     elif machine.storage.source:
         known["storage"] = (Storage.ssd, f"assumed, {machine.storage.source}")
+    if machine.disk_free_bytes.value:
+        source = f"free at {machine.disk_free_bytes.source}"
+        known["wal_disk_bytes"] = (machine.disk_free_bytes.value, source)
     return known
 
 

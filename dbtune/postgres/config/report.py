@@ -19,8 +19,8 @@ SETTINGS = Table(
     "Settings",
     (
         Column("setting", "setting", "text", "Name of the setting."),
-        Column("old_value", "now", "text", "What the target has, or the version's default."),
-        Column("value", "advised", "text", "The value, as in a configuration file."),
+        Column("old_value", "before", "text", "What the target has, or the version's default."),
+        Column("value", "after", "text", "The value, as in a configuration file."),
         Column("apply", "needs", "text", "What makes it count: restart or reload."),
         Column("formula", "because", "text", "How the value came about.", 1),
         Column("old_source", "set by", "text", "Who set what the target has.", 2),

@@ -12,7 +12,7 @@ from dbtune.finding import Skipped
 from dbtune.postgres.config.guc import Value, read_setting
 
 if TYPE_CHECKING:
-    from dbtune.postgres.server import Running
+    from dbtune.postgres.server import Server
     from dbtune.postgres.session import Session
 
 _SETTINGS = """

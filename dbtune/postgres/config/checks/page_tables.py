@@ -15,7 +15,9 @@ _HUGE_PAGE = 2 * MB
 
 
 @check("pg.config-page-tables", level=Level.info, confidence=Confidence.estimated)
-def page_tables(plan: Plan, *, share: float = 0.05) -> Iterator[Finding]:
+def page_tables(
+    plan: Plan, *, share: float = 0.05, least_bytes: int = 256 * MB
+) -> Iterator[Finding]:
     """Page tables for shared_buffers take much memory without huge pages.
 
     Why: every process keeps its own table of the shared memory that it has touched, 8 bytes for
@@ -31,7 +33,7 @@ def page_tables(plan: Plan, *, share: float = 0.05) -> Iterator[Finding]:
         return
     each, connections = page_table_bytes(plan), plan.count("max_connections")
     total, ram = each * connections, plan.inputs.ram_bytes
-    if total <= share * ram:
+    if total <= max(share * ram, least_bytes):
         return
     pages = -(-int(shared_bytes(plan)) // _HUGE_PAGE)
     exact = "postgres -C shared_memory_size_in_huge_pages" if plan.inputs.version >= 15 else ""

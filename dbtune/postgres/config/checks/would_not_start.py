@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
-from dbtune.postgres.config.guc import MB
 from dbtune.postgres.config.plan import Plan
-from dbtune.text import bytes_text
 
 
 @check("pg.config-would-not-start", level=Level.critical, confidence=Confidence.measured)
@@ -17,7 +15,7 @@ def would_not_start(plan: Plan) -> Iterator[Finding]:
     Why: `postgres -C` and pg_file_settings look at each setting alone and accept all of these; the
     server finds out when it is down already.
 
-    Mistaken when: never seen; each was tried on real servers of 13 to 18.
+    Mistaken when: never seen; the tests try each on real servers.
 
     Remedy: change one of the two before the next restart.
     """
@@ -44,22 +42,6 @@ def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
         )
     if value("wal_level") == "minimal" and value("archive_mode") != "off":
         yield "wal_level", "wal_level = minimal with archive_mode: the server refuses to start."
-    low, high = plan.number("min_wal_size"), plan.number("max_wal_size")
-    segment = plan.current("wal_segment_size")
-    least = 2 * (float(segment.value) if segment else 16 * MB)
-    for name, size in (("min_wal_size", low), ("max_wal_size", high)):
-        if size < least:
-            yield (
-                name,
-                f"{name} = {bytes_text(size)} is less than two log files "
-                f"({bytes_text(least)}): the server refuses to start.",
-            )
-    if low > high:
-        yield (
-            "min_wal_size",
-            f"min_wal_size = {bytes_text(low)} is above max_wal_size = {bytes_text(high)}: "
-            "the server starts, but max_wal_size means nothing.",
-        )
     if plan.has("autovacuum_worker_slots"):
         workers, slots = count("autovacuum_max_workers"), count("autovacuum_worker_slots")
         if workers > slots:
@@ -68,16 +50,3 @@ def _contradictions(plan: Plan) -> Iterator[tuple[str, str]]:
                 f"autovacuum_max_workers = {workers} with autovacuum_worker_slots = {slots}: "
                 f"only {slots} run, and the log warns.",
             )
-    if count("max_parallel_workers") > count("max_worker_processes"):
-        yield (
-            "max_parallel_workers",
-            f"max_parallel_workers = {count('max_parallel_workers')} with max_worker_processes = "
-            f"{count('max_worker_processes')}: the rest never run.",
-        )
-    ram = plan.inputs.ram_bytes
-    if plan.number("shared_buffers") > ram:
-        yield (
-            "shared_buffers",
-            f"shared_buffers = {bytes_text(plan.number('shared_buffers'))} is more than the "
-            f"{bytes_text(ram)} of RAM: the server refuses to start.",
-        )

@@ -66,7 +66,7 @@ def wal_compression(plan: Plan) -> Advice | None:
         return Advice(True, "on; until 14 there is one method")
     if "lz4" in plan.enums("wal_compression"):
         return Advice("lz4", "lz4 is in this server's build: cheaper than pglz")
-    return Advice("on", "on = pglz, which every build has")
+    return Advice("pglz", "pglz, which every build has")
 
 
 @rule(_PAGE, keep=lambda current, _advised: current == -1 or at_least(current, 16 * MB))
