@@ -36,7 +36,8 @@ _BEGIN: LiteralString = (
     "set_config('idle_in_transaction_session_timeout', '60s', true), "
     "set_config('search_path', 'pg_catalog', true)"
 )
-_FIRST_WORD = re.compile(r"^((?:\s|--[^\n]*\n)*\w+)")
+_FIRST_WORD = re.compile(r"^(\s*\w+)")
+_HEADER = re.compile(r"\A(?:--[^\n]*\n)+")
 _FILE_SUFFIX = re.compile(r"\.v(\d+)\.sql$")
 
 Row = dict[str, Any]
@@ -169,7 +170,8 @@ def load_sql(name: str, major: int) -> LiteralString:
     }
     newest = max((version for version in variants if version <= major), default=None)
     file = folder / f"{name}.sql" if newest is None else variants[newest]
-    return file.read_text(encoding="utf-8").strip()
+    # The header is for people; the server would keep it as part of the statement.
+    return _HEADER.sub("", file.read_text(encoding="utf-8")).strip()
 
 
 def _connect(profile: Profile, limits: Limits) -> psycopg.Connection[Any]:
