@@ -83,6 +83,8 @@ def auth_sql(pooler: Pooler) -> str:
 
 
 _SQL = """
+SET password_encryption = 'scram-sha-256';  -- the default since PostgreSQL 14
+
 -- Roles belong to the whole server, so it may be there already.
 DO $do$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = {name}) THEN
