@@ -40,7 +40,7 @@ RULE = (
     Column("remedy", "remedy", "text", "What to do."),
     Column("thresholds", "thresholds", "list", "Thresholds and their defaults."),
 )
-TABLES = (RULES,)
+TABLES = (RULES, Table("rule", "", RULE, record=True))
 
 app = new_app()
 
@@ -56,7 +56,7 @@ def rules(
     checks = [one for package in CHECK_PACKAGES for one in load_checks(package)]
     if name is None:
         listed = sorted(checks, key=lambda one: one.name)
-        return Report("rules", (replace_rows(listed),))
+        return Report("rules", (_listed(listed),))
     found = next((one for one in checks if one.name == name), None)
     if found is None:
         close = get_close_matches(name, [one.name for one in checks], n=1)
@@ -76,8 +76,7 @@ def rules(
     return Report("rules", (record("rule", "", RULE, values),))
 
 
-def replace_rows(checks: list[Check]) -> Table:
-    """The table of rules for these checks."""
+def _listed(checks: list[Check]) -> Table:
     rows = tuple(
         {
             "rule": one.name,
