@@ -78,6 +78,11 @@ class Session:
         self._connection.close()
 
     @property
+    def is_broken(self) -> bool:
+        """Whether the connection is lost."""
+        return self._connection.closed
+
+    @property
     def major(self) -> int:
         """The server's major version."""
         return self.version // 10000
@@ -118,8 +123,6 @@ class Session:
         self,
         query: LiteralString | sql.Composable,
         parameters: Mapping[str, object] | Sequence[object] | None = None,
-        *,
-        timeout_seconds: float | None = None,
     ) -> list[Row]:
         """Run one query in a read-only transaction of its own and return its rows.
 
@@ -127,7 +130,7 @@ class Session:
             Unavailable: this role may not, this server has not, or the time limit passed.
             TargetError: the connection broke.
         """
-        seconds = timeout_seconds or self._limits.statement_seconds
+        seconds = self._limits.statement_seconds
         begin = _BEGIN.format(
             f"{seconds * 1000:.0f}ms", f"{self._limits.lock_seconds * 1000:.0f}ms"
         )
@@ -143,7 +146,7 @@ class Session:
                     if not self._connection.closed:
                         cursor.execute(f"ROLLBACK {TAG}")
         except psycopg.Error as error:
-            raise _translate(error, seconds, self._connection.closed) from None
+            raise _translate(error, seconds, self) from None
         if self._trace:
             elapsed = (time.perf_counter() - started) * 1000
             self._trace(text, elapsed, len(found))
@@ -242,14 +245,23 @@ def _connect_problem(error: Exception, profile: Profile) -> str:
     return redact(f"can't connect to {where}: {message}" + (f"\n{hint}" if hint else ""))
 
 
-def _translate(error: psycopg.Error, seconds: float, broken: bool) -> Exception:
+def _translate(error: psycopg.Error, seconds: float, session: Session) -> Exception:
     message = plain(redact((error.diag.message_primary or str(error)).strip()))
-    if broken or isinstance(error, errors.AdminShutdown | errors.CrashShutdown):
+    if session.is_broken or isinstance(error, errors.AdminShutdown | errors.CrashShutdown):
         return TargetError(f"the connection broke: {message}")
     if isinstance(error, errors.QueryCanceled):
         return Unavailable(f"took longer than {seconds:g} s; raise the limit with --timeout")
     if isinstance(error, errors.LockNotAvailable):
         return Unavailable("waited for a lock too long; try again")
     if isinstance(error, errors.InsufficientPrivilege):
-        return Unavailable(message, "GRANT pg_monitor TO CURRENT_USER;")
+        return Unavailable(message, _grant(error, session.user))
     return Unavailable(message)
+
+
+def _grant(error: psycopg.Error, user: str) -> str:
+    """The statement that would let a role do what it was refused."""
+    role = sql.Identifier(user).as_string()
+    schema = re.search(r"permission denied for schema (\S+)", str(error))
+    if schema:
+        return f"GRANT USAGE ON SCHEMA {sql.Identifier(schema[1]).as_string()} TO {role};"
+    return f"GRANT pg_monitor TO {role};"

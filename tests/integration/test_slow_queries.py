@@ -169,6 +169,20 @@ def test_without_privileges_what_is_hidden_is_said(busy: tuple[Postgres, str]) -
     assert strict.code == 4
 
 
+def test_a_schema_that_may_not_be_used_is_named_with_its_grant(
+    database18: tuple[Postgres, str],
+) -> None:
+    pg, name = database18
+    pg.psql('CREATE SCHEMA "Ext"; CREATE EXTENSION pg_stat_statements SCHEMA "Ext"', name)
+    pg.psql("DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN PASSWORD 'p'")
+    ask = ("slow-queries", pg.dsn(name, "plain", "p"), "--interval", "200ms", "-f", "json")
+    refused = dbtune(*ask).ok()
+    remedy = next(s["remedy"] for s in refused.json["skipped"] if "Ext" in s["reason"])
+    assert remedy == 'GRANT USAGE ON SCHEMA "Ext" TO "plain";'
+    pg.psql(remedy, name)
+    assert dbtune(*ask).ok().json["summary"]["sampled"] is False
+
+
 def test_pg_monitor_is_enough(busy: tuple[Postgres, str]) -> None:
     pg, name = busy
     pg.psql("DROP ROLE IF EXISTS watcher")

@@ -183,8 +183,9 @@ def _comment(decision: Decision, version: int) -> Iterator[str]:
         if current
         else f"default {guc.text(guc.default) or 'empty'}"
     )
-    yield from _wrap(f"= {advice.formula}; {old}", indent=2)
-    yield f"  [{guc.apply}] {rule.document(version)}"
+    yield from _wrap(f"= {advice.formula}", indent=2)
+    yield from _wrap(f"[{guc.apply}] {old}", indent=2)
+    yield f"  {rule.document(version)}"
 
 
 def _comment_line(mark: str, text: str) -> str:

@@ -53,7 +53,7 @@ def read_statements(session: Session, setup: Setup, *, texts: bool) -> Reading:
     """
     if not setup.schema:
         raise Unavailable("pg_stat_statements is not created in this database")
-    rows = session.rows(_entries_query(setup), timeout_seconds=60)
+    rows = session.rows(_entries_query(setup))
     visible = [row for row in rows if row["queryid"] is not None]
     found: dict[Key, str] = {}
     if texts:
@@ -111,7 +111,7 @@ def _read_texts(session: Session, setup: Setup, rows: list[Row]) -> dict[Key, st
         function=_function(setup, texts=True),
         least=sql.Literal(least),
     )
-    texts = session.rows(query, timeout_seconds=60)
+    texts = session.rows(query)
     return {_key(row): row["query"] for row in texts if row["query"] is not None}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtune.postgres.config.guc import SECOND
+from dbtune.postgres.config.guc import GB, SECOND
 from dbtune.postgres.config.inputs import Storage, Workload
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.rule import Advice, at_least, at_most, rule
@@ -29,8 +29,9 @@ def track_counts(_plan: Plan) -> Advice | None:
 @rule(_AUTOVACUUM, keep=at_least)
 def autovacuum_max_workers(plan: Plan) -> Advice | None:
     """How many tables can be vacuumed at once. The cost limit is shared, so it grows along."""
-    cores = plan.inputs.cores
-    value, formula = min(3 + cores // 16, 8), f"3 + cores / 16 = 3 + {cores} / 16, at most 8"
+    cores, ram = plan.inputs.cores, plan.inputs.ram_bytes
+    value = min(3 + min(cores // 16, ram // (16 * GB)), 8)
+    formula = f"3 + one more for each 16 cores (of {cores}) with 16 GiB of RAM, at most 8"
     if plan.has("autovacuum_worker_slots"):
         value = min(value, plan.count("autovacuum_worker_slots"))
     return Advice(value, formula)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dbtune.postgres.config import budget
 from dbtune.postgres.config.guc import MB
-from dbtune.postgres.config.inputs import Workload
+from dbtune.postgres.config.inputs import FEWEST_CONNECTIONS, Workload
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.rule import Advice, exactly, rule
 
@@ -17,8 +17,10 @@ USUAL = {
 }
 PER_CORE = 50
 """Most of them idle; 4 at work for each core is where throughput peaks."""
-_FEWEST = 20
+_ENOUGH = 20
+"""Small machines get so many, with less work_mem, rather than fewer."""
 _DEFAULT_WORK_MEM = 4 * MB
+_TIGHT_WORK_MEM = 1 * MB
 
 
 @rule("runtime-config-connection", keep=exactly, always=True)
@@ -34,8 +36,10 @@ def max_connections(plan: Plan) -> Advice | None:
     usual, cores = USUAL[workload], plan.inputs.cores
     fitting = budget.connections_that_fit(plan, _DEFAULT_WORK_MEM)
     fewest = min(usual, PER_CORE * cores, fitting)
+    tight = budget.connections_that_fit(plan, _TIGHT_WORK_MEM)
+    least = max(FEWEST_CONNECTIONS, min(_ENOUGH, tight))
     return Advice(
-        max(_FEWEST, fewest // 10 * 10),
+        max(least, fewest // 10 * 10),
         f"the least of {usual} (usual for {workload}), {PER_CORE} × {cores} cores, and "
-        f"{fitting} that fit into RAM with work_mem 4MB; at least {_FEWEST}",
+        f"{fitting} that fit into RAM with work_mem 4MB; at least {least}",
     )

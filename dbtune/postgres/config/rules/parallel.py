@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dbtune.postgres.config.guc import MB
 from dbtune.postgres.config.inputs import Workload
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.rule import Advice, at_least, rule
+from dbtune.text import bytes_text
 
 _PAGE = "runtime-config-resource"
 _LOGICAL_WORKERS = 4
 """Default of max_logical_replication_workers, which come from the same pool."""
+_RAM_PER_WORKER = 128 * MB
 
 
 @rule(_PAGE, keep=at_least)
@@ -25,9 +28,15 @@ def max_worker_processes(plan: Plan) -> Advice | None:
 
 @rule(_PAGE)
 def max_parallel_workers(plan: Plan) -> Advice | None:
-    """Workers of all parallel queries together: more than there are cores only wait for one."""
-    cores = plan.inputs.cores
-    return Advice(max(2, cores), f"{cores} cores, at least 2")
+    """Workers of all parallel queries together: more than there are cores only wait for one.
+
+    A container may see all cores of its host and have little memory.
+    """
+    cores, ram = plan.inputs.cores, plan.inputs.ram_bytes
+    return Advice(
+        max(2, min(cores, ram // _RAM_PER_WORKER)),
+        f"{cores} cores, at least 2, at most one for {bytes_text(_RAM_PER_WORKER)} of RAM",
+    )
 
 
 @rule(_PAGE)
@@ -38,11 +47,9 @@ def max_parallel_workers_per_gather(plan: Plan) -> Advice | None:
     cores, workload = plan.inputs.cores, plan.inputs.workload
     if cores == 1:
         return Advice(0, "none with 1 core")
-    if workload is Workload.dw:
-        value = max(2, min(cores // 2, 8))
-        return Advice(value, f"cores / 2 = {cores} / 2, from 2 to 8 for dw")
-    most = 4 if workload is Workload.mixed else 2
-    return Advice(min(cores // 2, most), f"cores / 2 = {cores} / 2, at most {most} for {workload}")
+    least, most = {Workload.dw: (2, 8), Workload.mixed: (1, 4)}.get(workload, (1, 2))
+    value = min(max(least, min(cores // 2, most)), plan.count("max_parallel_workers"))
+    return Advice(value, f"cores / 2 = {cores} / 2, from {least} to {most} for {workload}")
 
 
 @rule(_PAGE)
@@ -51,4 +58,5 @@ def max_parallel_maintenance_workers(plan: Plan) -> Advice | None:
     cores = plan.inputs.cores
     if cores == 1:
         return Advice(0, "none with 1 core")
-    return Advice(max(2, min(cores // 2, 4)), f"cores / 2 = {cores} / 2, from 2 to 4")
+    value = min(max(2, min(cores // 2, 4)), plan.count("max_parallel_workers"))
+    return Advice(value, f"cores / 2 = {cores} / 2, from 2 to 4")
