@@ -189,7 +189,12 @@ def test_redis(redis_server: Redis, new_redis: Callable[[], Redis]) -> None:
 
 
 def test_redis_tls(new_redis: Callable[[], Redis]) -> None:
-    server = new_redis().start(tls=True)
+    try:
+        server = new_redis().start(tls=True)
+    except ServerFailed as failed:
+        if "Bad directive" in failed.log:
+            pytest.skip("this build of Redis has no TLS")
+        raise
     assert server.url().startswith("rediss://")
     with server.client() as client:
         assert client.ping()
