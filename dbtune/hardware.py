@@ -169,6 +169,8 @@ def _groups(root: Path, process: str, controller: str) -> Iterator[Path]:
     """Folders of the process's control groups for a controller, from its own up to the mount."""
     mounts = _cgroup_mounts(root, process)
     for line in _text(root / f"proc/{process}/cgroup").splitlines():
+        if line.count(":") < 2:
+            continue
         _, controllers, path = line.split(":", 2)
         # v2 has one hierarchy without a controller's name; v1 one for each controller.
         key = "" if not controllers else controller
