@@ -43,13 +43,9 @@ def open_session(
         UsageError: the profile's connection string is malformed.
     """
     if profile.engine is Engine.mongodb:
-        from dbtune.mongo.session import Session as MongoSession
-
-        return MongoSession(profile, limits, trace)
+        return open_mongo(profile, limits, trace)
     if profile.engine is Engine.redis:
-        from dbtune.redis.session import Session as RedisSession
-
-        return RedisSession(profile, limits, trace)
+        return open_redis(profile, limits, trace)
     return open_postgres(profile, limits, trace)
 
 
@@ -61,8 +57,32 @@ def open_postgres(
     Raises:
         UsageError: the profile is of another engine.
     """
-    if profile.engine is not Engine.postgresql:
-        raise UsageError(f"{profile.name} is {profile.engine}; this needs PostgreSQL")
+    _require(profile, Engine.postgresql)
     from dbtune.postgres.session import Session as PostgresSession
 
     return PostgresSession(profile, limits, trace)
+
+
+def open_mongo(
+    profile: Profile, limits: Limits = Limits(), trace: Trace | None = None
+) -> MongoSession:
+    """As :func:`open_postgres`, for MongoDB."""
+    _require(profile, Engine.mongodb)
+    from dbtune.mongo.session import Session as MongoSession
+
+    return MongoSession(profile, limits, trace)
+
+
+def open_redis(
+    profile: Profile, limits: Limits = Limits(), trace: Trace | None = None
+) -> RedisSession:
+    """As :func:`open_postgres`, for Redis."""
+    _require(profile, Engine.redis)
+    from dbtune.redis.session import Session as RedisSession
+
+    return RedisSession(profile, limits, trace)
+
+
+def _require(profile: Profile, engine: Engine) -> None:
+    if profile.engine is not engine:
+        raise UsageError(f"{profile.name} is {profile.engine}; this needs {engine}")

@@ -29,7 +29,7 @@ from dbtune.errors import UsageError
 from dbtune.finding import Level
 from dbtune.profile import Profile, holds_password, resolve
 from dbtune.report import Report
-from dbtune.session import Limits, open_postgres, open_session
+from dbtune.session import Limits, open_mongo, open_postgres, open_redis, open_session
 from dbtune.text import parse_bytes, parse_seconds
 
 if TYPE_CHECKING:
@@ -108,6 +108,14 @@ class Run:
     def postgres(self, profile: Profile | None = None) -> PostgresSession:
         """An open session on a target that must be PostgreSQL; use it with ``with``."""
         return open_postgres(profile or self.profile(), self.limits, self._trace)
+
+    def mongo(self, profile: Profile | None = None) -> MongoSession:
+        """As :meth:`postgres`, for MongoDB."""
+        return open_mongo(profile or self.profile(), self.limits, self._trace)
+
+    def redis(self, profile: Profile | None = None) -> RedisSession:
+        """As :meth:`postgres`, for Redis."""
+        return open_redis(profile or self.profile(), self.limits, self._trace)
 
     def say(self, text: str) -> None:
         """A line on stderr, unless ``--quiet``."""

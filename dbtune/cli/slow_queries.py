@@ -48,15 +48,17 @@ def slow_queries(
     """
     selection = Selection(by, limit, min_calls, database, user, grep, interval)
     profile = run.profile()
-    with run.session(profile) as session:
-        if profile.engine is Engine.mongodb:
-            from dbtune.mongo.statements import slow_queries as of_mongo
+    if profile.engine is Engine.mongodb:
+        from dbtune.mongo.statements import slow_queries as of_mongo
 
-            return of_mongo(session, selection, run.wait)
-        if profile.engine is Engine.redis:
-            from dbtune.redis.statements import slow_queries as of_redis
+        with run.mongo(profile) as mongo:
+            return of_mongo(mongo, selection, run.wait)
+    if profile.engine is Engine.redis:
+        from dbtune.redis.statements import slow_queries as of_redis
 
-            return of_redis(session, selection, run.wait)
-        from dbtune.postgres.statements import slow_queries as of_postgres
+        with run.redis(profile) as redis:
+            return of_redis(redis, selection, run.wait)
+    from dbtune.postgres.statements import slow_queries as of_postgres
 
-        return of_postgres(session, selection, run.wait)
+    with run.postgres(profile) as postgres:
+        return of_postgres(postgres, selection, run.wait)
