@@ -31,29 +31,32 @@ def _kinds() -> None:
 def postgresql(
     run: Run,
     ram: Annotated[
-        int | None, size_option(help="RAM of the server's machine.", show_default=False)
+        int | None,
+        size_option(help="RAM of the server's machine.", show_default="this machine's"),
     ] = None,
     cpus: Annotated[
-        float | None, typer.Option(min=0.1, help="CPUs of that machine.", show_default=False)
+        float | None,
+        typer.Option(min=0.1, help="CPUs of that machine.", show_default="this machine's"),
     ] = None,
     storage: Annotated[
         Storage | None,
         typer.Option(
-            help="What the data lie on; a cloud's block storage is ssd.", show_default=False
+            help="What the data lie on; a cloud's block storage is ssd.", show_default="ssd"
         ),
     ] = None,
     workload: Annotated[
-        Workload | None, typer.Option(help="What the database is for: web.", show_default=False)
+        Workload | None, typer.Option(help="What the database is for.", show_default="web")
     ] = None,
     connections: Annotated[
-        int | None, typer.Option(help="Client connections to allow.", show_default=False)
+        int | None,
+        typer.Option(help="Client connections to allow.", show_default="what RAM and CPUs carry"),
     ] = None,
     pg_version: Annotated[
-        int | None, typer.Option(help="Major version, 13 to 18.", show_default=False)
+        int | None, typer.Option(help="Major version, 13 to 18.", show_default="18")
     ] = None,
     os: Annotated[
         System | None,
-        typer.Option("--os", help="The server's operating system: linux.", show_default=False),
+        typer.Option("--os", help="The server's operating system.", show_default="linux"),
     ] = None,
     wal_disk: Annotated[
         int | None,

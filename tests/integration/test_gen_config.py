@@ -231,6 +231,7 @@ def test_the_alter_system_script_does_the_same(
     # The fixture's own settings stand in a file, so that ALTER SYSTEM beats them.
     pg.restart()
     assert settings(advice(pg.dsn(), ram_bytes=2 * GB, cpus=2)) == {}
+    assert "wal_buffers" not in script.text  # a running server shows what it made of -1
     loaded = pg.psql("SHOW shared_preload_libraries")[0][0]
     assert [one.strip() for one in loaded.split(",")] == libraries[::-1]
 

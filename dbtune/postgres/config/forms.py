@@ -179,7 +179,7 @@ def _comment(decision: Decision, version: int) -> Iterator[str]:
     yield from _wrap(advice.why or rule.why)
     current = decision.current
     old = (
-        f"was {plain(guc.text(current.value))} ({current.source})"
+        f"was {plain(guc.text(current.value))} ({current.setter})"
         if current
         else f"default {guc.text(guc.default) or 'empty'}"
     )

@@ -54,6 +54,7 @@ class System(StrEnum):
 
 
 SMALLEST_RAM = 256 * MB
+LARGEST_RAM = 128 * 1024 * GB
 FEWEST_CONNECTIONS = 10
 """3 of them are kept for superusers; below that there is no server to speak of."""
 
@@ -111,6 +112,8 @@ class Inputs:
                 f"{bytes_text(self.ram_bytes)} of RAM is too little: "
                 f"{bytes_text(SMALLEST_RAM)} is the least that dbtune plans for{hint}"
             )
+        if self.ram_bytes > LARGEST_RAM:
+            raise UsageError(f"{bytes_text(self.ram_bytes)} of RAM can't be; is the unit right?")
         if not 0 < self.cpus <= 4096:
             raise UsageError(f"{self.cpus:g} CPUs can't be: give a number from 0.1 to 4096")
 

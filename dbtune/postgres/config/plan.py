@@ -50,6 +50,20 @@ class Decision:
         return self.advice is not None and self.value != self.advice.value
 
 
+_OF_THE_SERVICE = frozenset({"fsync", "full_page_writes", "huge_pages", "log_line_prefix"})
+"""What no managed service lets one set."""
+_OF_THE_STORAGE = frozenset(
+    {
+        *("shared_buffers", "effective_cache_size", "effective_io_concurrency"),
+        *("max_wal_size", "min_wal_size", "checkpoint_timeout", "wal_compression", "wal_buffers"),
+        *("maintenance_io_concurrency", "checkpoint_completion_target"),
+    }
+)
+"""What means something else, or nothing, where a storage service takes the log and keeps the
+blocks: there is no page cache of the system to share memory with."""
+_STORAGE_SERVICES = frozenset({"aurora", "neon"})
+
+
 class Plan:
     """A configuration in the making; settings are decided when they are first asked for.
 
@@ -113,12 +127,19 @@ class Plan:
 
     def _decide(self, name: str) -> Decision:
         guc, rule, current = self.guc(name), rules().get(name), self.current(name)
-        # What the target hides from this role is left alone.
-        hidden = self.server is not None and current is None
-        advice = rule.function(self) if rule and not hidden else None
+        advice = rule.function(self) if rule and not self._out_of_reach(name) else None
         old = current.value if current else guc.default
         if advice is None or rule is None:
             return Decision(guc, rule, None, current, old)
         advice = replace(advice, value=guc.fit(advice.value))
         good = current is not None and rule.keep(old, advice.value)
         return Decision(guc, rule, advice, current, old if good else advice.value)
+
+    def _out_of_reach(self, name: str) -> bool:
+        """Whether the target hides a setting from this role, or a managed service owns it."""
+        server = self.server
+        if server is None:
+            return False
+        owned = name in _OF_THE_SERVICE and server.provider != ""
+        stored = name in _OF_THE_STORAGE and server.provider in _STORAGE_SERVICES
+        return owned or stored or name not in server.settings

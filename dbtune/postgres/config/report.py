@@ -71,7 +71,7 @@ def report(
     memory = budget(plan)
     findings, skipped = run_checks(
         load_checks("dbtune.postgres.config.checks"),
-        {"plan": plan, "budget": memory},
+        {"plan": plan, "budget": memory, "form": form},
         thresholds or {},
     )
     server = plan.server
@@ -107,7 +107,7 @@ def _setting(decision: Decision, plan: Plan) -> Row:
         "value": guc.text(decision.value),
         "apply": guc.apply,
         "formula": advice.formula,
-        "old_source": decision.current.source if decision.current else None,
+        "old_source": decision.current.setter if decision.current else None,
         "reason": advice.why or rule.why,
         "document": rule.document(plan.inputs.version),
         "group": rule.group,

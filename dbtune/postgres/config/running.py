@@ -48,6 +48,16 @@ class Current:
         """Whether ALTER SYSTEM set it, which beats any line of a configuration file."""
         return self.file.endswith("postgresql.auto.conf")
 
+    @property
+    def chosen(self) -> bool:
+        """Whether somebody set it; else it is the default, or what the server made of that."""
+        return self.source not in ("default", "override")
+
+    @property
+    def setter(self) -> str:
+        """Who set it, for people."""
+        return "ALTER SYSTEM" if self.by_alter_system else self.source
+
 
 @dataclass(frozen=True, slots=True)
 class Running:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbtune.finding import Finding, Remedy, check
+from dbtune.postgres.config.forms import Form
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.running import Current
 
 
 @check("pg.config-overridden")
-def overridden(plan: Plan) -> Iterator[Finding]:
+def overridden(plan: Plan, form: Form) -> Iterator[Finding]:
     """A setting that should change is set where a line in a configuration file does not count.
 
     Why: the command line (Patroni and containers start servers so) beats ALTER SYSTEM, which beats
@@ -21,8 +22,9 @@ def overridden(plan: Plan) -> Iterator[Finding]:
     Remedy: change it where it is set.
     """
     for decision in plan.changes:
-        place = _place(decision.current) if decision.current else None
-        if place is None:
+        current = decision.current
+        place = _place(current) if current else None
+        if place is None or (current and current.by_alter_system and form is Form.alter_system):
             continue
         where, remedy, sql = place
         yield Finding(

@@ -25,7 +25,7 @@ _TIGHT_WORK_MEM = 1 * MB
 
 @rule("runtime-config-connection", keep=exactly, always=True)
 def max_connections(plan: Plan) -> Advice | None:
-    """Each connection is a process. The memory budget above holds for this number.
+    """Each connection is a process. The memory budget holds for this number.
 
     Written even where it is the default, because work_mem hangs on it.
     """

@@ -70,8 +70,11 @@ def wal_compression(plan: Plan) -> Advice | None:
 
 
 @rule(_PAGE, keep=lambda current, _advised: current == -1 or at_least(current, 16 * MB))
-def wal_buffers(_plan: Plan) -> Advice | None:
+def wal_buffers(plan: Plan) -> Advice | None:
     """Log that waits to be written; the server's own choice grows with shared_buffers to 16 MB."""
+    current = plan.current("wal_buffers")
+    if current and not current.chosen:
+        return None  # a running server shows what it made of -1
     return Advice(-1, "-1: shared_buffers / 32, at most one segment")
 
 

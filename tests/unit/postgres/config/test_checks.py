@@ -13,6 +13,7 @@ from dbtune.postgres.config.checks.pending_restart import pending_restart
 from dbtune.postgres.config.checks.standby_below_primary import standby_below_primary
 from dbtune.postgres.config.checks.worst_case_over_ram import worst_case_over_ram
 from dbtune.postgres.config.checks.would_not_start import would_not_start
+from dbtune.postgres.config.forms import Form
 from dbtune.postgres.config.guc import GB, KB
 from dbtune.postgres.config.inputs import Inputs, System
 from dbtune.postgres.config.plan import Plan
@@ -69,9 +70,10 @@ def test_page_tables() -> None:
 
 
 def test_would_not_start_is_silent_about_what_is_generated() -> None:
-    for check in (would_not_start, pending_restart, overridden, standby_below_primary):
+    for check in (would_not_start, pending_restart, standby_below_primary):
         assert isinstance(check, Check)
         assert check(Plan(EIGHT)) == []
+    assert overridden(Plan(EIGHT), Form.conf) == []
 
 
 def test_pending_restart() -> None:
@@ -94,11 +96,13 @@ def test_overridden() -> None:
         effective_cache_size=Current(GB, file="/data/postgresql.conf"),
         fsync=Current(True, "command line"),  # needs no change
     )
-    found = {one.subject: one for one in overridden(plan)}
+    found = {one.subject: one for one in overridden(plan, Form.conf)}
     assert set(found) == {"work_mem", "shared_buffers", "random_page_cost"}
     assert found["work_mem"].remedy.sql == "ALTER SYSTEM RESET work_mem;"
     assert "ALTER DATABASE" in found["random_page_cost"].remedy.sql
     assert "Patroni" in found["shared_buffers"].remedy.text
+    script = {one.subject for one in overridden(plan, Form.alter_system)}
+    assert script == {"shared_buffers", "random_page_cost"}
 
 
 def test_standby_below_primary() -> None:

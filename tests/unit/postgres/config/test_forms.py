@@ -126,7 +126,7 @@ def test_notes_say_what_was_left_alone_and_what_restarts() -> None:
                 "shared_preload_libraries": Current(""),
             },
             extensions=frozenset(),
-            provider="aurora",
+            provider="rds",
             standby=True,
         ),
     )
@@ -134,7 +134,7 @@ def test_notes_say_what_was_left_alone_and_what_restarts() -> None:
     notes = "\n".join(made.notes)
     assert "left alone: random_page_cost = 1.2" in notes
     assert "Only after a restart: shared_buffers" in notes
-    assert "managed by aurora" in notes
+    assert "managed by rds" in notes
     assert "standby" in notes
     assert [one.what for one in made.skipped] == ["pg_stat_statements"]
 

@@ -80,6 +80,7 @@ def test_a_machine_that_does_not_tell() -> None:
     [
         (Options(ram_bytes=8), r"8 B of RAM is too little: .* Write 8GB"),
         (Options(ram_bytes=100 * MB), "256 MiB is the least"),
+        (Options(ram_bytes=10**9 * GB), "is the unit right"),
         (Options(ram_bytes=GB, cpus=9999), "9999 CPUs can't be"),
         (Options(ram_bytes=GB, connections=3), "3 connections can't be"),
         (Options(ram_bytes=GB, connections=300_000), "from 10 to 262000"),

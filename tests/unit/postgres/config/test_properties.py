@@ -85,7 +85,7 @@ def test_the_worst_case_is_within_ram_or_a_finding_says_so(inputs: Inputs) -> No
     plan = Plan(inputs)
     memory = budget(plan)
     assert memory.certain <= memory.expected <= memory.worst
-    findings, skipped = run_checks(CHECKS, {"plan": plan, "budget": memory})
+    findings, skipped = run_checks(CHECKS, {"plan": plan, "budget": memory, "form": Form.conf})
     said = "pg.config-worst-case-over-ram" in {one.rule for one in findings}
     assert said == (memory.worst > inputs.ram_bytes)
     assert not skipped

@@ -218,6 +218,28 @@ def test_what_somebody_chose_sensibly_is_left_alone() -> None:
         assert value(name, EIGHT, chosen) == old, name
 
 
+def test_what_a_service_owns_is_left_alone() -> None:
+    settings = {"fsync": Current(False), "shared_buffers": Current(GB), "jit": Current(True)}
+    changes = {
+        provider: {
+            one.name for one in Plan(EIGHT, Running(18, settings, provider=provider)).changes
+        }
+        for provider in ("", "rds", "aurora")
+    }
+    assert changes == {
+        "": {"fsync", "shared_buffers", "jit"},
+        "rds": {"shared_buffers", "jit"},
+        "aurora": {"jit"},
+    }
+
+
+def test_what_the_server_made_of_a_default_is_not_corrected() -> None:
+    automatic = Running(18, {"wal_buffers": Current(MB, "default")})
+    assert Plan(EIGHT, automatic).changes == []
+    chosen = Running(18, {"wal_buffers": Current(64 * KB)})
+    assert [one.name for one in Plan(EIGHT, chosen).changes] == ["wal_buffers"]
+
+
 def test_what_the_server_hides_is_left_alone() -> None:
     plan = Plan(EIGHT, Running(18, {"work_mem": Current(64 * KB)}))
     assert [one.name for one in plan.changes] == ["work_mem"]
