@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
-from dbtune.errors import TargetError, UsageError
+from dbtune.errors import UsageError
+from dbtune.redaction import Secret, holds_password, passwords_in, public, redact, redact_url
 from dbtune.text import plain, plural
+
+if TYPE_CHECKING:
+    from dbtune.profile_file import ProfileFile
+
+__all__ = [  # Secret and the like live in redaction, and belong to the same vocabulary
+    *["Engine", "Place", "Profile", "explain_resolution", "is_url", "named", "profile_from_url"],
+    *["Secret", "holds_password", "redact", "redact_url", "resolve"],
+]
 
 
 class Engine(StrEnum):
@@ -40,62 +48,13 @@ SCHEMES = {
     "valkey": Engine.redis,
     "valkeys": Engine.redis,
 }
-_PASSWORD_COMMAND_SECONDS = 30
-
-# ---------------------------------------------------------------------------------------- secrets
-
-_known_secrets: set[str] = set()
-MASK = "***"
-
-
-class Secret:
-    """A string that never shows itself: ``repr``, ``str`` and formatting give ``***``."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-        if value:
-            _known_secrets.update({value, unquote(value), quote(value, safe="")})
-
-    def reveal(self) -> str:
-        """The value itself, for the driver only."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return MASK
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-
-_SENSITIVE = re.compile(
-    r"(?i)\b(password|sslpassword|passwd|pwd|oauth_client_secret|authMechanismProperties|"
-    r"tlsCertificateKeyFilePassword|proxyPassword)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&]+)"
+# What applications' libraries (Prisma, SQLAlchemy, Rails, JDBC) add to a PostgreSQL URL for
+# themselves, and libpq would refuse: an application's DATABASE_URL should do as it is.
+_FOREIGN_PARAMETERS = frozenset(
+    "schema pgbouncer connection_limit pool_timeout socket_timeout statement_cache_size sslaccept "
+    "sslidentity pool pool_size max_overflow prepared_statements checkout_timeout encoding "
+    "currentschema preparethreshold uselibpqcompat".split()
 )
-_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^:/@\s]*):([^\s]*)@(?=[^@\s]*)")
-
-
-def redact(text: str) -> str:
-    """Text with every secret that dbtune has seen, and whatever looks like one, masked.
-
-    Used on everything that leaves the error boundary, and on URLs shown to people.
-    """
-    for secret in sorted(_known_secrets, key=len, reverse=True):
-        if secret not in text:
-            continue
-        if len(secret) >= 4:
-            text = text.replace(secret, MASK)
-        else:  # replacing every "a" would spoil the text and tell the password
-            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text)
-    text = _USERINFO.sub(rf"\1:{MASK}@", text)
-    return _SENSITIVE.sub(rf"\1\2{MASK}", text)
 
 
 # ---------------------------------------------------------------------------------------- profile
@@ -110,8 +69,9 @@ class Profile:
         engine: which database system it is.
         source: where it came from, for people ("environment variable DATABASE_URL").
         url: the connection URL or libpq connection string, with whatever secrets it has.
-        parameters: libpq keywords (PostgreSQL), or host/port/db/username (Redis); win over ``url``.
-        password: from the file, a command or an environment reference; wins over ``url``.
+        parameters: libpq keywords (PostgreSQL), or host/port/dbname/user (MongoDB, Redis); win over
+            ``url``.
+        password: from the file, a prompt or an environment variable; wins over ``url``.
         password_command: run (without a shell) to get the password when it is needed.
         password_file: file whose first line is the password.
         tags: labels by which several profiles are addressed at once.
@@ -148,53 +108,30 @@ class Profile:
         """The URL or connection string without secrets; "" if there is none."""
         return redact_url(self.url.reveal())
 
+    @property
+    def where(self) -> str:
+        """How to reach it, for people, without secrets."""
+        settings = [f"{key}={value}" for key, value in self.parameters.items()]
+        return plain(redact(" ".join([self.redacted_url, *settings]).strip()))
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the profile itself says what the password is, or how to get it."""
+        given = self.password or self.password_command or self.password_file
+        return bool(given) or holds_password(self.url.reveal())
+
     def with_password(self) -> Profile:
         """The profile with its password fetched from the command or file it names.
 
         Raises:
-            TargetError: the command failed or took longer than 30 seconds.
+            TargetError: the command failed or took too long.
             UsageError: the file is missing, or others may read it.
         """
         if self.password is not None:
             return self
-        if self.password_command:
-            return replace(self, password=_run_password_command(self))
-        if self.password_file is not None:
-            return replace(self, password=_read_password_file(self, self.password_file))
-        return self
+        from dbtune.passwords import fetch
 
-
-def _run_password_command(profile: Profile) -> Secret:
-    command = profile.password_command
-    what = f"password_command of profile {profile.name!r} ({command[0]})"
-    try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, timeout=_PASSWORD_COMMAND_SECONDS, check=False
-        )
-    except FileNotFoundError:
-        raise TargetError(f"{what} was not found; is it installed and on PATH?") from None
-    except subprocess.TimeoutExpired:
-        raise TargetError(f"{what} gave nothing within {_PASSWORD_COMMAND_SECONDS} s") from None
-    except OSError as error:
-        raise TargetError(f"{what} could not be run: {error.strerror}") from None
-    password = done.stdout.decode(errors="replace").splitlines()
-    if done.returncode != 0 or not password:
-        state = "printed nothing" if not done.returncode else f"exited with {done.returncode}"
-        raise TargetError(f"{what} {state}; run it by hand to see why")
-    return Secret(password[0])
-
-
-def _read_password_file(profile: Profile, path: Path) -> Secret:
-    what = f"password_file of profile {profile.name!r} ({path})"
-    try:
-        if path.stat().st_mode & 0o077 and os.name == "posix":
-            raise UsageError(f"{what} may be read by others; run: chmod 600 {path}")
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise UsageError(f"{what} can't be read: {error.strerror}") from None
-    if not lines or not lines[0]:
-        raise UsageError(f"{what} is empty; its first line must be the password")
-    return Secret(lines[0])
+        return replace(self, password=fetch(self))
 
 
 # ------------------------------------------------------------------------------------------- URLs
@@ -212,100 +149,101 @@ def profile_from_url(url: str, source: str) -> Profile:
         UsageError: unknown scheme, or an authority part that would be misread.
     """
     url = url.strip()
+    for password in passwords_in(url):
+        Secret(password)
     scheme, separator, rest = url.partition("://")
     if not separator:
-        _register_password(url)
         return Profile(redact_url(url), Engine.postgresql, source, Secret(url))
-    # SQLAlchemy and Django write the driver behind a plus sign: postgresql+psycopg://
-    base = scheme.lower()
-    base = base if base in SCHEMES else base.partition("+")[0]
-    _register_password(url)
-    if base not in SCHEMES:
+    scheme = scheme.lower().removeprefix("jdbc:")
+    if scheme.startswith(("postgresql+", "postgres+")):  # SQLAlchemy's way to name the driver
+        scheme = "postgresql"
+    if scheme not in SCHEMES:
         raise UsageError(
             f"{source}: {plain(scheme)}:// is not a database that dbtune knows; "
             "use postgresql://, mongodb://, mongodb+srv://, redis:// or rediss://"
         )
-    _check_authority(rest, source, several=SCHEMES[base] is Engine.mongodb)
-    url = f"{base}://{rest}"
-    return Profile(redact_url(url), SCHEMES[base], source, Secret(url))
+    engine = SCHEMES[scheme]
+    _check_url(rest, source, engine)
+    if engine is Engine.postgresql:
+        rest = _without_foreign_parameters(rest)
+    url = f"{scheme}://{rest}"
+    return Profile(redact_url(url), engine, source, Secret(url))
 
 
-def _check_authority(rest: str, source: str, *, several: bool) -> None:
+def _check_url(rest: str, source: str, engine: Engine) -> None:
     """Refuse URLs whose password would spill into host, port or path, and so into messages."""
-    before_query = rest.partition("?")[0]
+    before_query, _, query = rest.partition("?")
     authority, _, path = before_query.partition("/")
+    userinfo, _, hosts = authority.rpartition("@")
     advice = (
         "percent-encode special characters in user and password "
-        "(@ is %40, / is %2F, : is %3A, # is %23, ? is %3F)"
+        "(@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25)"
     )
-    if authority.count("@") > 1 or "@" in path or "#" in before_query:
-        raise UsageError(f"{source}: malformed URL: {advice}")
-    if re.search(r"\s", rest):
+    if re.search(r"[\s\x00-\x1f\x7f]", rest):
         raise UsageError(f"{source}: malformed URL: it contains a space; {advice}, space is %20")
+    keys = [pair.partition("=")[0] for pair in query.split("&")]
+    if "@" in userinfo or "@" in path or "#" in before_query or any("@" in key for key in keys):
+        raise UsageError(f"{source}: malformed URL: {advice}")
     if re.search(r"%(?![0-9A-Fa-f]{2})", rest):
         raise UsageError(f"{source}: malformed URL: % must be followed by two hex digits; {advice}")
-    hosts = authority.rpartition("@")[2]
+    if "%00" in rest:
+        raise UsageError(f"{source}: malformed URL: %00 can't stand in it")
     for host in hosts.split(","):
         port = re.sub(r"^\[[^\]]*\]", "", host).partition(":")[2]
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             # The text is not shown: with a forgotten "@" it is part of the password.
-            raise UsageError(f"{source}: malformed URL: the port must be a number from 1 to 65535")
-    if not several and not hosts and "@" in authority and "host=" not in rest:
-        raise UsageError(f"{source}: malformed URL: no host after @")
-
-
-def _register_password(url: str) -> None:
-    """Remember whatever in a URL or connection string may be a password."""
-    match = _USERINFO.search(url)
-    if match:
-        Secret(match[2])
-    for found in _SENSITIVE.finditer(url):
-        Secret(found[3].strip("'"))
-
-
-def holds_password(url: str) -> bool:
-    """Whether a URL or connection string has a password in it."""
-    match = _USERINFO.search(url)
-    return bool(match and match[2]) or bool(_SENSITIVE.search(url))
-
-
-def redact_url(url: str) -> str:
-    """A URL or connection string with its secrets masked and control characters made visible."""
-    if "://" not in url:
-        return plain(redact(url))
-    try:
-        parts = urlsplit(url)
-        pairs = parse_qsl(parts.query, keep_blank_values=True)
-    except ValueError:
-        return plain(redact(url))
-    userinfo, at, hosts = parts.netloc.rpartition("@")
-    user, colon, _ = userinfo.partition(":")
-    netloc = f"{user}{':' + MASK if colon else ''}{at}{hosts}"
-    query = urlencode(
-        [(k, MASK if _SENSITIVE.match(f"{k}=x") else v) for k, v in pairs], safe="*/:,"
+            raise UsageError(
+                f"{source}: malformed URL: the port must be a number from 1 to 65535 "
+                "(user:password@ comes before the host; an IPv6 address needs brackets)"
+            )
+    if engine is not Engine.postgresql and not hosts:
+        raise UsageError(f"{source}: malformed URL: it has no host")
+    shown = (
+        userinfo.partition(":")[0],
+        path,
+        *(host.partition(":")[0] for host in hosts.split(",")),
     )
-    return plain(redact(f"{parts.scheme}://{netloc}{parts.path}{'?' + query if query else ''}"))
+    public(*map(unquote, shown))
+
+
+def _without_foreign_parameters(rest: str) -> str:
+    place, _, query = rest.partition("?")
+    pairs = query.split("&") if query else []
+    kept = [one for one in pairs if one.partition("=")[0].lower() not in _FOREIGN_PARAMETERS]
+    return f"{place}?{'&'.join(kept)}" if kept else place
 
 
 # ------------------------------------------------------------------------------------- resolution
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One place where a target may be named.
 
     Attributes:
         name: the place, for people.
         value: what stands there, redacted; "" when nothing does.
         chosen: whether this place decided.
+        problem: why it can't be read; "" if it can.
     """
 
     name: str
     value: str
     chosen: bool = False
+    problem: str = ""
 
 
-_PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
+class _Candidate(NamedTuple):
+    """A place with what stands there, and what makes a profile of that."""
+
+    place: str
+    value: str
+    open: Callable[[str, str], Profile]
+
+
+# What says where to connect to. PGUSER and PGPORT only say how: many people export them for good,
+# and they should not hide the default of a profile file. libpq still uses them.
+_PG_VARIABLES = ("PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE")
+_PG_SHOWN = (*_PG_VARIABLES, "PGPORT", "PGUSER", "PGSSLMODE")
 
 
 def resolve(
@@ -318,9 +256,9 @@ def resolve(
 ) -> Profile:
     """Find the target that is meant.
 
-    Order: TARGET or ``--url``, ``--profile``, ``DBTUNE_PROFILE``, the engines' variables
-    (``DATABASE_URL``, ``PG*``, ``MONGODB_URI``, ``REDIS_URL``), then ``default:`` of the nearest
-    profile file.
+    Order: TARGET, ``--url`` or ``--profile`` (one of them), ``DBTUNE_PROFILE``, the engines'
+    variables (``DATABASE_URL``, ``PG*``, ``MONGODB_URI``, ``REDIS_URL``), then ``default:`` of the
+    nearest profile file. Nothing behind the place that decides is read.
 
     Args:
         target: a profile's name or a URL.
@@ -332,9 +270,11 @@ def resolve(
     Raises:
         UsageError: nothing names a target, a name is unknown, or a profile file is wrong.
     """
-    for place, value in _places(target, url, profile, environ, start):
-        if value:
-            return _open_place(place, value, environ, start)
+    if environ.get("PGPASSWORD"):
+        Secret(environ["PGPASSWORD"])  # libpq reads it itself; here it only becomes known
+    for candidate in _candidates(target, url, profile, environ, start):
+        if candidate.value:
+            return _with_redis_password(candidate.open(candidate.value, candidate.place), environ)
     raise UsageError(
         "no target: give a URL or a profile name, for example\n"
         "  dbtune slow-queries postgresql://user@host/database\n"
@@ -350,53 +290,90 @@ def explain_resolution(
     environ: Mapping[str, str] = os.environ,
     start: Path | None = None,
 ) -> list[Place]:
-    """Every place where a target may be named, in order of precedence, and which one won."""
+    """Every place where a target may be named, in order of precedence, and which one won.
+
+    A profile file that can't be read shows as a problem; it decides if nothing before it does.
+    """
     places: list[Place] = []
-    for name, value in _places(target, url, profile, environ, start):
-        won = bool(value) and not any(place.chosen for place in places)
-        shown = redact_url(value) if value and is_url(value) else plain(value)
-        places.append(Place(name, shown, won))
+    won = False
+    candidates = _candidates(target, url, profile, environ, start)
+    try:
+        for place, value, _ in candidates:
+            shown = redact_url(value) if is_url(value) else plain(value)
+            places.append(Place(place, shown, bool(value) and not won))
+            won = won or bool(value)
+    except UsageError as error:
+        if not places:  # the command line contradicts itself
+            raise
+        places.append(Place("default: in a profile file", "", not won, str(error)))
     return places
 
 
-def _places(
+def _candidates(
     target: str | None,
     url: str | None,
     profile: str | None,
     environ: Mapping[str, str],
     start: Path | None,
-) -> Iterator[tuple[str, str]]:
-    if target and url:
-        raise UsageError("give a TARGET or --url, not both")
-    yield "TARGET argument", target or ""
-    yield "--url", url or ""
-    yield "--profile", profile or ""
-    yield "environment variable DBTUNE_PROFILE", environ.get("DBTUNE_PROFILE", "")
-    yield "environment variable DATABASE_URL", environ.get("DATABASE_URL", "")
-    libpq = [name for name in _PG_VARIABLES if environ.get(name)]
-    yield "libpq environment variables PG*", " ".join(f"{n}={environ[n]}" for n in libpq)
-    yield "environment variable MONGODB_URI", environ.get("MONGODB_URI", "")
-    yield "environment variable REDIS_URL", environ.get("REDIS_URL", "")
+) -> Iterator[_Candidate]:
+    if sum(map(bool, (target, url, profile))) > 1:
+        raise UsageError("TARGET, --url and --profile name a target each; give one of them")
+
+    def by_name(value: str, place: str) -> Profile:
+        return named(value, environ=environ, start=start, source=place)
+
+    def by_either(value: str, place: str) -> Profile:
+        return (profile_from_url if is_url(value) else by_name)(value, place)
+
+    yield _Candidate("TARGET argument", target or "", by_either)
+    yield _Candidate("--url", url or "", _by_url)
+    yield _Candidate("--profile", profile or "", by_name)
+    variable = "environment variable"
+    yield _Candidate(f"{variable} DBTUNE_PROFILE", environ.get("DBTUNE_PROFILE", ""), by_name)
+    yield _Candidate(f"{variable} DATABASE_URL", environ.get("DATABASE_URL", ""), _by_url)
+    yield _Candidate("libpq environment variables PG*", _libpq_variables(environ), _by_libpq)
+    yield _Candidate(f"{variable} MONGODB_URI", environ.get("MONGODB_URI", ""), _by_url)
+    yield _Candidate(f"{variable} REDIS_URL", environ.get("REDIS_URL", ""), _by_url)
     from dbtune import profile_file
 
-    for file in profile_file.find(environ, start):
-        yield f"default: in {file.path}", profile_file.load(file, environ).default
+    for location in profile_file.find(environ, start):
+        file = profile_file.load(location, environ)
+        opener = partial(_by_default, file)
+        yield _Candidate(f"default: in {location.path}", file.default, opener)
 
 
-def _open_place(place: str, value: str, environ: Mapping[str, str], start: Path | None) -> Profile:
-    if place.startswith("libpq"):
-        return Profile(plain(value), Engine.postgresql, place)
-    if place == "--url" and "://" not in value and "=" not in value:
-        raise UsageError(f"--url: {plain(value)!r} is not a URL; for a profile use --profile")
-    if place.startswith("environment variable") and "PROFILE" not in place and not is_url(value):
-        raise UsageError(f"{place} does not hold a URL such as postgresql://user@host/database")
-    if is_url(value) and place != "--profile":
-        found = profile_from_url(value, place)
-        password = environ.get("REDISCLI_AUTH")
-        if found.engine is Engine.redis and password and "@" not in value:
-            return replace(found, password=Secret(password))
-        return found
-    return named(value, environ=environ, start=start, source=place)
+def _libpq_variables(environ: Mapping[str, str]) -> str:
+    if not any(environ.get(name) for name in _PG_VARIABLES):
+        return ""
+    return " ".join(f"{name}={environ[name]}" for name in _PG_SHOWN if environ.get(name))
+
+
+def _by_libpq(value: str, place: str) -> Profile:
+    return Profile(redact_url(value), Engine.postgresql, place)
+
+
+def _by_default(file: ProfileFile, name: str, place: str) -> Profile:
+    """The file's own profile of that name, even if a nearer file has one of the same name."""
+    return replace(file.profile(name), source=place)
+
+
+def _by_url(value: str, place: str) -> Profile:
+    if not is_url(value):
+        # Not shown: with the scheme forgotten, a password may stand in it.
+        hint = "; a profile's name goes to --profile" if place == "--url" else ""
+        raise UsageError(f"{place} is not a URL such as postgresql://user@host/database{hint}")
+    return profile_from_url(value, place)
+
+
+def _with_redis_password(profile: Profile, environ: Mapping[str, str]) -> Profile:
+    """REDISCLI_AUTH is to Redis what PGPASSWORD is to libpq: used where no password is given."""
+    word = environ.get("REDISCLI_AUTH")
+    given = profile.password or profile.password_command or profile.password_file
+    if profile.engine is not Engine.redis or not word or given:
+        return profile
+    return (
+        profile if holds_password(profile.url.reveal()) else replace(profile, password=Secret(word))
+    )
 
 
 def named(
@@ -413,20 +390,32 @@ def named(
     """
     from dbtune import profile_file
 
+    if not profile_file.is_name(name):
+        # Not shown: it may be a URL with a password and without its scheme.
+        raise UsageError(
+            f"{source or 'the name'} is neither a profile's name (letters, digits, _ . -) nor a "
+            "URL such as postgresql://user@host/database"
+        )
     names: list[str] = []
-    files = profile_file.find(environ, start)
-    for file in files:
-        loaded = profile_file.load(file, environ)
-        if name in loaded.names:
-            found = loaded.profile(name)
+    locations = profile_file.find(environ, start)
+    for location in locations:
+        file = profile_file.load(location, environ)
+        if name in file.names:
+            found = file.profile(name)
             return replace(found, source=f"{source}: {found.source}" if source else found.source)
-        names += loaded.names
+        names += file.names
+    raise UsageError(_unknown(name, names, [str(location.path) for location in locations]))
+
+
+def _unknown(name: str, names: list[str], paths: list[str]) -> str:
+    from difflib import get_close_matches
+
     close = get_close_matches(name, names, n=1)
-    looked = f" in {' and '.join(str(file.path) for file in files)}" if files else ""
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    if not names:
-        hint = f"; store it with: dbtune profile add {shlex.quote(plain(name))} URL"
-    elif not close:
-        hint = f"; known: {', '.join(sorted(names))}"
-    count = plural(len(names), "profile")
-    raise UsageError(f"no profile {plain(name)!r} ({count} found{looked}){hint}")
+    if close:
+        hint = f"did you mean {close[0]!r}?"
+    elif names:
+        hint = f"known: {', '.join(sorted(set(names)))}"
+    else:
+        hint = f"store it with: dbtune profile add {name} URL"
+    looked = f" in {' and '.join(paths)}" if paths else ""
+    return f"no profile {name!r} ({plural(len(names), 'profile')} found{looked}); {hint}"
