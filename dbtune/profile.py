@@ -25,8 +25,18 @@ if TYPE_CHECKING:
     from dbtune.profile_file import ProfileFile
 
 __all__ = [  # Secret and the like live in redaction, and belong to the same vocabulary
-    *["Engine", "Place", "Profile", "explain_resolution", "is_url", "named", "profile_from_url"],
-    *["Secret", "holds_password", "redact", "redact_url", "resolve"],
+    "Engine",
+    "Place",
+    "Profile",
+    "Secret",
+    "explain_resolution",
+    "holds_password",
+    "is_url",
+    "named",
+    "profile_from_url",
+    "redact",
+    "redact_url",
+    "resolve",
 ]
 
 
