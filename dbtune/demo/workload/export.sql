@@ -1,0 +1,2 @@
+-- unbounded-select: the whole catalogue, each time.
+SELECT * FROM products;

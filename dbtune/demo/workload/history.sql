@@ -1,0 +1,13 @@
+-- high-variance: nothing for a customer, a tenth of a second and more for the guest account.
+\set percent random(1, 100)
+\if :percent <= 6
+\set customer 1
+\else
+\set customer random(2, 20000)
+\endif
+SELECT p.category_id, count(DISTINCT o.id) AS orders, sum(i.quantity * i.price) AS spent
+FROM orders AS o
+JOIN order_items AS i ON i.order_id = o.id
+JOIN products AS p ON p.id = i.product_id
+WHERE o.customer_id = :customer
+GROUP BY p.category_id ORDER BY spent DESC;
