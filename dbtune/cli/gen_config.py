@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import re
+from typing import Annotated, Any
 
 import typer
 
-from dbtune.cli.command import Run, command, new_app, size_option
+from dbtune.cli.command import Run, command, duration_option, new_app, size_option, text_parser
+from dbtune.cli.pool_options import pool_options
+from dbtune.errors import UsageError
+from dbtune.pooling.inputs import PoolInputs
 from dbtune.postgres.config.forms import Form
 from dbtune.postgres.config.inputs import Options, Storage, System, Workload
 from dbtune.postgres.config.report import TABLES as TABLES
+from dbtune.postgres.pgbouncer.pooler import Database, Pooler, parse_version
 from dbtune.report import Report
-
-if TYPE_CHECKING:
-    from dbtune.profile import Profile
+from dbtune.text import plain
 
 app = new_app(group_help="Generate configuration files, every line explained.")
-
-
-@app.callback()
-def _kinds() -> None:
-    """Generate configuration files, every line explained."""
 
 
 @command(
@@ -64,23 +62,98 @@ def postgresql(
     ] = None,
     form: Annotated[Form, typer.Option(help="What to generate.")] = Form.conf,
 ) -> Report:
-    """Generate postgresql.conf settings from options, from this machine, or from a server.
+    """Generate postgresql.conf settings from options, this machine, or a server.
 
     With a TARGET: only what should change there. Without one, what no option says is read from this
     machine (cgroup limits respected). The file goes to stdout or --output, what is to be said about
     it to stderr.
     """
+    from dbtune.postgres.config.generate import from_options, from_session
+
     options = Options(ram, cpus, storage, workload, connections, pg_version, os, wal_disk)
     if not run.target_given:
-        from dbtune.postgres.config.generate import from_options
-
         return from_options(options, form)
-    profile = run.profile()
-    return _from_target(run, profile, options, form)
-
-
-def _from_target(run: Run, profile: Profile, options: Options, form: Form) -> Report:
-    from dbtune.postgres.config.generate import from_session
-
-    with run.postgres(profile) as session:
+    with run.postgres() as session:
         return from_session(session, options, form)
+
+
+def parse_database(text: str) -> Database:
+    """``app``, ``app=db.internal``, ``app=db.internal:5433/app_production``, ``app=/run/pg``.
+
+    Raises:
+        UsageError: it is none of these, or a part cannot stand in PgBouncer's file.
+    """
+    name, _, place = text.partition("=")
+    if not place:
+        return Database(name)
+    if place.startswith("/"):
+        return Database(name, place)
+    match = re.fullmatch(r"(\[[^\]]+\]|[^:/\s]+)(?::(\d{1,5}))?(?:/(.+))?", place)
+    if match is None:
+        raise UsageError(f"{plain(text)!r} is not NAME, or NAME=HOST[:PORT][/DBNAME]")
+    return Database(name, match[1].strip("[]"), int(match[2] or 5432), match[3] or "")
+
+
+@command(
+    app,
+    target="none",
+    epilog="Example: dbtune gen-config pgbouncer --database app=db.internal --cpus 8 "
+    "--max-connections 100 --instances 5 -o /etc/pgbouncer",
+)
+@pool_options(pooler=False, without=("databases",))
+def pgbouncer(
+    run: Run,
+    given: PoolInputs,
+    database: Annotated[
+        list[Database],
+        typer.Option(
+            parser=text_parser(parse_database),
+            metavar="NAME[=HOST[:PORT][/DBNAME]]",
+            help="A database behind PgBouncer; repeat it for several.",
+        ),
+    ],
+    pgbouncer_version: Annotated[
+        Any,  # a Version; Typer would take a tuple for two values
+        typer.Option(
+            parser=text_parser(parse_version),
+            metavar="VERSION",
+            help="PgBouncer's version, as 1.25.",
+            show_default="what all since 1.18 understand",
+        ),
+    ] = None,
+    listen_addr: Annotated[str, typer.Option(help="Where clients come in.")] = "127.0.0.1",
+    listen_port: Annotated[int, typer.Option(help="And at which port.")] = 6432,
+    auth_user: Annotated[
+        str, typer.Option(help="Role that looks up passwords.")
+    ] = "pgbouncer_auth",
+    request_timeout: Annotated[
+        float, duration_option(help="The application's time limit for a request.")
+    ] = "30s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    server_ca: Annotated[
+        str, typer.Option(help="File of the servers' certificate authority.", show_default=False)
+    ] = "",
+    config_dir: Annotated[str, typer.Option(help="Where the files will lie.")] = "/etc/pgbouncer",
+    stats_user: Annotated[
+        list[str] | None,
+        typer.Option(help="Role that may run SHOW; repeat it.", show_default=False),
+    ] = None,
+) -> Report:
+    """Generate pgbouncer.ini, userlist.txt and the SQL for auth_query, with derived sizes.
+
+    Sizes come from the same options as in dbtune pool-size. Several files: --output names a folder.
+    """
+    from dbtune.pooling.model import derive
+    from dbtune.postgres.pgbouncer_ini import generate
+
+    pooler = Pooler(
+        databases=tuple(database),
+        version=pgbouncer_version,
+        listen_addr=listen_addr,
+        listen_port=listen_port,
+        auth_user=auth_user,
+        request_seconds=request_timeout,
+        server_ca_file=server_ca,
+        config_dir=config_dir,
+        stats_users=tuple(stats_user or ()),
+    )
+    return generate(derive(given), pooler)
