@@ -17,6 +17,8 @@ CHECK_PACKAGES = (
     "dbtune.postgres.statements.checks",
     "dbtune.postgres.config.checks",
     "dbtune.pooling.checks",
+    "dbtune.mongo.checks",
+    "dbtune.redis.checks",
 )
 """Every package of checks; a new check needs no entry, a new package does."""
 

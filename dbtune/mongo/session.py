@@ -1,21 +1,240 @@
-"""A read-only session."""
+"""A read-only, time-limited MongoDB session.
+
+Only commands of a short list of reads are ever sent, each with ``maxTimeMS``; nothing is written,
+no profiling level is changed. One server is read, always the same one: a URL with a single host
+and no ``replicaSet`` means that very server (also a secondary, also behind a port forwarding); a
+replica set or several mongos give the first member that fits the URL's read preference.
+
+Least privilege: the built-in role ``clusterMonitor``, or only what dbtune reads::
+
+    db.getSiblingDB("admin").createRole({role: "dbtune", roles: [], privileges: [
+      {resource: {db: "", collection: "system.profile"}, actions: ["find"]},
+      {resource: {cluster: true}, actions: ["inprog", "listDatabases"]}]})
+"""
 
 from __future__ import annotations
 
-from typing import Self
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Self
 
-from dbtune.profile import Profile
+from bson import json_util
+from bson.errors import BSONError
+from pymongo import errors
+
+from dbtune.errors import TargetError, Unavailable
+from dbtune.mongo.connect import cause, connect, connect_problem, server_message, where
+from dbtune.profile import Profile, redact
 from dbtune.session import Limits, Trace
+from dbtune.text import plain, shorten
+
+READS = frozenset("aggregate buildInfo connectionStatus find hello listDatabases profile".split())
+"""Commands that a session sends; ``profile`` only with -1, which reads the level."""
+
+_WRITING_STAGES = frozenset(("$out", "$merge"))
+Document = dict[str, Any]
 
 
 class Session:
-    """An open session; a context manager."""
+    """An open session; a context manager.
+
+    Attributes:
+        profile: whose target it is.
+        database: the database that the URL or profile names; "" if none.
+        version: the server's version, for example ``6.0.5``; "" if it does not tell.
+        user: who is logged in (``name@database``); "" without authentication.
+    """
 
     def __init__(self, profile: Profile, limits: Limits, trace: Trace | None = None) -> None:
         self.profile = profile
+        self._limits = limits
+        self._trace = trace
+        self.user = ""
+        self._client, self.database = connect(profile, limits)
+        try:
+            self._hello = self._log_in()
+            self.version = str(self.command("admin", {"buildInfo": 1}).get("version", ""))
+            self.user = self._who()
+        except Unavailable as error:
+            self.close()
+            raise TargetError(f"can't connect to {where(profile)}: {error.reason}") from None
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; safe to call twice."""
+        self._client.close()
+
+    @property
+    def role(self) -> str:
+        """``primary``, ``secondary``, ``standalone``, ``mongos``, or a member in another state."""
+        hello = self._hello
+        if hello.get("msg") == "isdbgrid":
+            return "mongos"
+        if not hello.get("setName"):
+            return "standalone"
+        if hello.get("isWritablePrimary"):
+            return "primary"
+        return "secondary" if hello.get("secondary") else "member (neither primary nor secondary)"
+
+    @property
+    def server(self) -> str:
+        """Product and version: ``MongoDB 6.0.5``."""
+        return f"MongoDB {self.version}".strip()
+
+    def target(self) -> dict[str, object]:
+        """What a report's header says about the target; holds no secret."""
+        return {
+            "name": where(self.profile),
+            "engine": self.profile.engine.value,
+            "server": self.server,
+            "role": self.role,
+            "database": self.database or None,
+            "user": self.user or None,
+        }
+
+    def now(self) -> datetime:
+        """The server's clock.
+
+        Raises:
+            TargetError: the connection broke.
+        """
+        told = self.command("admin", {"hello": 1}).get("localTime")
+        return told if isinstance(told, datetime) else datetime.now(UTC)
+
+    def database_names(self) -> list[str]:
+        """Databases that this user has any privilege on, sorted.
+
+        Raises:
+            Unavailable, TargetError: as :meth:`command`.
+        """
+        listed = self.command(
+            "admin", {"listDatabases": 1, "nameOnly": True, "authorizedDatabases": True}
+        )
+        return sorted(str(one["name"]) for one in listed["databases"])
+
+    def command(self, database: str, command: Mapping[str, Any]) -> Document:
+        """Run one reading command and return its reply.
+
+        Raises:
+            Unavailable: this user may not, this server has not, or the time limit passed.
+            TargetError: the connection broke, or the server wants authentication.
+        """
+        _refuse_writes(command)
+        with self._sent(database, command) as counted:
+            reply: Document = self._client[database].command(
+                self._limited(command), read_preference=self._client.read_preference
+            )
+            counted.append(1)
+        return reply
+
+    def documents(self, database: str, command: Mapping[str, Any]) -> Iterator[Document]:
+        """Run a ``find`` or ``aggregate`` and stream its documents, a batch in memory at a time.
+
+        Raises:
+            Unavailable, TargetError: as :meth:`command`.
+        """
+        _refuse_writes(command)
+        with self._sent(database, command) as counted:
+            cursor = self._client[database].cursor_command(
+                self._limited(command), read_preference=self._client.read_preference
+            )
+            with cursor:
+                for document in cursor:
+                    counted.append(1)
+                    yield document
+
+    def _limited(self, command: Mapping[str, Any]) -> Document:
+        if "hello" in command:  # answers at once, and is the one command for a server in trouble
+            return dict(command)
+        return {**command, "maxTimeMS": max(1, round(self._limits.statement_seconds * 1000))}
+
+    @contextmanager
+    def _sent(self, database: str, command: Mapping[str, Any]) -> Iterator[list[int]]:
+        """Trace a command and translate its errors; yields a list that grows by its documents."""
+        counted: list[int] = []
+        started = time.perf_counter()
+        try:
+            yield counted
+        except (errors.PyMongoError, BSONError) as error:
+            raise self._translate(error, _purpose(command)) from None
+        if self._trace:
+            elapsed = (time.perf_counter() - started) * 1000
+            text = json_util.dumps({**command, "$db": database})
+            self._trace(shorten(text, 1000), elapsed, len(counted))
+
+    def _translate(self, error: Exception, purpose: str) -> Exception:
+        if isinstance(error, errors.ConnectionFailure):
+            return TargetError(f"the connection to {where(self.profile)} broke: {cause(error)}")
+        if not isinstance(error, errors.OperationFailure):
+            return Unavailable(f"the server's answer can't be read: {plain(redact(str(error)))}")
+        message = plain(redact(server_message(error)))
+        if "requires authentication" in message:
+            return TargetError(
+                f"{where(self.profile)} wants a user and password\n"
+                "write both in the URL before the host, or store them in a profile"
+            )
+        if error.code == 50:  # MaxTimeMSExpired
+            seconds = self._limits.statement_seconds
+            return Unavailable(f"took longer than {seconds:g} s; raise the limit with --timeout")
+        if error.code == 13:  # Unauthorized
+            who = self.user or "this user"
+            return Unavailable(f"{who} may not read {purpose}", grant_text(self.user))
+        return Unavailable(message)
+
+    def _log_in(self) -> Document:
+        """The first command of the connection: this is where a wrong password shows."""
+        try:
+            hello: Document = self._client.admin.command(
+                "hello", read_preference=self._client.read_preference
+            )
+            return hello
+        except (errors.PyMongoError, ValueError) as error:
+            raise TargetError(connect_problem(error, self.profile)) from None
+
+    def _who(self) -> str:
+        # Also the proof that the server lets this user run commands at all.
+        self.command("admin", {"listDatabases": 1, "nameOnly": True, "authorizedDatabases": True})
+        status = self.command("admin", {"connectionStatus": 1})
+        users = status.get("authInfo", {}).get("authenticatedUsers", [])
+        return f"{users[0]['user']}@{users[0]['db']}" if users else ""
+
+
+def grant_text(user: str) -> str:
+    """The mongosh statement that gives a user (``name@database``) what dbtune reads."""
+    name, _, database = (user or "USER@admin").rpartition("@")
+    return (
+        f"db.getSiblingDB({_quoted(database)}).grantRolesToUser({_quoted(name)}, "
+        '[{role: "clusterMonitor", db: "admin"}])'
+    )
+
+
+def _quoted(text: str) -> str:
+    return json_util.dumps(text)
+
+
+def _purpose(command: Mapping[str, Any]) -> str:
+    """What a command reads, in a word: a collection, a stage, or the command itself."""
+    name, value = next(iter(command.items()))
+    if name == "find":
+        return str(value)
+    if name == "aggregate":
+        return str(next(iter(command["pipeline"][0])))
+    return "the profiler's level" if name == "profile" else name
+
+
+def _refuse_writes(command: Mapping[str, Any]) -> None:
+    name = next(iter(command))
+    stages = command.get("pipeline", ())
+    writes = any(stage.keys() & _WRITING_STAGES for stage in stages)
+    if name not in READS or writes or (name == "profile" and command[name] != -1):
+        raise ValueError(f"not a reading command: {name}")

@@ -1,0 +1,269 @@
+"""``slow-queries`` on MongoDB: system.profile, or samples of $currentOp where the profiler is off.
+
+What it needs is written in :mod:`dbtune.mongo.session`; a user with less gets what it may read, and
+the report says what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from dbtune.errors import TargetError, Unavailable, UsageError
+from dbtune.finding import Skipped, load_checks, run_checks
+from dbtune.report import Report
+from dbtune.statements import Order, Selection, Wait, Window, narrow, tables
+from dbtune.text import count_text, ms_text, plain, plural, ratio_text
+
+if TYPE_CHECKING:
+    from dbtune.mongo.profiler import Profiler, Recorded
+    from dbtune.mongo.session import Session
+
+SAMPLE_SECONDS = 10.0
+CHECKS = "dbtune.mongo.checks"
+
+_INTERNAL = frozenset(("admin", "config", "local"))
+_UNKNOWN_ORDERS = {
+    Order.temp: "temporary bytes",
+    Order.wal: "write-ahead log",
+    Order.jit: "compile times",
+}
+
+
+def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
+    """Rank a MongoDB server's operations by shape and find what is wrong with them.
+
+    Args:
+        session: an open session.
+        selection: order, filters and interval.
+        wait: called to let time pass.
+
+    Raises:
+        TargetError: the connection broke, or this user may read nothing at all.
+    """
+    databases = _databases(session, selection)
+    profilers, skipped = _profilers(session, databases)
+    recording = any(one.level for one in profilers)
+    start = session.now()
+    if recording and selection.interval_seconds > 0:
+        wait(selection.interval_seconds, "observing operations")
+    recorded = _recorded(session, selection, profilers, start)
+    skipped += [
+        Skipped(f"system.profile of {name}", missing.reason, missing.remedy)
+        for name, missing in recorded.unreadable.items()
+    ]
+    if recording or recorded.queries:
+        window = _window(selection, recorded, start, session.now())
+        report = _of_profiler(session, selection, profilers, recorded, window)
+    else:
+        report = _sampled(session, selection, wait, profilers)
+    return replace(
+        report,
+        target=session.target(),
+        collected_at=session.now(),
+        skipped=(*skipped, *report.skipped),
+        notes=(*report.notes, *_selection_notes(session, selection, databases)),
+    )
+
+
+def _recorded(
+    session: Session, selection: Selection, profilers: Sequence[Profiler], start: datetime
+) -> Recorded:
+    """What was recorded since the start of the interval, or ever."""
+    from dbtune.mongo.profiler import read_recorded
+
+    interval = selection.interval_seconds > 0
+    return read_recorded(
+        session,
+        [one.database for one in profilers if one.level or not interval],
+        after=start if interval else None,
+        user=selection.user,
+    )
+
+
+def _window(selection: Selection, recorded: Recorded, start: datetime, end: datetime) -> Window:
+    if selection.interval_seconds > 0:
+        since, source = start, "system.profile (interval)"
+    else:
+        since, source = recorded.since or end, "system.profile"
+    return Window(source, max((end - since).total_seconds(), 1e-3), since)
+
+
+def _databases(session: Session, selection: Selection) -> list[str]:
+    """Databases whose profilers are asked: the one that is named, else all but internal ones.
+
+    A URL's database is often only where its user lives: then there is nothing in it to see.
+
+    Raises:
+        UsageError: ``--database`` names one that is not there.
+    """
+    visible = session.database_names()
+    if selection.database:
+        if selection.database not in visible:
+            known = ", ".join(visible) or "none"
+            raise UsageError(
+                f"{session.user or 'this user'} sees no database {plain(selection.database)!r}; "
+                f"it sees: {plain(known)}"
+            )
+        return [selection.database]
+    if session.database in visible and session.database not in _INTERNAL:
+        return [session.database]
+    return [name for name in visible if name not in _INTERNAL]
+
+
+def _profilers(session: Session, databases: Sequence[str]) -> tuple[list[Profiler], list[Skipped]]:
+    from dbtune.mongo.profiler import read_profiler
+
+    if session.role == "mongos":
+        reason = "a mongos has no profiler: it is kept by each shard's members; name one of those"
+        return [], [Skipped("system.profile", reason)]
+    found: list[Profiler] = []
+    refused: dict[tuple[str, str], list[str]] = {}
+    for name in databases:
+        try:
+            found.append(read_profiler(session, name))
+        except Unavailable as missing:
+            refused.setdefault((missing.reason, missing.remedy), []).append(name)
+    return found, [
+        Skipped(f"system.profile of {_some(names)}", reason, remedy)
+        for (reason, remedy), names in refused.items()
+    ]
+
+
+def _of_profiler(
+    session: Session,
+    selection: Selection,
+    profilers: Sequence[Profiler],
+    recorded: Recorded,
+    window: Window,
+) -> Report:
+    found = recorded.queries
+    by_text = {one.statement.text: one for one in found}
+    narrowed = narrow([one.statement for one in found], replace(selection, database="", user=""))
+    shown = [by_text[one.text] for one in narrowed]
+    findings, skipped = run_checks(
+        load_checks(CHECKS), {"queries": shown}, session.profile.thresholds
+    )
+    return Report(
+        "slow-queries",
+        tables(narrowed, window, selection),
+        tuple(findings),
+        tuple(skipped),
+        tuple(_profiler_notes(session, profilers, recorded)),
+    )
+
+
+def _profiler_notes(
+    session: Session, profilers: Sequence[Profiler], recorded: Recorded
+) -> Iterator[str]:
+    """What the numbers leave out."""
+    from dbtune.mongo.profiler import MAX_OPERATIONS
+
+    for (level, slow_ms, ratio, filtered), names in _alike(profilers).items():
+        where = _some(names)
+        if level == 0:
+            yield f"the profiler is off in {where}: what happens there is not recorded now"
+        elif filtered:
+            yield (
+                f"the profiler of {where} records what its filter lets through: calls and totals "
+                "are of those only"
+            )
+        elif level == 1:
+            share = "" if ratio >= 1 else f", and only {ratio_text(ratio)} of those"
+            yield (
+                f"the profiler of {where} records operations over {ms_text(slow_ms)}{share}: "
+                "calls and totals are of those only"
+            )
+        else:
+            yield (
+                f"the profiler of {where} records every operation (level 2), which costs a write "
+                f'each: db.getSiblingDB("{names[0]}").setProfilingLevel(1) keeps the slow ones'
+            )
+    found = recorded.queries
+    for name in recorded.full:
+        yield f"{name}: only the newest {count_text(MAX_OPERATIONS)} operations were read"
+    truncated = sum(one.statement.calls for one in found if one.shape.truncated)
+    if truncated:
+        yield (
+            f"{plural(round(truncated), 'command')} over 50 kB: the server keeps only their "
+            "beginning, so they are told apart by its hash of the query"
+        )
+    failures = sum(one.failures for one in found)
+    if failures:
+        yield f"{plural(failures, 'call')} ended with an error, and are counted"
+    if found:
+        yield (
+            "system.profile is a capped collection: once full (1 MB by default), new operations "
+            "overwrite old ones; its times are whole milliseconds"
+        )
+    if session.role in ("primary", "secondary"):
+        yield f"only this {session.role} was read: other members keep a profile of their own"
+
+
+def _alike(
+    profilers: Sequence[Profiler],
+) -> dict[tuple[int, float, float, bool], list[str]]:
+    """Databases by how their profilers are set."""
+    groups: dict[tuple[int, float, float, bool], list[str]] = {}
+    for one in profilers:
+        key = (one.level, one.slow_ms, one.sample_ratio, one.filtered)
+        key = key if one.level else (0, 0, 1, False)
+        groups.setdefault(key, []).append(one.database)
+    return groups
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
+
+
+def _sampled(
+    session: Session,
+    selection: Selection,
+    wait: Wait,
+    profilers: Sequence[Profiler],
+) -> Report:
+    from dbtune.mongo.profiler import how_to_enable
+    from dbtune.mongo.sampling import take_samples
+
+    seconds = selection.interval_seconds or SAMPLE_SECONDS
+    try:
+        samples = take_samples(session, seconds, wait, selection.user)
+    except Unavailable as missing:
+        if profilers:
+            reason = how_to_enable([one.database for one in profilers])
+            raise TargetError(
+                f"nothing to report: {reason.reason}\n{reason.remedy}\n"
+                f"and what runs now can't be sampled: {missing.reason}\n{missing.remedy}"
+            ) from None
+        raise TargetError(
+            f"nothing can be read: {missing.reason}, and no system.profile\n{missing.remedy}"
+        ) from None
+    statements = samples.statements()
+    shown = narrow(statements, replace(selection, user=""))
+    window = Window("$currentOp (sampled)", samples.seconds, sampled=True)
+    table, summary = tables(shown, window, selection)
+    if not statements:
+        table = replace(table, empty=f"no operation was running in {samples.count} samples")
+    notes = [
+        f"sampled {plural(samples.count, 'time')} in {ms_text(samples.seconds * 1000)}: times are "
+        "estimates, calls are a lower bound; no checks run on samples"
+    ]
+    skipped = []
+    if profilers:
+        off = how_to_enable([one.database for one in profilers])
+        skipped.append(Skipped("system.profile", off.reason, off.remedy))
+    return Report("slow-queries", (table, summary), (), tuple(skipped), tuple(notes))
+
+
+def _selection_notes(
+    session: Session, selection: Selection, databases: Sequence[str]
+) -> Iterator[str]:
+    if selection.order in _UNKNOWN_ORDERS:
+        yield f"MongoDB keeps no {_UNKNOWN_ORDERS[selection.order]}: ranked by total time instead"
+    if not selection.database and databases == [session.database]:
+        yield (
+            f"only database {session.database} was examined, as the URL names it; others: "
+            "--database NAME, or a URL without one (its user's database then goes into authSource)"
+        )
