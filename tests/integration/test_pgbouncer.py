@@ -116,7 +116,7 @@ def start(
     return files
 
 
-def connect(world: World, bouncer: PgBouncer, name: str = "app") -> psycopg.Connection[tuple[str]]:
+def connect(world: World, bouncer: PgBouncer, name: str = "app") -> servers.Connection:
     dsn = bouncer.dsn(name, world.app, PASSWORD)
     return psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
 
