@@ -163,7 +163,7 @@ def profile_from_url(url: str, source: str) -> Profile:
         Secret(password)
     scheme, separator, rest = url.partition("://")
     if not separator:
-        return Profile(redact_url(url), Engine.postgresql, source, Secret(url))
+        return Profile(redact_url(url), Engine.postgresql, source, Secret(url, alone=False))
     scheme = scheme.lower().removeprefix("jdbc:")
     if scheme.startswith(("postgresql+", "postgres+")):  # SQLAlchemy's way to name the driver
         scheme = "postgresql"
@@ -177,7 +177,7 @@ def profile_from_url(url: str, source: str) -> Profile:
     if engine is Engine.postgresql:
         rest = _without_foreign_parameters(rest)
     url = f"{scheme}://{rest}"
-    return Profile(redact_url(url), engine, source, Secret(url))
+    return Profile(redact_url(url), engine, source, Secret(url, alone=False))
 
 
 def _check_url(rest: str, source: str, engine: Engine) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,52 @@ def check(text: str, path: Path, environ: Mapping[str, str] = os.environ) -> Pro
         except MissingVariable:
             continue
     return file
+
+
+def edited(text: str, path: Path, editor: Sequence[str], again: Callable[[str], bool]) -> str:
+    """Let a person change a copy of the text until it is right, as visudo does.
+
+    Args:
+        text: the text to start from.
+        path: the file it stands for.
+        editor: the editor's words; the name of the copy is added.
+        again: told what is wrong; whether to open the editor again.
+
+    Raises:
+        UsageError: the editor failed, or what it left is wrong. Nothing has changed then.
+    """
+    handle, temporary = tempfile.mkstemp(prefix="dbtune-", suffix=".yaml")  # mode 0600
+    copy = Path(temporary)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        while True:
+            _run_editor(editor, copy)
+            try:
+                changed = copy.read_text(encoding="utf-8")
+                check(changed, path)
+            except UnicodeDecodeError:
+                problem = f"{path} would not be UTF-8 text"
+            except UsageError as error:
+                problem = str(error)
+            else:
+                return changed
+            if not again(problem):
+                raise UsageError(f"{problem}\nnothing has changed")
+    except OSError as error:
+        raise UsageError(f"a copy of {path} can't be edited: {error.strerror}") from None
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _run_editor(editor: Sequence[str], copy: Path) -> None:
+    try:
+        code = subprocess.run([*editor, str(copy)], check=False).returncode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", "") or str(error)
+        raise UsageError(f"the editor {editor[0]!r} could not be run: {reason}") from None
+    if code != 0:
+        raise UsageError(f"the editor {editor[0]!r} exited with {code}; nothing has changed")
 
 
 def _lines(text: str) -> list[str]:

@@ -261,5 +261,10 @@ def _is_secret(key: str, value: object) -> bool:
     """Whether a value has a password in it that does not come from the environment."""
     if not isinstance(value, str):
         return False
-    literal = re.sub(_VARIABLE, lambda match: match[2] or "", value)
+    literal = without_variables(value)
     return bool(literal) if key == "password" else holds_password(literal)
+
+
+def without_variables(text: str) -> str:
+    """A text with nothing in place of its variables, but for the defaults they are given."""
+    return re.sub(_VARIABLE, lambda match: match[2] or "", text)

@@ -29,12 +29,20 @@ _ANY = rf"(?is)({_URL})|{_SETTING}|{_STATEMENT}"
 
 
 class Secret:
-    """A string that never shows itself: ``repr``, ``str`` and formatting give ``***``."""
+    """A string that never shows itself: ``repr``, ``str`` and formatting give ``***``.
+
+    Args:
+        value: what is secret.
+        alone: whether the value as a whole is to be masked in other texts; not so for a URL, which
+            is shown without the password in it.
+    """
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, *, alone: bool = True) -> None:
         self._value = value
+        if not alone:
+            return
         forms = {value, unquote(value), quote(value, safe=""), repr(value)[1:-1], plain(value)}
         _known.update(form for form in forms if len(form) >= _SHORTEST)
 
