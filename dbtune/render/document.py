@@ -122,9 +122,10 @@ def schema(command: str, tables: Iterable[Table]) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a command's ``--format json`` output."""
     text = {"type": "string"}
     properties: dict[str, Any] = {
-        "schema_version": {"const": SCHEMA_VERSION},
+        "schema_version": {"type": "string", "pattern": rf"^{SCHEMA_VERSION.split('.')[0]}\."},
         "dbtune_version": text,
-        "command": {"const": command},
+        # "profile" stands for "profile list", "profile test", ..., too.
+        "command": {"type": "string", "pattern": f"^{command}( |$)"},
         "target": {"type": ["object", "null"]},
         "collected_at": {"type": ["string", "null"], "format": "date-time"},
     }
@@ -161,9 +162,10 @@ def schema(command: str, tables: Iterable[Table]) -> dict[str, Any]:
         "type": "array",
         "items": _object(dict.fromkeys(("filename", "language", "text"), text)),
     }
-    optional = {table.name for table in tables if table.record}
+    # A command with several forms (one rule or all of them) gives the tables of one of them.
+    tables_given = {table.name for table in tables}
     whole = _object(properties)
-    whole["required"] = [name for name in properties if name not in optional]
+    whole["required"] = [name for name in properties if name not in tables_given]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"dbtune {command}",
