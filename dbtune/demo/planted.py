@@ -5,11 +5,11 @@ Not planted, because the embedded server cannot have it: JIT overhead (its build
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from dbtune.finding import Finding
-from dbtune.report import Column, Table
+from dbtune.report import Column, Report, Table
+from dbtune.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Planted:
     Attributes:
         name: what it is called in the comments of the SQL files.
         what: what is wrong, in a few words.
-        where: the object, the setting, or how the statement begins in pg_stat_statements.
+        where: the object, the settings, or how the statement begins in pg_stat_statements.
         command: the dbtune command that finds it.
         rule: the rule that finds it, where that exists; "" otherwise.
     """
@@ -30,10 +30,21 @@ class Planted:
     command: str
     rule: str = ""
 
-    def found_in(self, findings: Iterable[Finding]) -> bool:
-        """Whether one of the findings is about this problem."""
-        where = " ".join(self.where.split())
-        return any(one.rule == self.rule and where in one.subject for one in findings)
+    def found_in(self, reports: Iterable[Report]) -> bool | None:
+        """Whether a report found it; ``None`` if none of the reports looks for it."""
+        if self.command == "gen-config":
+            changed = {
+                row["setting"]
+                for report in reports
+                for table in report.tables
+                if table.name == "settings"
+                for row in table.rows
+            }
+            return changed.issuperset(self.where.split(", ")) if changed else None
+        findings = [finding for report in reports for finding in report.findings]
+        if not self.rule:
+            return None
+        return any(one.rule == self.rule and self.where in one.subject for one in findings)
 
 
 PLANTED = (
@@ -61,7 +72,7 @@ PLANTED = (
     Planted(
         "large-offset",
         "old pages are reached by reading all pages before them",
-        "SELECT id, customer_id, status, total FROM orders ORDER BY created_at DESC LIMIT $1 OFFSET",
+        "SELECT id, created_at, total FROM orders",
         "slow-queries",
         "pg.large-offset",
     ),
@@ -81,31 +92,37 @@ PLANTED = (
     ),
     Planted(
         "slow-planning",
-        "184 partitions are planned for, because the statement does not tell the day",
+        "184 partitions are planned for, though one or two are read",
         "SELECT kind, count(*) AS events FROM events",
         "slow-queries",
         "pg.high-plan-time",
     ),
     Planted(
-        "settings-left-at-defaults",
-        "memory, WAL and planner settings are those of initdb",
-        "postgresql.conf",
+        "settings-at-defaults",
+        "nobody ever told the server what machine it is on",
+        "shared_buffers, effective_cache_size, random_page_cost",
         "gen-config",
     ),
     Planted(
-        "missing-index-on-foreign-key",
+        "dangerous-settings",
+        "turned off for speed: a crash may destroy data",
+        "fsync, full_page_writes",
+        "gen-config",
+    ),
+    Planted(
+        "unindexed-foreign-key",
         "the payments of an order are found by reading all payments",
         "payments (order_id)",
         "suggest-indexes",
     ),
     Planted(
-        "missing-index-on-foreign-key",
+        "unindexed-foreign-key",
         "who bought a product is found by reading all items",
         "order_items (product_id)",
         "suggest-indexes",
     ),
     Planted(
-        "missing-index-on-expression",
+        "unindexed-expression",
         "the login compares lower(email), which has no index",
         "customers (lower(email))",
         "suggest-indexes",
@@ -189,12 +206,6 @@ PLANTED = (
         "old_standby",
         "check",
     ),
-    Planted(
-        "dangerous-settings",
-        "a crash would destroy data",
-        "fsync, full_page_writes",
-        "check",
-    ),
     Planted("superuser-role", "a login of an application", "legacy_report", "check"),
     Planted("writable-public-schema", "anyone may create objects in it", "public", "check"),
 )
@@ -220,8 +231,13 @@ TABLE = Table(
 )
 
 
-def planted_table(findings: Sequence[Finding]) -> Table:
-    """The table of planted problems, and which of them these findings are about."""
+def planted_table(reports: Sequence[Report], known_commands: Collection[str]) -> Table:
+    """The table of planted problems, and which of them these reports found.
+
+    Args:
+        reports: what the commands said.
+        known_commands: the commands that this dbtune has; the others are still to come.
+    """
     rows = tuple(
         {
             "name": one.name,
@@ -229,8 +245,15 @@ def planted_table(findings: Sequence[Finding]) -> Table:
             "what": one.what,
             "command": one.command,
             "rule": one.rule,
-            "found": one.found_in(findings) if one.rule else None,
+            "found": one.found_in(reports),
         }
         for one in PLANTED
     )
-    return Table(TABLE.name, TABLE.title, TABLE.columns, rows)
+    checked = [bool(row["found"]) for row in rows if row["found"] is not None]
+    footer = f"{plural(len(PLANTED), 'problem')} planted"
+    if checked:
+        footer += f"; the reports above found {sum(checked)} of the {len(checked)} they look for"
+    missing = [one.command for one in PLANTED if one.command not in known_commands]
+    if missing:
+        footer += f". Commands still to come: {', '.join(dict.fromkeys(missing))}"
+    return Table(TABLE.name, TABLE.title, TABLE.columns, rows, footer=footer)

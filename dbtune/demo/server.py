@@ -4,8 +4,8 @@
         psycopg.connect(server.url())
 
 The server and all its files live in one temporary folder that only its owner can enter. When the
-``with`` block ends, or this process does in whatever way (Ctrl-C, SIGTERM, even SIGKILL), the server
-is stopped and the folder removed, unless :meth:`EmbeddedPostgres.keep` was called.
+``with`` block ends, or this process does in whatever way (Ctrl-C, SIGTERM, even SIGKILL), the
+server is stopped and the folder removed, unless :meth:`EmbeddedPostgres.keep` was called.
 
 It works as root, whom PostgreSQL refuses: the server then runs as ``postgres`` or ``nobody``.
 """
@@ -33,6 +33,7 @@ from dbtune.text import bytes_text, plain
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
+FOLDER_PREFIX = "dbtune-"
 _SOCKET_PORT = 5432
 """Names the socket of a server that listens on no port."""
 _START_SECONDS = 60.0
@@ -121,10 +122,6 @@ class EmbeddedPostgres:
         """The data directory."""
         return self.folder / "data"
 
-    def program(self, name: str) -> Path:
-        """The path of a client program of the same version: psql, pgbench, pg_dump, ..."""
-        return self._programs / name
-
     def password(self) -> Secret:
         """The superuser's password."""
         return Secret(self.password_file.read_text().strip().rpartition(":")[2])
@@ -185,10 +182,10 @@ class EmbeddedPostgres:
         arguments = f"-U {SUPERUSER} -E UTF8 --locale=C --locale-provider=builtin --no-sync".split()
         arguments += ["--builtin-locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={once}"]
         try:
-            done = self._run(self.program("initdb"), "-D", self.data, *arguments)
+            done = self._run(self._programs / "initdb", "-D", self.data, *arguments)
         except OSError as error:
             raise UsageError(
-                f"can't run {self.program('initdb')}: {error.strerror}; if that folder may not "
+                f"can't run {self._programs / 'initdb'}: {error.strerror}; if that folder may not "
                 "hold programs (noexec), set TMPDIR to one that may"
             ) from None
         once.unlink()
@@ -220,7 +217,7 @@ class EmbeddedPostgres:
     def _launch(self) -> None:
         with self.log.open("wb") as log:
             self._server = subprocess.Popen(
-                [self.program("postgres"), "-D", self.data],
+                [self._programs / "postgres", "-D", self.data],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -257,6 +254,15 @@ class EmbeddedPostgres:
     def _own(self, path: Path) -> None:
         if self._account:
             os.chown(path, self._account["user"], self._account["group"])
+
+
+def program(name: str) -> Path:
+    """The path of a client program of the server's version: psql, pgbench, pg_dump, ...
+
+    Raises:
+        UsageError: the wheel is missing.
+    """
+    return _wheel() / "pginstall/bin" / name
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -301,7 +307,7 @@ def _new_folder(disk_bytes: int, for_other_user: bool) -> Path:
                 f"needs {bytes_text(disk_bytes)} in {base}, where {bytes_text(free)} are free; "
                 "make room, or set TMPDIR to another folder"
             )
-        return Path(tempfile.mkdtemp(prefix="dbtune-", dir=base))
+        return Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=base))
     except OSError as error:
         raise UsageError(f"can't make a folder in {base}: {error.strerror}; set TMPDIR") from None
 

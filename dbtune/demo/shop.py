@@ -6,14 +6,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import psycopg
 from psycopg import errors, sql
 
-from dbtune.demo.server import EmbeddedPostgres, environment
+from dbtune.demo.server import EmbeddedPostgres, environment, program
 from dbtune.errors import TargetError, UsageError
 from dbtune.text import plain
 
@@ -45,38 +46,36 @@ class App:
         clients: connections that it holds.
         rate: transactions a second, by all of them together.
         scripts: files in ``workload/`` and their weights.
-        options: settings of its sessions, as libpq's ``options``.
     """
 
     name: str
     clients: int
     rate: float
     scripts: Mapping[str, int]
-    options: str = ""
 
 
 APPS = (
     App(
         "shop-web",
         clients=16,
-        rate=73,
+        rate=67,
         scripts={
             "overview": 18,
             "product": 17,
-            "history": 20,
-            "order": 8,
+            "history": 18,
+            "order": 5,
             "login": 4,
             "checkout": 3,
-            "also_bought": 3,
+            "also_bought": 2,
         },
     ),
-    App("shop-tracking", clients=2, rate=80, scripts={"activity": 1}),
-    App("shop-import", clients=2, rate=1000, scripts={"import": 1}),
+    App("shop-tracking", clients=2, rate=75, scripts={"activity": 1}),
+    App("shop-import", clients=2, rate=800, scripts={"import": 1}),
     App(
         "shop-backoffice",
         clients=3,
         rate=8,
-        scripts={"best_reviews": 5, "paging": 6, "export": 4, "stock": 1},
+        scripts={"best_reviews": 10, "paging": 12, "export": 8, "stock": 1},
     ),
 )
 """Rates, not as fast as possible: the counts are then nearly the same on every machine."""
@@ -115,35 +114,54 @@ def load(server: EmbeddedPostgres, advance: Callable[[float], None] = lambda _: 
         connection.execute("SELECT pg_stat_statements_reset()")
 
 
-def drive(
-    server: EmbeddedPostgres, seconds: int, advance: Callable[[float], None] = lambda _: None
-) -> None:
-    """Let the applications use the shop for so long, and leave a transaction open.
+def leave_open(url: str) -> None:
+    """Leave a session idle in its transaction, until the server ends.
+
+    Raises:
+        TargetError: it could not connect.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "dbtune.demo.idle_session", url, "shop-console"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise TargetError("the demo could not open its idle session")
+
+
+@contextmanager
+def driven(url: str, seconds: int, logs: Path) -> Iterator[None]:
+    """Let the applications use the shop for so long.
+
+    They work while the ``with`` block runs; its end waits for theirs.
 
     Args:
-        server: a server with the database loaded.
-        seconds: how long.
-        advance: told how many seconds are over.
+        url: leads to the database as the applications' role.
+        seconds: how long they work.
+        logs: folder for what the applications write.
 
     Raises:
         TargetError: an application failed.
     """
-    _leave_open(server)
     with ExitStack() as stack:
-        running = [(app, stack.enter_context(_started(server, app, seconds))) for app in APPS]
-        # Leaving the stack waits for all of them; this comes before it.
-        stack.callback(lambda: [process.kill() for _, process in running])
-        started = time.monotonic()
-        while any(process.poll() is None for _, process in running):
-            passed = time.monotonic() - started
-            advance(min(passed, seconds))
-            if passed > seconds + _END_SECONDS:
-                raise TargetError(f"the workload did not end within {passed:.0f} s")
-            time.sleep(0.1)
+        running = []
+        for app in APPS:
+            with (logs / f"{app.name}.log").open("wb") as log:
+                process = stack.enter_context(_started(app, url, seconds, log))
+            stack.callback(process.kill)  # before the stack waits for it; nothing once it ended
+            running.append((app, process))
+        yield
+        deadline = time.monotonic() + seconds + _END_SECONDS
         for app, process in running:
-            if process.returncode != 0:
-                lines = _output(server, app).read_text(errors="replace").splitlines()
-                raise TargetError(f"{app.name} failed: {plain(lines[-1]) if lines else '?'}")
+            try:
+                code = process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                raise TargetError(f"{app.name} did not end in time") from None
+            if code != 0:
+                lines = (logs / f"{app.name}.log").read_text(errors="replace").splitlines()
+                raise TargetError(f"{app.name} failed: {plain(lines[-1] if lines else str(code))}")
 
 
 def _statements() -> Iterator[str]:
@@ -159,38 +177,20 @@ def _execute(connection: psycopg.Connection, statement: str) -> None:
             raise
 
 
-def _leave_open(server: EmbeddedPostgres) -> None:
-    command = [sys.executable, "-m", "dbtune.demo.idle_session"]
-    done = subprocess.run(
-        [*command, server.url(DATABASE, ROLE), "shop-console"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise TargetError("the demo could not open its idle session")
-
-
-def _started(server: EmbeddedPostgres, app: App, seconds: int) -> subprocess.Popen[bytes]:
+def _started(app: App, url: str, seconds: int, log: BinaryIO) -> subprocess.Popen[bytes]:
     scripts = [
         f"--file={_HERE / 'workload' / name}.sql@{weight}" for name, weight in app.scripts.items()
     ]
-    with _output(server, app).open("wb") as output:
-        return subprocess.Popen(
-            [
-                server.program("pgbench"),
-                *("--no-vacuum", "--exit-on-abort", "--random-seed=42"),
-                *(f"--client={app.clients}", f"--rate={app.rate}", f"--time={seconds}"),
-                *scripts,
-                server.url(DATABASE, ROLE),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment(PGAPPNAME=app.name, PGOPTIONS=app.options),
-        )
-
-
-def _output(server: EmbeddedPostgres, app: App) -> Path:
-    return server.folder / f"{app.name}.log"
+    return subprocess.Popen(
+        [
+            program("pgbench"),
+            *("--no-vacuum", "--exit-on-abort", "--random-seed=42"),
+            *(f"--client={app.clients}", f"--rate={app.rate}", f"--time={seconds}"),
+            *scripts,
+            url,
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=environment(PGAPPNAME=app.name),
+    )

@@ -1,6 +1,6 @@
 -- high-variance: nothing for a customer, a tenth of a second and more for the guest account.
 \set percent random(1, 100)
-\if :percent <= 6
+\if :percent <= 5
 \set customer 1
 \else
 \set customer random(2, 20000)

@@ -1,4 +1,4 @@
--- An order's page; missing-index-on-foreign-key for its payments.
+-- An order's page; unindexed-foreign-key for its payments.
 \set order random(1, 100000)
 SELECT id, customer_id, status, total, created_at
 FROM orders WHERE id = :order;

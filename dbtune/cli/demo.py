@@ -1,0 +1,198 @@
+"""``dbtune demo``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbtune.cli.command import Color, Format, Output, Run, new_app
+from dbtune.demo.report import TABLES as TABLES
+from dbtune.report import Report
+
+if TYPE_CHECKING:
+    from dbtune.demo.tour import Shown
+
+app = new_app()
+
+
+class Action(StrEnum):
+    """What to do with the demo."""
+
+    run = "run"
+    drive = "drive"
+    status = "status"
+    stop = "stop"
+
+
+@app.command(epilog="Example: dbtune demo --keep; dbtune slow-queries demo; dbtune demo stop")
+def demo(
+    action: Annotated[
+        Action,
+        typer.Argument(
+            help="run it; or, where it was kept: drive it again, show its status, stop it."
+        ),
+    ] = Action.run,
+    seconds: Annotated[
+        int, typer.Option(min=4, max=3600, help="How long applications use the database.")
+    ] = 8,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave it running, as profile demo.")
+    ] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1024, max=65535, help="Port to listen on.", show_default="a free one"),
+    ] = None,
+    format: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this file, not to stdout.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
+    wide: Annotated[bool, typer.Option("--wide", help="All columns, nothing cut.")] = False,
+    color: Annotated[Color, typer.Option(help="When to colour.")] = Color.auto,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the result.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show each statement sent.")
+    ] = False,
+) -> None:
+    """Start a PostgreSQL with planted problems, let applications use it, show what dbtune finds.
+
+    Everything is private, on this machine, and gone at the end, unless --keep leaves it running.
+    """
+    from dbtune.cli.output import check_writable
+
+    out = Output(format, output, force, wide, color, quiet)
+    check_writable(out)
+    run = Run(verbose=verbose, quiet=quiet)
+    shown: list[Shown] = []
+    with _interrupted_by_signals():
+        if action is Action.run:
+            shown, final = _run(run, seconds, keep, port or 0)
+        elif action is Action.drive:
+            final = _drive(run, seconds)
+        else:
+            final = _stop() if action is Action.stop else _status()
+    _emit(shown, final, out)
+
+
+def _run(run: Run, seconds: int, keep: bool, port: int) -> tuple[list[Shown], Report]:
+    from dbtune.cli import COMMANDS
+    from dbtune.demo import kept, shop, tour
+    from dbtune.demo.report import next_steps, state, summary
+    from dbtune.demo.server import EmbeddedPostgres
+
+    if keep:
+        kept.check_free()
+    run.say("starting a PostgreSQL 18 of its own")
+    with EmbeddedPostgres(shop.SETTINGS, port=port, disk_bytes=shop.DISK_BYTES) as server:
+        with _timed(run, f"loading the shop into {server.folder}", 1) as advance:
+            shop.load(server, advance)
+        app_url = server.url(shop.DATABASE, shop.ROLE)
+        shop.leave_open(app_url)
+        run.say(f"letting the shop's applications use it for {seconds} s")
+        with run.postgres(kept.profile_of(server.url(shop.DATABASE))) as session:
+            with shop.driven(app_url, seconds, server.folder):
+                observed = list(tour.while_driven(session, seconds - 2, run.wait))
+            shown = list(tour.afterwards(session, run.wait))
+            shown[1:1] = observed
+        left = kept.remember(server) if keep else None
+    final = summary(shown, COMMANDS)
+    if left is not None:
+        final = replace(final, tables=(*final.tables, state(left)))
+    return shown, replace(final, notes=next_steps(left))
+
+
+def _drive(run: Run, seconds: int) -> Report:
+    from dbtune.demo import kept, shop
+    from dbtune.demo.report import state
+    from dbtune.errors import UsageError
+
+    found = kept.find()
+    if found is None or not found.running:
+        raise UsageError("no demo is running; start one with: dbtune demo --keep")
+    with shop.driven(found.app_url, seconds, Path(found.folder)):
+        run.wait(seconds, "letting the shop's applications work")
+    note = f"the shop's applications used it for {seconds} s"
+    return Report("demo", (state(found),), notes=(note,))
+
+
+def _status() -> Report:
+    from dbtune.demo import kept
+    from dbtune.demo.report import next_steps, state
+
+    found = kept.find()
+    if found is None:
+        return Report("demo", (state(None),), notes=("start one with: dbtune demo --keep",))
+    if not found.running:
+        note = "it ended without being stopped; dbtune demo stop removes what is left"
+        return Report("demo", (state(found),), notes=(note,))
+    return Report("demo", (state(found),), notes=next_steps(found))
+
+
+def _stop() -> Report:
+    from dbtune.demo import kept
+    from dbtune.demo.report import state
+
+    found = kept.find()
+    if found is None:
+        return Report("demo", (state(None),), notes=("no demo was running",))
+    kept.forget(found)
+    note = f"stopped; {found.folder} and the profile {kept.PROFILE} are removed"
+    return Report("demo", (state(None),), notes=(note,))
+
+
+def _emit(shown: list[Shown], final: Report, out: Output) -> None:
+    """One report after another for people; for programs one document that holds them all."""
+    from dbtune.cli.output import style, write_file
+    from dbtune.render import render
+
+    look = style(out, sys.stdout, to_file=out.path is not None)
+    parts = []
+    if out.format in (Format.table, Format.markdown):
+        for command, report in shown:
+            if out.format is Format.table:
+                heading = f"$ {command}"
+                parts.append(f"\x1b[1m{heading}\x1b[0m" if look.color else heading)
+            parts.append(render(report, out.format, look).strip("\n") + "\n")
+        final = replace(final, tables=tuple(t for t in final.tables if t.name != "reports"))
+    text = "\n".join([*parts, render(final, out.format, look).strip("\n")]) + "\n"
+    if out.path is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        write_file(out.path, text, force=out.force)
+        Run(quiet=out.quiet).say(f"written to {out.path}")
+
+
+@contextmanager
+def _timed(run: Run, description: str, total: float) -> Iterator[Callable[[float], None]]:
+    started = time.monotonic()
+    with run.progress(description, total) as advance:
+        yield advance
+    run.say(f"{description}: done in {time.monotonic() - started:.1f} s")
+
+
+@contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the command as Ctrl-C does, with everything cleaned up."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # A signal that is ignored stays so: nohup.
+    caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in caught}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,72 @@
+"""What ``dbtune demo`` has to say beside the reports of the commands that it ran."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from dbtune.demo.kept import PROFILE, Kept
+from dbtune.demo.planted import TABLE as PLANTED_TABLE
+from dbtune.demo.planted import planted_table
+from dbtune.render.document import document
+from dbtune.report import Column, Report, Table, record
+
+REPORTS = Table(
+    "reports",
+    "Reports",
+    (
+        Column("command", "command", "text", "The command that gives this report."),
+        Column("report", "report", "object", "Its report, as that command prints it.", None),
+    ),
+)
+_SERVER = (
+    Column("state", "state", "text", "running or not running."),
+    Column("profile", "profile", "text", "The profile that leads to it."),
+    Column("url", "url", "text", "Its URL; it holds no secret."),
+    Column("folder", "folder", "text", "The folder that holds everything of it."),
+    Column("kept_since", "kept since", "time", "When it was left running."),
+)
+SERVER = Table("server", "Demo server", _SERVER, record=True)
+TABLES = (PLANTED_TABLE, SERVER, REPORTS)
+
+
+def summary(reports: Sequence[tuple[str, Report]], known_commands: Collection[str]) -> Report:
+    """What was planted, what of it the reports found, and the reports themselves.
+
+    Args:
+        reports: the commands that were run, and their reports.
+        known_commands: the commands that this dbtune has.
+    """
+    rows = tuple({"command": command, "report": document(report)} for command, report in reports)
+    planted = planted_table([report for _, report in reports], known_commands)
+    return Report("demo", (planted, Table(REPORTS.name, REPORTS.title, REPORTS.columns, rows)))
+
+
+def state(kept: Kept | None) -> Table:
+    """Where the kept demo is, or that there is none."""
+    if kept is None:
+        return record(SERVER.name, SERVER.title, _SERVER, {"state": "not running"})
+    values = {
+        "state": "running" if kept.running else "not running",
+        "profile": PROFILE,
+        "url": kept.url,
+        "folder": kept.folder,
+        "kept_since": datetime.fromisoformat(kept.started_at).astimezone(UTC),
+    }
+    return record(SERVER.name, SERVER.title, _SERVER, values)
+
+
+def next_steps(kept: Kept | None) -> tuple[str, ...]:
+    """What to try next, one sentence each."""
+    if kept is None:
+        return (
+            "everything was stopped and removed; to try the commands yourself: dbtune demo --keep",
+        )
+    return (
+        f"it runs on as profile {PROFILE}; try: dbtune slow-queries {PROFILE} --by calls",
+        f"dbtune demo drive --seconds 60, and meanwhile: dbtune slow-queries {PROFILE} "
+        "--interval 20s",
+        f"dbtune gen-config postgresql {PROFILE} --form alter-system",
+        f"psql '{kept.url}'",
+        "end it with: dbtune demo stop",
+    )
