@@ -285,10 +285,12 @@ def resolve(
     for candidate in _candidates(target, url, profile, environ, start):
         if candidate.value:
             return _with_redis_password(candidate.open(candidate.value, candidate.place), environ)
+    from dbtune.profile_file import absent
+
     raise UsageError(
         "no target: give a URL or a profile name, for example\n"
         "  dbtune slow-queries postgresql://user@host/database\n"
-        "or set DATABASE_URL, or store one: dbtune profile add NAME URL"
+        f"or set DATABASE_URL, or store one: dbtune profile add NAME URL{absent(environ)}"
     )
 
 
@@ -414,7 +416,8 @@ def named(
             found = file.profile(name)
             return replace(found, source=f"{source}: {found.source}" if source else found.source)
         names += file.names
-    raise UsageError(_unknown(name, names, [str(location.path) for location in locations]))
+    message = _unknown(name, names, [str(location.path) for location in locations])
+    raise UsageError(message + profile_file.absent(environ))
 
 
 def _unknown(name: str, names: list[str], paths: list[str]) -> str:

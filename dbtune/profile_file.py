@@ -65,15 +65,9 @@ def own_path(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def find(environ: Mapping[str, str] = os.environ, start: Path | None = None) -> list[Location]:
-    """The profile files that exist, nearest first: this folder, its parents, the user's own.
-
-    Raises:
-        UsageError: ``DBTUNE_CONFIG`` names a file that is not there.
-    """
+    """The profile files that exist, nearest first: this folder, its parents, the user's own."""
     own = own_path(environ)
     found = [Location(own, own=True)] if _is_file(own) else []
-    if environ.get("DBTUNE_CONFIG") and not found:
-        raise UsageError(f"DBTUNE_CONFIG names {own}, which is not a file")
     try:
         here = (start or Path.cwd()).absolute()
     except OSError:  # the current folder was removed
@@ -82,6 +76,13 @@ def find(environ: Mapping[str, str] = os.environ, start: Path | None = None) -> 
     if nearest is None or (found and nearest.samefile(own)):
         return found
     return [Location(nearest, own=False), *found]
+
+
+def absent(environ: Mapping[str, str] = os.environ) -> str:
+    """What to add to a message when ``DBTUNE_CONFIG`` names no file; "" when all is well."""
+    if not environ.get("DBTUNE_CONFIG") or _is_file(own_path(environ)):
+        return ""
+    return f"\n(DBTUNE_CONFIG names {own_path(environ)}, which is not a file)"
 
 
 def _is_file(path: Path) -> bool:

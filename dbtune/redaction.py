@@ -94,7 +94,8 @@ def _bounded(secret: str) -> str:
 
 def _mask_match(match: re.Match[str]) -> str:
     if match[1]:
-        return _mask_url(match[1])
+        url = match[1].rstrip(".,:;)]}'\"")  # the sentence's, not the URL's
+        return _mask_url(url) + match[1][len(url) :]
     return f"{match[2]}{match[3]}{MASK}" if match[2] else f"{match[5]}{match[6]}{MASK}"
 
 

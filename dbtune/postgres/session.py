@@ -18,8 +18,9 @@ from psycopg import errors, sql
 from psycopg.adapt import Buffer, Loader
 from psycopg.rows import dict_row
 
-from dbtune.errors import TargetError, Unavailable, UsageError
-from dbtune.profile import Profile, redact, redact_url
+from dbtune.errors import TargetError, Unavailable
+from dbtune.postgres.connect import connect
+from dbtune.profile import Profile, redact
 from dbtune.session import Limits, Trace
 from dbtune.text import plain
 
@@ -62,7 +63,7 @@ class Session:
         self.profile = profile
         self._limits = limits
         self._trace = trace
-        self._connection = _connect(profile, limits)
+        self._connection = connect(profile, limits)
         for name in ("text", "varchar", "name", "bpchar"):
             self._connection.adapters.register_loader(name, _LenientText)
         self.version = self._connection.info.server_version
@@ -175,74 +176,6 @@ def load_sql(name: str, major: int) -> LiteralString:
     file = folder / f"{name}.sql" if newest is None else variants[newest]
     # The header is for people; the server would keep it as part of the statement.
     return _HEADER.sub("", file.read_text(encoding="utf-8")).strip()
-
-
-def _connect(profile: Profile, limits: Limits) -> psycopg.Connection[Any]:
-    secret = profile.with_password().password
-    keywords: dict[str, Any] = {"connect_timeout": limits.connect_seconds, **profile.parameters}
-    if secret:
-        keywords["password"] = secret.reveal()
-    try:
-        connection = psycopg.connect(
-            profile.url.reveal(),
-            autocommit=True,
-            prepare_threshold=None,
-            application_name="dbtune",
-            client_encoding="utf8",
-            **keywords,
-        )
-    except psycopg.ProgrammingError as error:
-        raise UsageError(f"{profile.source}: {_conninfo_problem(error)}") from None
-    except (psycopg.Error, OSError) as error:
-        raise TargetError(_connect_problem(error, profile)) from None
-    if "bouncer" in (connection.info.parameter_status("server_version") or ""):
-        connection.close()
-        raise UsageError(
-            f"{profile.name} is PgBouncer's admin console; name a database behind it instead"
-        )
-    return connection
-
-
-def _conninfo_problem(error: psycopg.Error) -> str:
-    """libpq quotes pieces of a malformed string, which may be pieces of a password: cut them."""
-    message = re.sub(r'"[^"]*("|$)', '"…"', str(error).strip().split("\n")[0])
-    return f"malformed connection string: {redact(message)}"
-
-
-_HINTS = (
-    (
-        r"password authentication failed|no password supplied|SASL authentication failed",
-        "check user and password (PGPASSWORD, ~/.pgpass, or password_command in the profile)",
-    ),
-    (r"does not exist", "psql -l lists databases, psql -c '\\du' roles"),
-    (
-        r"Connection refused|No such file or directory",
-        "is the server running on that host and port?",
-    ),
-    (r"could not translate host name|Name or service not known", "check the host name"),
-    (r"timeout expired|timed out", "is a firewall in between? The limit is --connect-timeout"),
-    (
-        r"invalid response to (SSL|GSSAPI) negotiation|expected authentication request|"
-        r"invalid authentication request|message contents do not agree|received invalid response",
-        "something answers there, but it does not speak PostgreSQL's protocol: check the port",
-    ),
-    (r"no pg_hba.conf entry", "the server's pg_hba.conf does not let this user in from here"),
-    (r"too many clients|remaining connection slots", "the server has no connection left"),
-    (r"server does not support SSL", "use sslmode=prefer, or enable ssl on the server"),
-    (r"certificate verify failed|root certificate", "check sslrootcert and sslmode"),
-    (r'definition of service "', "check PGSERVICE and pg_service.conf"),
-)
-
-
-def _connect_problem(error: Exception, profile: Profile) -> str:
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    # Several addresses give several lines, the first of which is only an introduction.
-    useful = [line for line in lines if not line.startswith(("- ", "Multiple connection attempts"))]
-    message = plain((useful or lines or [type(error).__name__])[0])
-    message = re.sub(r"^connection failed: ", "", message)
-    hint = next((h for pattern, h in _HINTS if re.search(pattern, str(error), re.IGNORECASE)), "")
-    where = profile.name if profile.name != profile.redacted_url else redact_url(profile.name)
-    return redact(f"can't connect to {where}: {message}" + (f"\n{hint}" if hint else ""))
 
 
 def _translate(error: psycopg.Error, seconds: float, session: Session) -> Exception:

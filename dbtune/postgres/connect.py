@@ -1,0 +1,163 @@
+"""Reach a PostgreSQL server: libpq's settings, and its errors in one clear sentence."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import psycopg
+
+from dbtune.errors import DbtuneError, TargetError, UsageError
+from dbtune.profile import Profile
+from dbtune.redaction import redact, redact_url
+from dbtune.session import Limits
+from dbtune.text import plain
+
+Connection = psycopg.Connection[Any]
+
+
+def connect(profile: Profile, limits: Limits) -> Connection:
+    """A connection in autocommit mode; libpq reads services, ``.pgpass`` and TLS files itself.
+
+    Raises:
+        TargetError: the server can't be reached or refuses.
+        UsageError: the connection string is malformed, a service is unknown, or it is PgBouncer's
+            admin console.
+    """
+    secret = profile.with_password().password
+    keywords: dict[str, Any] = {"connect_timeout": limits.connect_seconds, **profile.parameters}
+    if secret:
+        keywords["password"] = secret.reveal()
+    try:
+        connection = psycopg.connect(
+            profile.url.reveal(),
+            autocommit=True,
+            prepare_threshold=None,
+            application_name="dbtune",
+            client_encoding="utf8",
+            **keywords,
+        )
+    except (psycopg.ProgrammingError, ValueError) as error:
+        raise _malformed(error, profile) from None
+    except (psycopg.Error, OSError) as error:
+        raise _refused(error, profile) from None
+    if "bouncer" in (connection.info.parameter_status("server_version") or ""):
+        connection.close()
+        raise UsageError(
+            f"{_where(profile)} is PgBouncer's admin console; name a database behind it instead"
+        )
+    return connection
+
+
+def _where(profile: Profile) -> str:
+    return profile.name if profile.name != profile.redacted_url else redact_url(profile.name)
+
+
+def _malformed(error: Exception, profile: Profile) -> UsageError:
+    """libpq quotes pieces of a malformed string, which may be pieces of a password: cut them."""
+
+    def keyword_or_nothing(match: re.Match[str]) -> str:
+        word = match[1]
+        is_key = re.fullmatch(r"\w+", word) and re.search(rf"[?&\s]{word}\s*=", " " + url)
+        return match[0] if is_key or word == "=" else '"…"'
+
+    url = profile.url.reveal()
+    message = str(error).strip().split("\n")[0]
+    message = re.sub(r'"([^"]*)("|$)', keyword_or_nothing, message)
+    return UsageError(f"{profile.source}: malformed connection string: {redact(plain(message))}")
+
+
+_NOT_POSTGRESQL = (
+    "something answers there, but it does not speak PostgreSQL's protocol: check the port"
+)
+_HINTS = (
+    # The specific before the general.
+    (
+        r"root certificate|certificate verify failed|certificate file|private key file",
+        "check sslrootcert, sslcert, sslkey and sslmode",
+    ),
+    (r'definition of service "|service file', "check the service's name and pg_service.conf"),
+    (
+        r"no such database:",
+        "the pooler knows no such database: look into [databases] of pgbouncer.ini",
+    ),
+    (
+        r"unsupported startup parameter",
+        "a pooler refuses it: unset PGOPTIONS (PgBouncer: ignore_startup_parameters)",
+    ),
+    (
+        r"password authentication failed|no password supplied|SASL authentication failed|"
+        r"password file",
+        "check user and password (PGPASSWORD, ~/.pgpass, or password_command in the profile)",
+    ),
+    (r'database "[^"]*" does not exist', "psql -l lists the databases"),
+    (r'role "[^"]*" does not exist', "psql -c '\\du' lists the roles"),
+    (r"not permitted to log in", "ALTER ROLE ... LOGIN lets it"),
+    (
+        r"Connection refused|No such file or directory|Network is unreachable|No route to host",
+        "is the server running on that host and port?",
+    ),
+    (
+        r"could not translate host name|Name or service not known|failed to resolve|"
+        r"nodename nor servname|Temporary failure in name resolution",
+        "check the host name",
+    ),
+    (
+        r"timeout expired|timed out",
+        "is a firewall in between, or a pooler that can't reach its server, or something else than "
+        "PostgreSQL on that port? The limit is --connect-timeout",
+    ),
+    (
+        r"invalid response to (SSL|GSSAPI|GSS) negotiation|expected authentication request|"
+        r"invalid authentication request|message contents do not agree|received invalid response|"
+        r"unrecognized protocol|wrong version number|SSL error|SSL SYSCALL error",
+        _NOT_POSTGRESQL,
+    ),
+    (
+        r"no pg_hba.conf entry.*no encryption|rejects connection.*no encryption",
+        "pg_hba.conf does not let this user in from here without TLS: try sslmode=require",
+    ),
+    (
+        r"no pg_hba.conf entry|rejects connection",
+        "the server's pg_hba.conf does not let this user in from here",
+    ),
+    (
+        r"too many clients|connection slots|too many connections|no more connections allowed",
+        "no connection is left: try again later, or as a role that may use the reserved ones",
+    ),
+    (r"does not support SSL", "use sslmode=prefer, or enable ssl on the server"),
+    (r"starting up|shutting down|recovery mode", "try again in a moment"),
+    (r"server closed the connection", "is it PostgreSQL that listens on that port?"),
+)
+
+
+def _refused(error: Exception, profile: Profile) -> DbtuneError:
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    # Several addresses give several lines, the first of which is only an introduction.
+    useful = [line for line in lines if not line.startswith(("- ", "Multiple connection attempts"))]
+    message = plain((useful or lines or [type(error).__name__])[0])
+    message = re.sub(r"^connection (failed|is bad): |\[Errno -?\d+\] ", "", message)
+    found = (hint for pattern, hint in _HINTS if re.search(pattern, message, re.IGNORECASE))
+    hint = _pooler_hint(error, message) or next(found, "")
+    text = redact(f"can't connect to {_where(profile)}: {message}" + (f"\n{hint}" if hint else ""))
+    # A service that is not there, or a port that can't be: no server was asked.
+    mistake = re.search(r"definition of service|service file|^invalid (\w+ )+(value|number)", message)
+    return UsageError(text) if mistake else TargetError(text)
+
+
+def _pooler_hint(error: Exception, message: str) -> str:
+    """A pooler passes on that its own login to the server failed: say whose password is wrong."""
+    refused = re.search(r'(?:authentication failed for user|role) "([^"]*)"', message)
+    connection = getattr(error, "pgconn", None)
+    try:
+        user = connection.user.decode() if connection is not None else ""
+    except (psycopg.Error, AttributeError, UnicodeDecodeError):
+        user = ""
+    if refused and user and refused[1] != user:
+        return (
+            f"you are {user!r}, so a pooler in between failed to log in to the server as "
+            f"{refused[1]!r}: its configuration has to be put right, not your password"
+        )
+    if "server login" in message:
+        return "a pooler in between can't log in to the server: look into its log"
+    return ""
