@@ -16,7 +16,7 @@ def row_by_row_write(
     statements: Sequence[Statement],
     window: Window,
     *,
-    min_calls: int = 5000,
+    min_calls: int = 1000,
     min_calls_per_second: float = 5,
     warning_time_share: float = 0.1,
 ) -> Iterator[Finding]:
