@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -96,7 +97,7 @@ def parse_database(text: str) -> Database:
 
 @command(
     app,
-    target="none",
+    target="optional",
     epilog="Example: dbtune gen-config pgbouncer --database app=db.internal --cpus 8 "
     "--max-connections 100 --instances 5 -o /etc/pgbouncer",
 )
@@ -105,13 +106,14 @@ def pgbouncer(
     run: Run,
     given: PoolInputs,
     database: Annotated[
-        list[Database],
+        list[Database] | None,
         typer.Option(
             parser=text_parser(parse_database),
             metavar="NAME[=HOST[:PORT][/DBNAME]]",
             help="A database behind PgBouncer; repeat it for several.",
+            show_default="the TARGET's",
         ),
-    ],
+    ] = None,
     pgbouncer_version: Annotated[
         Any,  # a Version; Typer would take a tuple for two values
         typer.Option(
@@ -137,23 +139,45 @@ def pgbouncer(
         list[str] | None,
         typer.Option(help="Role that may run SHOW; repeat it.", show_default=False),
     ] = None,
+    interval: Annotated[
+        float,
+        duration_option(help="With a TARGET: observe its load for so long; 0 not at all."),
+    ] = "10s",  # type: ignore[assignment]
 ) -> Report:
     """Generate pgbouncer.ini, userlist.txt and the SQL for auth_query, with derived sizes.
 
-    Sizes come from the same options as in dbtune pool-size. Several files: --output names a folder.
+    Sizes come from the same options as in dbtune pool-size, and with a TARGET from its limits and
+    its load. Several files: --output names a folder.
     """
     from dbtune.pooling.model import derive
     from dbtune.postgres.pgbouncer_ini import generate
 
-    pooler = Pooler(
-        databases=tuple(database),
-        version=pgbouncer_version,
-        listen_addr=listen_addr,
-        listen_port=listen_port,
-        auth_user=auth_user,
-        request_seconds=request_timeout,
-        server_ca_file=server_ca,
-        config_dir=config_dir,
-        stats_users=tuple(stats_user or ()),
-    )
-    return generate(derive(given), pooler)
+    def pooler(*databases: Database) -> Pooler:
+        return Pooler(
+            databases=databases,
+            version=pgbouncer_version,
+            listen_addr=listen_addr,
+            listen_port=listen_port,
+            auth_user=auth_user,
+            request_seconds=request_timeout,
+            server_ca_file=server_ca,
+            config_dir=config_dir,
+            stats_users=tuple(stats_user or ()),
+        )
+
+    if not run.target_given:
+        if not database:
+            raise UsageError(
+                "which databases are behind PgBouncer? Give --database app=db.internal, or a TARGET"
+            )
+        return generate(derive(given), pooler(*database))
+
+    from dbtune.postgres.pool_size import plan_for
+    from dbtune.postgres.server import read_server, target
+
+    with run.postgres() as session:
+        server = read_server(session)
+        plan, _ = plan_for(session, given, interval, run.wait)
+        host, _, port = session.address.rpartition(":")
+        report = generate(plan, pooler(*database or [Database(session.database, host, int(port))]))
+        return replace(report, target=target(session, server), collected_at=server.now)

@@ -344,6 +344,55 @@ def test_the_command_writes_what_starts(
     assert "--force" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--ram", "8"], 2, "is the unit missing"),
+        (["--ram", "much"], 2, "'much' is not a size"),
+        (["--ram", "8GB", "--storage", "floppy"], 2, "'floppy' is not one of"),
+        (["--ram", "8GB", "--pg-version", "12"], 2, "13 to 18"),
+        (["postgresql://nobody@127.0.0.1:1/x"], 3, "Connection refused"),
+        (["mongodb://127.0.0.1/x"], 2, "this needs postgresql"),
+        (["--ram", "1GB", "--connections", "500", "--fail-on", "critical"], 1, "OVER RAM"),
+    ],
+)
+def test_mistakes(
+    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["gen-config", "postgresql", *arguments]) == code
+    out, err = capsys.readouterr()
+    assert message in (err if code != 1 else out)
+
+
+def test_pgbouncer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "pgbouncer"
+    database = ["--database", "app=[::1]:5433/production", "--database", "logs=/run/pg"]
+    arguments = ["gen-config", "pgbouncer", *database, "--pgbouncer-version", "1.25"]
+    assert run([*arguments, "--cpus", "4", "-o", str(folder)]) == 0
+    text = (folder / "pgbouncer.ini").read_text()
+    assert "\napp = host=::1 port=5433 dbname=production\n" in text
+    assert "\nlogs = host=/run/pg port=5432 dbname=logs\n" in text
+    assert {one.name for one in folder.iterdir()} == {
+        "pgbouncer.ini",
+        "userlist.txt",
+        "pgbouncer-auth.sql",
+    }
+    capsys.readouterr()
+    assert run([*arguments, "--database", "a=b c", "--cpus", "4"]) == 2
+    assert "not NAME, or NAME=HOST" in capsys.readouterr().err
+    assert run(["gen-config", "pgbouncer", "--cpus", "4"]) == 2
+    assert "--database" in capsys.readouterr().err
+
+
+def test_pgbouncer_of_a_target(pg18: Postgres, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["gen-config", "pgbouncer", pg18.dsn(), "--interval", "0s", "--cpus", "2"]
+    assert run([*arguments, "-f", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["target"]["server"].startswith("PostgreSQL 18")
+    ini = document["artifacts"][0]["text"]
+    assert f"\npostgres = host={pg18.host} port={pg18.port} dbname=postgres\n" in ini
+
+
 def test_json_of_a_target(pg18: Postgres, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["gen-config", "postgresql", pg18.dsn(socket=True), "--ram", "4GB", "-f", "json"]
     assert run(arguments) == 0

@@ -47,7 +47,7 @@ def from_session(session: Session, options: Options, form: Form = Form.conf) -> 
     if options.version not in (None, running.major):
         raise UsageError(
             f"--pg-version {options.version}, but that server is {server.version_text}; "
-            "leave one of them away"
+            "leave the option out"
         )
     profile = session.profile
     inputs = resolve(options, profile=profile, server=running, machine=_machine(session, running))

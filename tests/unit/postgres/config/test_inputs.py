@@ -10,6 +10,7 @@ from dbtune.postgres.config.guc import GB, MB
 from dbtune.postgres.config.inputs import Inputs, Options, Storage, System, Workload, resolve
 from dbtune.postgres.config.running import Current, Running
 from dbtune.profile import Engine, Profile
+from dbtune.profile_entry import STORAGES
 
 MACHINE = Machine(
     Seen(16 * GB, "MemTotal"), Seen(2.5, "cgroup cpu.max"), Seen("hdd", "sda"), Seen(None), "linux"
@@ -54,6 +55,10 @@ def test_the_order_of_trust() -> None:
     assert (inputs.version, inputs.connections) == (16, 300)
     assert inputs.system is System.windows  # what the server says about itself
     assert inputs.sources["connections"] == "the server"
+
+
+def test_every_storage_of_a_profile_is_known() -> None:
+    assert set(STORAGES) == set(Storage)
 
 
 @pytest.mark.parametrize(
