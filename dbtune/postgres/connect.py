@@ -141,8 +141,8 @@ def _refused(error: Exception, profile: Profile) -> DbtuneError:
     hint = _pooler_hint(error, message) or next(found, "")
     text = redact(f"can't connect to {_where(profile)}: {message}" + (f"\n{hint}" if hint else ""))
     # A service that is not there, or a port that can't be: no server was asked.
-    mistake = re.search(r"definition of service|service file|^invalid (\w+ )+(value|number)", message)
-    return UsageError(text) if mistake else TargetError(text)
+    mistake = r"definition of service|service file|^invalid (\w+ )+(value|number)"
+    return UsageError(text) if re.search(mistake, message) else TargetError(text)
 
 
 def _pooler_hint(error: Exception, message: str) -> str:
