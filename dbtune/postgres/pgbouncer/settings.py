@@ -225,7 +225,7 @@ def _pools(plan: PoolPlan, pooler: Pooler) -> Iterator[Setting]:
         f" {open_files(plan, pooler)} open files (systemd: LimitNOFILE).",
         worked("max_client_conn")
         if plan.max_client_conn
-        else "instances and processes are not known",
+        else "how many connections the application opens is not known",
     )
 
 
