@@ -14,10 +14,13 @@ from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.postgres.config.forms import Form
 from dbtune.postgres.config.inputs import Options, Storage, System, Workload
-from dbtune.postgres.config.report import TABLES as TABLES
+from dbtune.postgres.config.report import TABLES as POSTGRESQL_TABLES
 from dbtune.postgres.pgbouncer.pooler import Database, Pooler, parse_version
+from dbtune.postgres.pgbouncer_ini import TABLES as PGBOUNCER_TABLES
 from dbtune.report import Report
 from dbtune.text import plain
+
+TABLES = (*POSTGRESQL_TABLES, *PGBOUNCER_TABLES)
 
 app = new_app(group_help="Generate configuration files, every line explained.")
 
@@ -76,6 +79,10 @@ def postgresql(
         return from_options(options, form)
     with run.postgres() as session:
         return from_session(session, options, form)
+
+
+_EXAMPLE = Database("app")
+_NO_DATABASE = "the database app on this machine stands for yours: name it with --database app=HOST"
 
 
 def parse_database(text: str) -> Database:
@@ -166,11 +173,8 @@ def pgbouncer(
         )
 
     if not run.target_given:
-        if not database:
-            raise UsageError(
-                "which databases are behind PgBouncer? Give --database app=db.internal, or a TARGET"
-            )
-        return generate(derive(given), pooler(*database))
+        report = generate(derive(given), pooler(*database or [_EXAMPLE]))
+        return report if database else replace(report, notes=(_NO_DATABASE, *report.notes))
 
     from dbtune.postgres.pool_size import plan_for
     from dbtune.postgres.server import read_server, target

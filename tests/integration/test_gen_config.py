@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import jsonschema
 import pytest
 
 from dbtune.cli import run
@@ -380,8 +381,8 @@ def test_pgbouncer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert run([*arguments, "--database", "a=b c", "--cpus", "4"]) == 2
     assert "not NAME, or NAME=HOST" in capsys.readouterr().err
-    assert run(["gen-config", "pgbouncer", "--cpus", "4"]) == 2
-    assert "--database" in capsys.readouterr().err
+    assert run(["gen-config", "pgbouncer", "--cpus", "4"]) == 0
+    assert "stands for yours: name it with --database" in capsys.readouterr().err
 
 
 def test_pgbouncer_of_a_target(pg18: Postgres, capsys: pytest.CaptureFixture[str]) -> None:
@@ -393,9 +394,17 @@ def test_pgbouncer_of_a_target(pg18: Postgres, capsys: pytest.CaptureFixture[str
     assert f"\npostgres = host={pg18.host} port={pg18.port} dbname=postgres\n" in ini
 
 
+@pytest.mark.parametrize("kind", [["postgresql", "--ram", "8GB"], ["pgbouncer", "--cpus", "4"]])
+def test_json_keeps_to_its_schema(kind: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema", "gen-config"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert run(["gen-config", *kind, "-f", "json"]) == 0
+    jsonschema.validate(json.loads(capsys.readouterr().out), schema)
+
+
 def test_json_of_a_target(pg18: Postgres, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["gen-config", "postgresql", pg18.dsn(socket=True), "--ram", "4GB", "-f", "json"]
     assert run(arguments) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["target"]["server"].startswith("PostgreSQL 18")
-    assert {row["setting"]: row for row in document["settings"]}["shared_buffers"]["number"] == GB
+    assert {row["setting"]: row for row in document["changes"]}["shared_buffers"]["number"] == GB

@@ -14,8 +14,8 @@ from dbtune.postgres.config.rules.logging import MODULE
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import ratio_text
 
-SETTINGS = Table(
-    "settings",
+CHANGES = Table(
+    "changes",
     "Settings",
     (
         Column("setting", "setting", "text", "Name of the setting."),
@@ -52,7 +52,7 @@ INPUTS = Table(
         Column("source", "told by", "text", "Where it came from."),
     ),
 )
-TABLES = (SETTINGS, MEMORY, INPUTS)
+TABLES = (CHANGES, MEMORY, INPUTS)
 
 
 def report(
@@ -78,7 +78,7 @@ def report(
     return Report(
         command="gen-config postgresql",
         tables=(
-            _filled(SETTINGS, [_setting(one, plan) for one in plan.changes]),
+            _filled(CHANGES, [_setting(one, plan) for one in plan.changes]),
             _filled(MEMORY, _memory(memory), footer=verdict(memory)),
             _filled(INPUTS, [_input(*one) for one in facts(plan.inputs)]),
         ),
