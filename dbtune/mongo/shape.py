@@ -27,6 +27,7 @@ from dbtune.text import shorten
 TEXT_LIMIT = 2000
 """Characters of a shape; a longer one is cut."""
 
+_KINDS = frozenset("command getmore insert query remove update".split())
 _NAME = re.compile(r"[A-Za-z_]\w{0,60}")
 _TRUNCATED_NAME = re.compile(r"\{ (\w{1,40}):")
 _EQUALITY = frozenset(("$eq", "$in", "$all"))
@@ -90,6 +91,7 @@ def shape_of(operation: Command) -> Shape:
         operation: a document with ``op``, ``ns``, ``command`` and perhaps ``originatingCommand``.
     """
     kind = str(operation.get("op", ""))
+    kind = kind if kind in _KINDS else "command"
     namespace = _namespace(operation)
     command = operation.get("command")
     origin = operation.get("originatingCommand")
@@ -99,7 +101,7 @@ def shape_of(operation: Command) -> Shape:
     if kind == "getmore" and isinstance(origin, Mapping):
         command = origin
     if not isinstance(command, Mapping) or not command:
-        return _other(namespace, kind or "command")
+        return _other(namespace, kind)
     if "$truncated" in command:
         return _truncated(namespace, kind, operation, str(command["$truncated"]))
     name = str(next(iter(command)))

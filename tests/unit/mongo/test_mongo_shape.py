@@ -327,7 +327,7 @@ def test_hostile_commands_never_raise_and_never_leak(op: str, command: Any, orig
         }
     )
     everything = [shape.text, *shape.equality, *shape.ranges, shape.sort]
-    assert not any(_leak.search(text.replace(SENTINEL + "()", "")) for text in everything)
+    assert not any(_leak.search(text) for text in everything)
     assert len(shape.text) <= TEXT_LIMIT
 
 
