@@ -7,7 +7,7 @@ index build run too. work_mem is chosen so that this stays below RAM (:mod:`.rul
 Sources of the constants (measured on Linux, x86-64, with the servers of tests/servers.py):
 
 * shared memory beyond shared_buffers: ``postgres -C shared_memory_size`` of 15 to 18 for 128 MB to
-  256 GB and 20 to 5000 connections; the bound used here is 0 to 9 % above what they ask for.
+  256 GB and 20 to 5000 connections; the bound used here is 0 to 8 % above.
 * a connection's private memory: 1.3 to 1.5 MB when fresh, 3.7 to 4.3 MB after touching 200 tables.
 * page tables: 8 bytes for every 4 kB page of shared memory that a process has touched, for each
   process, unless huge pages are in use: 2.3 MB after a scan of 1 GB.
@@ -45,8 +45,8 @@ HASH_NODES = {
 TEMP_TABLES = frozenset({Workload.dw, Workload.mixed})
 """Workloads whose sessions are expected to use temporary tables, and so temp_buffers."""
 ACTIVE_PER_CORE = 4
-"""Connections at work at once in normal operation: beyond 4 for each core, throughput falls
-(measured with PgBouncer on five workloads: pools of 4 per core stayed within 8 % of the best)."""
+"""Connections at work at once in normal operation. Measured with PgBouncer on two cores: pools of 4
+per core came within 4 % of the best throughput on the four workloads that do not mostly wait."""
 
 
 @dataclass(frozen=True, slots=True)

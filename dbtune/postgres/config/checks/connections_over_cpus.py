@@ -14,8 +14,8 @@ def connections_over_cpus(plan: Plan, *, per_core: int = 50) -> Iterator[Finding
     """Far more connections than the CPUs can serve.
 
     Why: throughput peaks at about 4 working connections for each core (measured with PgBouncer on
-    five workloads) and falls beyond; when all become busy at once, everything gets slow together,
-    and each connection holds memory all the time.
+    four workloads that do not mostly wait) and falls beyond; when all become busy at once,
+    everything gets slow together, and each connection holds memory all the time.
 
     Mistaken when: nearly all connections idle for good reason, or transactions mostly wait for
     something outside the server.
