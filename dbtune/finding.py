@@ -77,6 +77,8 @@ class Finding:
         rule: the check's name, for example ``pg.n-plus-one``; filled in by :func:`run_checks`.
         why: why it matters; filled in from the check's docstring.
         mistaken_when: when the finding is wrong; filled in from the check's docstring.
+        file: the file that it is about (a plan, a log, SQL), or "" for a server's.
+        line: the line in that file; 0 if there is none.
     """
 
     subject: str
@@ -88,6 +90,8 @@ class Finding:
     rule: str = ""
     why: str = ""
     mistaken_when: str = ""
+    file: str = ""
+    line: int = 0
 
     @property
     def fingerprint(self) -> str:

@@ -99,6 +99,7 @@ class Report:
         tables: tables and records, the main one first.
         findings: worst first.
         skipped: what could not be examined.
+        examined: names of the checks that ran, with findings or without.
         notes: sentences about completeness and age of the data.
         target: what was examined, without secrets; ``None`` when there was no target.
         collected_at: when facts were read.
@@ -113,6 +114,7 @@ class Report:
     target: Mapping[str, object] | None = None
     collected_at: datetime | None = None
     artifacts: tuple[Artifact, ...] = field(default=())
+    examined: tuple[str, ...] = ()
 
     def exit_code(self, fail_on: Level | None, *, strict: bool = False) -> Exit:
         """The exit code: findings at or above ``fail_on`` win over incompleteness."""

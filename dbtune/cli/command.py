@@ -49,6 +49,9 @@ class Format(StrEnum):
     ndjson = "ndjson"
     csv = "csv"
     markdown = "markdown"
+    sarif = "sarif"
+    junit = "junit"
+    github = "github"
 
 
 class Color(StrEnum):

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from dbtune.report import Report
 
-FORMATS = ("table", "json", "ndjson", "csv", "markdown")
+FORMATS = ("table", "json", "ndjson", "csv", "markdown", "sarif", "junit", "github")
 """Each is a module of this package with a function ``render(report, style) -> str``."""
 
 

@@ -40,6 +40,7 @@ def document(report: Report) -> dict[str, Any]:
         },
         "findings": [finding_data(finding) for finding in report.findings],
         "skipped": [skipped_data(skipped) for skipped in report.skipped],
+        "examined": list(report.examined),
         "notes": list(report.notes),
         "artifacts": [
             {"filename": one.filename, "language": one.language, "text": one.text}
@@ -92,6 +93,8 @@ def finding_data(finding: Finding) -> dict[str, Any]:
         },
         "mistaken_when": finding.mistaken_when,
         "fingerprint": finding.fingerprint,
+        "file": finding.file or None,
+        "line": finding.line or None,
     }
 
 
@@ -150,6 +153,8 @@ def schema(command: str, tables: Iterable[Table]) -> dict[str, Any]:
                 "remedy": remedy,
                 "mistaken_when": text,
                 "fingerprint": text,
+                "file": {"type": ["string", "null"]},
+                "line": {"type": ["integer", "null"]},
             }
         ),
     }
@@ -157,6 +162,7 @@ def schema(command: str, tables: Iterable[Table]) -> dict[str, Any]:
         "type": "array",
         "items": _object(dict.fromkeys(("what", "reason", "remedy"), text)),
     }
+    properties["examined"] = {"type": "array", "items": text}
     properties["notes"] = {"type": "array", "items": text}
     properties["artifacts"] = {
         "type": "array",

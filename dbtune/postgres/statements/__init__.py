@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbtune.errors import Unavailable
-from dbtune.finding import Finding, Skipped, load_checks, run_checks
+from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.report import Report
 from dbtune.statements import Selection, Statement, Wait, Window, narrow, tables
 from dbtune.text import ms_text, plural
@@ -120,7 +120,9 @@ def _report(
     ]
     statements = group(chosen, setup.block_bytes, io_timed=io_timed)
     shown = narrow(statements, replace(selection, database="", user=""))
-    findings, skipped = _examine(shown, window, setup, session)
+    checks = load_checks(CHECKS)
+    facts = {"statements": shown, "window": window, "settings": setup.settings}
+    findings, skipped = run_checks(checks, facts, session.profile.thresholds)
     if reading.hidden_entries:
         role = session.user.replace('"', '""')
         skipped.append(
@@ -137,6 +139,7 @@ def _report(
         tuple(findings),
         tuple(skipped),
         tuple(notes),
+        examined=tuple(check.name for check in checks),
     )
 
 
@@ -166,13 +169,6 @@ def _setting_notes(
             "or damaged, or there are more statements than dbtune reads texts for"
         )
     return notes
-
-
-def _examine(
-    statements: list[Statement], window: Window, setup: Setup, session: Session
-) -> tuple[list[Finding], list[Skipped]]:
-    facts = {"statements": statements, "window": window, "settings": setup.settings}
-    return run_checks(load_checks(CHECKS), facts, session.profile.thresholds)
 
 
 def _sampled(session: Session, selection: Selection, wait: Wait, reason: Unavailable) -> Report:
