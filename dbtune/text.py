@@ -8,19 +8,19 @@ import re
 from dbtune.errors import UsageError
 
 _IEC = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+# Patterns are texts: re compiles and keeps each at its first use, start-up does not pay for them.
+_SIZE = r"(?i)\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*"
 # PostgreSQL's own rule: kB, MB, GB and TB are powers of 1024 (guc.c, memory_unit_conversion_table).
 _SIZE_UNITS = {"": 1, "b": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
     for _suffix in ("", "b", "i", "ib"):
         _SIZE_UNITS[_letter + _suffix] = 1024**_power
-_DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(us|µs|ms|s|sec|min|m|h|d)?\s*", re.IGNORECASE)
+_DURATION = r"(?i)\s*([0-9]+(?:\.[0-9]+)?)\s*(us|µs|ms|s|sec|min|m|h|d)?\s*"
 _SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "sec": 1, "min": 60, "m": 60}
 _SECONDS |= {"h": 3600, "d": 86400}
 
 # C0 and C1 controls, DEL, line and paragraph separators, and the marks that reorder text.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_SPACE = re.compile(r"\s+")
 
 
 def parse_bytes(text: str) -> int:
@@ -31,11 +31,12 @@ def parse_bytes(text: str) -> int:
     Raises:
         UsageError: the text is no size.
     """
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text)
     unit = _SIZE_UNITS.get(match[2].lower()) if match else None
-    if match is None or unit is None:
+    size = math.inf if match is None or unit is None else float(match[1]) * unit
+    if not math.isfinite(size):
         raise UsageError(f"{plain(text)!r} is not a size; write for example 8GB, 512MB or 1.5TB")
-    return round(float(match[1]) * unit)
+    return round(size)
 
 
 def parse_seconds(text: str) -> float:
@@ -44,10 +45,12 @@ def parse_seconds(text: str) -> float:
     Raises:
         UsageError: the text is no duration.
     """
-    match = _DURATION.fullmatch(text)
-    if match is None:
+    match = re.fullmatch(_DURATION, text)
+    unit = (match[2] or "s").lower() if match else ""
+    seconds = float(match[1]) * _SECONDS[unit] if match else math.inf
+    if not math.isfinite(seconds):
         raise UsageError(f"{plain(text)!r} is not a duration; write for example 20ms, 60s or 5min")
-    return float(match[1]) * _SECONDS[(match[2] or "s").lower()]
+    return seconds
 
 
 def bytes_text(value: float) -> str:
@@ -106,7 +109,7 @@ def plain(text: str) -> str:
 
     Line breaks and tabs become spaces, so that the result is always one line.
     """
-    return visible(_SPACE.sub(" ", text))
+    return visible(re.sub(r"\s+", " ", text))
 
 
 def visible(line: str) -> str:
