@@ -12,7 +12,6 @@ A check is one decorated generator function in a file of its own; the file is th
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib
 import inspect
 import pkgutil
@@ -96,6 +95,8 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """Identity of the finding for baselines: rule and subject, never a measured number."""
+        import hashlib  # loads OpenSSL
+
         return hashlib.sha256(f"{self.rule}\0{self.subject}".encode()).hexdigest()[:16]
 
 

@@ -9,13 +9,13 @@ from dbtune.errors import UsageError
 
 _IEC = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 # Patterns are texts: re compiles and keeps each at its first use, start-up does not pay for them.
-_SIZE = r"(?i)\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*"
+_SIZE = r"(?ai)\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)\s*"
 # PostgreSQL's own rule: kB, MB, GB and TB are powers of 1024 (guc.c, memory_unit_conversion_table).
 _SIZE_UNITS = {"": 1, "b": 1}
 for _power, _letter in enumerate("kmgtp", start=1):
     for _suffix in ("", "b", "i", "ib"):
         _SIZE_UNITS[_letter + _suffix] = 1024**_power
-_DURATION = r"(?i)\s*([0-9]+(?:\.[0-9]+)?)\s*(us|µs|ms|s|sec|min|m|h|d)?\s*"
+_DURATION = r"(?ai)\s*([0-9]+(?:\.[0-9]+)?)\s*(us|µs|ms|s|sec|min|m|h|d)?\s*"
 _SECONDS = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "sec": 1, "min": 60, "m": 60}
 _SECONDS |= {"h": 3600, "d": 86400}
 
@@ -35,7 +35,9 @@ def parse_bytes(text: str) -> int:
     unit = _SIZE_UNITS.get(match[2].lower()) if match else None
     size = math.inf if match is None or unit is None else float(match[1]) * unit
     if not math.isfinite(size):
-        raise UsageError(f"{plain(text)!r} is not a size; write for example 8GB, 512MB or 1.5TB")
+        raise UsageError(
+            f"{shorten(plain(text), 40)!r} is not a size; write for example 8GB, 512MB or 1.5TB"
+        )
     return round(size)
 
 
@@ -49,7 +51,9 @@ def parse_seconds(text: str) -> float:
     unit = (match[2] or "s").lower() if match else ""
     seconds = float(match[1]) * _SECONDS[unit] if match else math.inf
     if not math.isfinite(seconds):
-        raise UsageError(f"{plain(text)!r} is not a duration; write for example 20ms, 60s or 5min")
+        raise UsageError(
+            f"{shorten(plain(text), 40)!r} is not a duration; write for example 20ms, 60s or 5min"
+        )
     return seconds
 
 
