@@ -107,7 +107,7 @@ def _run(run: Run, seconds: int, keep: bool, port: int) -> tuple[list[Shown], Re
     final = summary(shown, COMMANDS)
     if left is not None:
         final = replace(final, tables=(*final.tables, state(left)))
-    return shown, replace(final, notes=next_steps(left))
+    return shown, replace(final, notes=next_steps(left, seconds))
 
 
 def _drive(run: Run, seconds: int) -> Report:

@@ -11,6 +11,8 @@ from dbtune.demo.planted import planted_table
 from dbtune.render.document import document
 from dbtune.report import Column, Report, Table, record
 
+ENOUGH_SECONDS = 8
+"""After so many seconds of work every problem shows."""
 REPORTS = Table(
     "reports",
     "Reports",
@@ -56,17 +58,29 @@ def state(kept: Kept | None) -> Table:
     return record(SERVER.name, SERVER.title, _SERVER, values)
 
 
-def next_steps(kept: Kept | None) -> tuple[str, ...]:
-    """What to try next, one sentence each."""
-    if kept is None:
-        return (
-            "everything was stopped and removed; to try the commands yourself: dbtune demo --keep",
+def next_steps(kept: Kept | None, seconds: int = ENOUGH_SECONDS) -> tuple[str, ...]:
+    """What to try next, one sentence each.
+
+    Args:
+        kept: the demo that runs on, if one does.
+        seconds: for how long the applications worked.
+    """
+    notes = []
+    if seconds < ENOUGH_SECONDS:
+        notes.append(
+            f"{seconds} s are too short for some problems to show: use --seconds {ENOUGH_SECONDS}"
         )
+    if kept is None:
+        notes.append(
+            "everything was stopped and removed; to try the commands yourself: dbtune demo --keep"
+        )
+        return tuple(notes)
     return (
+        *notes,
         f"it runs on as profile {PROFILE}; try: dbtune slow-queries {PROFILE} --by calls",
-        f"dbtune demo drive --seconds 60, and meanwhile: dbtune slow-queries {PROFILE} "
+        f"or: dbtune gen-config postgresql {PROFILE} --form alter-system",
+        f"more load: dbtune demo drive --seconds 60; meanwhile: dbtune slow-queries {PROFILE} "
         "--interval 20s",
-        f"dbtune gen-config postgresql {PROFILE} --form alter-system",
-        f"psql '{kept.url}'",
+        "its url above holds no password and does for psql, too",
         "end it with: dbtune demo stop",
     )

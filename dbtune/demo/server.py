@@ -12,6 +12,7 @@ It works as root, whom PostgreSQL refuses: the server then runs as ``postgres`` 
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import secrets
@@ -83,14 +84,16 @@ class EmbeddedPostgres:
         """
         wheel = _wheel()
         self.folder = _new_folder(self._disk_bytes, bool(self._account))
-        self._watchdog = _watch(self.folder)
         try:
+            self._watchdog = _watch(self.folder)
             self._own(self.folder)
             self._programs = self._runnable(wheel)
             self._create_cluster()
             self._start()
         except BaseException:
             self.stop()
+            with contextlib.suppress(OSError):  # it is there if we were interrupted before _watch
+                self.folder.rmdir()
             raise
         return self
 

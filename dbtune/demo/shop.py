@@ -58,7 +58,7 @@ APPS = (
     App(
         "shop-web",
         clients=16,
-        rate=67,
+        rate=66,
         scripts={
             "overview": 18,
             "product": 17,
@@ -66,11 +66,11 @@ APPS = (
             "order": 5,
             "login": 4,
             "checkout": 3,
-            "also_bought": 2,
+            "also_bought": 1,
         },
     ),
-    App("shop-tracking", clients=2, rate=75, scripts={"activity": 1}),
-    App("shop-import", clients=2, rate=800, scripts={"import": 1}),
+    App("shop-tracking", clients=2, rate=50, scripts={"activity": 1}),
+    App("shop-import", clients=2, rate=700, scripts={"import": 1}),
     App(
         "shop-backoffice",
         clients=3,
@@ -109,8 +109,10 @@ def load(server: EmbeddedPostgres, advance: Callable[[float], None] = lambda _: 
             for done, statement in enumerate(statements):
                 advance(done / len(statements))
                 _execute(connection, statement)
-        except errors.DiskFull as error:
-            raise UsageError(f"the demo's disk is full: {plain(str(error))}") from None
+        except errors.DiskFull:
+            raise UsageError(f"{server.folder} is full; set TMPDIR to another folder") from None
+        except psycopg.OperationalError as error:
+            raise TargetError(f"the demo's server failed: {plain(str(error))}") from None
         connection.execute("SELECT pg_stat_statements_reset()")
 
 

@@ -30,6 +30,8 @@ CREATE INDEX ON reviews (product_id);
 
 CREATE INDEX ON reviews (customer_id);
 
+ALTER TABLE events ADD PRIMARY KEY (id, occurred_at);
+
 CREATE INDEX ON events (customer_id);
 
 ALTER TABLE sessions ADD PRIMARY KEY (token);

@@ -26,21 +26,6 @@ VACUUM (ANALYZE) categories, products, customers, orders, order_items, payments,
 -- ... but for audit_log, which is only analyzed (never-vacuumed)
 ANALYZE audit_log;
 
--- stale-statistics
-INSERT INTO stock_movements (product_id, change, reason, moved_at)
-SELECT 1 + i % 10000, 100, 'delivery', now() - interval '400 days' + i * interval '1 minute'
-FROM generate_series(1, 2000) AS i;
-
-ANALYZE stock_movements;
-
-INSERT INTO stock_movements (product_id, change, reason, moved_at)
-SELECT
-    1 + (i * 7919) % 10000,
-    -1 - i % 3,
-    CASE WHEN i % 4 = 0 THEN 'correction' ELSE 'sale' END,
-    now() - i * interval '1 minute'
-FROM generate_series(1, 60000) AS i;
-
 -- dead-rows
 UPDATE sessions SET last_seen = last_seen + interval '1 hour';
 

@@ -94,3 +94,18 @@ FROM generate_series(1, 40000) AS i;
 
 INSERT INTO invoices (order_id, issued_on)
 SELECT id, created_at::date FROM orders WHERE id > 95000 ORDER BY id;
+
+-- stale-statistics: analyzed with 2,000 rows of last year, and never since.
+INSERT INTO stock_movements (product_id, change, reason, moved_at)
+SELECT 1 + i % 10000, 100, 'delivery', now() - interval '400 days' + i * interval '1 minute'
+FROM generate_series(1, 2000) AS i;
+
+ANALYZE stock_movements;
+
+INSERT INTO stock_movements (product_id, change, reason, moved_at)
+SELECT
+    1 + (i * 7919) % 10000,
+    -1 - i % 3,
+    CASE WHEN i % 4 = 0 THEN 'correction' ELSE 'sale' END,
+    now() - i * interval '1 minute'
+FROM generate_series(1, 60000) AS i;
