@@ -81,7 +81,6 @@ def postgresql(
         return from_session(session, options, form)
 
 
-_EXAMPLE = Database("app")
 _NO_DATABASE = "the database app on this machine stands for yours: name it with --database app=HOST"
 
 
@@ -173,7 +172,7 @@ def pgbouncer(
         )
 
     if not run.target_given:
-        report = generate(derive(given), pooler(*database or [_EXAMPLE]))
+        report = generate(derive(given), pooler(*database or [Database("app")]))
         return report if database else replace(report, notes=(_NO_DATABASE, *report.notes))
 
     from dbtune.postgres.pool_size import plan_for
