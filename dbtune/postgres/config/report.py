@@ -14,6 +14,7 @@ from dbtune.postgres.config.rules.logging import MODULE
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import ratio_text
 
+CHECKS = "dbtune.postgres.config.checks"
 CHANGES = Table(
     "changes",
     "Settings",
@@ -69,11 +70,9 @@ def report(
         UsageError: the target does not take that form, or a threshold is unknown.
     """
     memory = budget(plan)
-    findings, skipped = run_checks(
-        load_checks("dbtune.postgres.config.checks"),
-        {"plan": plan, "budget": memory, "form": form},
-        thresholds or {},
-    )
+    checks = load_checks(CHECKS)
+    examined = {"plan": plan, "budget": memory, "form": form}
+    findings, skipped = run_checks(checks, examined, thresholds or {})
     server = plan.server
     return Report(
         command="gen-config postgresql",
@@ -88,6 +87,7 @@ def report(
         target=target,
         collected_at=collected_at,
         artifacts=(artifact(form, plan, memory, findings),),
+        examined=tuple(check.name for check in checks),
     )
 
 
