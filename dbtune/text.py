@@ -35,9 +35,7 @@ def parse_bytes(text: str) -> int:
     unit = _SIZE_UNITS.get(match[2].lower()) if match else None
     size = math.inf if match is None or unit is None else float(match[1]) * unit
     if not math.isfinite(size):
-        raise UsageError(
-            f"{shorten(plain(text), 40)!r} is not a size; write for example 8GB, 512MB or 1.5TB"
-        )
+        raise UsageError(f"{_quoted(text)} is not a size; write for example 8GB, 512MB or 1.5TB")
     return round(size)
 
 
@@ -51,10 +49,12 @@ def parse_seconds(text: str) -> float:
     unit = (match[2] or "s").lower() if match else ""
     seconds = float(match[1]) * _SECONDS[unit] if match else math.inf
     if not math.isfinite(seconds):
-        raise UsageError(
-            f"{shorten(plain(text), 40)!r} is not a duration; write for example 20ms, 60s or 5min"
-        )
+        raise UsageError(f"{_quoted(text)} is not a duration; write for example 20ms, 60s or 5min")
     return seconds
+
+
+def _quoted(text: str) -> str:
+    return repr(shorten(plain(text), 40))
 
 
 def bytes_text(value: float) -> str:

@@ -148,7 +148,7 @@ def _usage(error: Any) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    from dbtune.profile import redact
+    from dbtune.redaction import redact
 
     typer.echo(f"dbtune: {redact(message)}", err=True)
     return code
@@ -157,7 +157,7 @@ def _fail(message: str, code: int) -> int:
 def _bug(error: BaseException) -> int:
     import traceback
 
-    from dbtune.profile import redact
+    from dbtune.redaction import redact
 
     if os.environ.get("DBTUNE_DEBUG"):
         typer.echo(redact("".join(traceback.format_exception(error))), err=True)

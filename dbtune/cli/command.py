@@ -17,25 +17,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperCommand
 
 from dbtune.errors import UsageError
-from dbtune.finding import Level
-from dbtune.profile import Profile, holds_password, resolve
-from dbtune.report import Report
-from dbtune.session import Limits, open_mongo, open_postgres, open_redis, open_session
 from dbtune.text import parse_bytes, parse_seconds
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # imported where they are used: help and usage errors need none of them
     from dbtune.mongo.session import Session as MongoSession
     from dbtune.postgres.session import Session as PostgresSession
+    from dbtune.profile import Profile
     from dbtune.redis.session import Session as RedisSession
+    from dbtune.report import Report
+    from dbtune.session import Limits
 
 _TARGET = "Target"
 _OUTPUT = "Output"
@@ -78,9 +77,17 @@ class Run:
     target: str | None = None
     url: str | None = None
     profile_name: str | None = None
-    limits: Limits = field(default_factory=Limits)
+    connect_timeout_seconds: float = 10.0
+    timeout_seconds: float = 15.0
     verbose: bool = False
     quiet: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """How long the target may keep dbtune waiting."""
+        from dbtune.session import Limits
+
+        return Limits(max(2, round(self.connect_timeout_seconds)), self.timeout_seconds)
 
     @property
     def target_given(self) -> bool:
@@ -93,6 +100,8 @@ class Run:
         Raises:
             UsageError: no target is named, or it is unknown.
         """
+        from dbtune.profile import holds_password, resolve
+
         found = resolve(self.target, url=self.url, profile=self.profile_name)
         for given in (self.target, self.url):
             if given and holds_password(given):
@@ -106,24 +115,32 @@ class Run:
         self, profile: Profile | None = None
     ) -> PostgresSession | MongoSession | RedisSession:
         """An open session on the target, of whatever engine it is; use it with ``with``."""
+        from dbtune.session import open_session
+
         return open_session(profile or self.profile(), self.limits, self._trace)
 
     def postgres(self, profile: Profile | None = None) -> PostgresSession:
         """An open session on a target that must be PostgreSQL; use it with ``with``."""
+        from dbtune.session import open_postgres
+
         return open_postgres(profile or self.profile(), self.limits, self._trace)
 
     def mongo(self, profile: Profile | None = None) -> MongoSession:
         """As :meth:`postgres`, for MongoDB."""
+        from dbtune.session import open_mongo
+
         return open_mongo(profile or self.profile(), self.limits, self._trace)
 
     def redis(self, profile: Profile | None = None) -> RedisSession:
         """As :meth:`postgres`, for Redis."""
+        from dbtune.session import open_redis
+
         return open_redis(profile or self.profile(), self.limits, self._trace)
 
     def say(self, text: str) -> None:
         """A line on stderr, unless ``--quiet``."""
         if not self.quiet:
-            from dbtune.profile import redact
+            from dbtune.redaction import redact
 
             print(redact(text), file=sys.stderr)  # noqa: T201
 
@@ -180,8 +197,7 @@ class Run:
         return show
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """Where a report goes and in which form."""
 
     format: Format = Format.table
@@ -400,10 +416,8 @@ def _run(
     run = Run(verbose=given["verbose"], quiet=given["quiet"])
     if "target" in given:
         run.target, run.url, run.profile_name = given["target"], given["url"], given["profile"]
-        run.limits = Limits(
-            connect_seconds=max(2, round(parse_seconds(given["connect_timeout"]))),
-            statement_seconds=parse_seconds(given["timeout"]),
-        )
+        run.connect_timeout_seconds = parse_seconds(given["connect_timeout"])
+        run.timeout_seconds = parse_seconds(given["timeout"])
     if output.path is not None:
         from dbtune.cli.output import check_writable
 
@@ -413,6 +427,7 @@ def _run(
 
 def _finish(report: Report, output: Output, fail_on: FailOn, strict: bool) -> NoReturn:
     from dbtune.cli.output import emit
+    from dbtune.finding import Level
 
     emit(report, output)
     level = None if fail_on is FailOn.never else Level[fail_on.value]
