@@ -10,7 +10,7 @@ from dbtune.pooling.demand import Demand
 from dbtune.pooling.inputs import round_down, round_up
 from dbtune.pooling.limits import Limits
 from dbtune.pooling.model import PoolPlan
-from dbtune.pooling.queueing import Wait
+from dbtune.pooling.queueing import MOST_CONNECTIONS, Wait
 from dbtune.text import count_text
 
 PROCESS_DEFAULTS = (
@@ -57,6 +57,8 @@ def _judged(formula: Formula, demand: Demand | None, limits: Limits | None) -> F
     if not formula.total:
         return formula
     utilisation, wait, remark = None, None, formula.remark
+    if formula.total > MOST_CONNECTIONS:
+        return replace(formula, remark="more than any PostgreSQL can have")
     if demand is not None:
         utilisation, wait = demand.busy_peak / formula.total, demand.wait(formula.total)
     if demand is not None and wait is None:

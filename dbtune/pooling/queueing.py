@@ -97,6 +97,8 @@ def smallest_pool(
     Returns:
         The size, or ``None`` when even PostgreSQL's largest ``max_connections`` is too small.
     """
+    if offered >= MOST_CONNECTIONS:
+        return None
     blocked = 1.0
     for servers in range(1, MOST_CONNECTIONS + 1):
         blocked = offered * blocked / (servers + offered * blocked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from dbtune.errors import UsageError
 from dbtune.finding import Level, load_checks, run_checks
 from dbtune.pooling.inputs import ABOUT, PoolInputs, round_down, round_up
 from dbtune.pooling.model import PoolPlan, derive
+from dbtune.pooling.report import report
 from dbtune.pooling.sizing import Constraint, Shortage
 
 THOUSAND = PoolInputs(requests_per_second=1000, hold_time_ms=20)
@@ -304,3 +306,22 @@ def test_raising_max_connections_to_what_a_finding_says_helps(inputs: PoolInputs
             assert Shortage.ceiling not in after.shortages
             if finding.rule == "pool.server-limit-exceeded":
                 assert Shortage.server not in after.shortages
+
+
+@pytest.mark.parametrize("pooler", [True, False])
+def test_absurd_inputs_are_answered_at_once(pooler: bool) -> None:
+    inputs = PoolInputs(
+        requests_per_second=1e9,
+        hold_time_ms=86_400_000,
+        instances=100_000,
+        workers=10_000,
+        max_connections=262_143,
+        cpus=4096,
+        wait_share=0.999,
+        target_wait_ms=0,
+        pooler=pooler,
+    )
+    started = time.perf_counter()
+    said = report(derive(inputs))
+    assert time.perf_counter() - started < 5
+    assert said.findings[0].level is Level.critical
