@@ -17,7 +17,7 @@ class Step:
         formula: how it is computed, in symbols.
         numbers: the formula with numbers in it.
         value: the result.
-        unit: of the result: ``connections``, ``ms``, ``/s``, ``share``.
+        unit: of the result: ``ms``, ``share``, or what is counted, in the plural.
         source: where the formula comes from.
     """
 
@@ -36,4 +36,4 @@ class Step:
             return ms_text(self.value)
         if self.unit == "share":
             return ratio_text(self.value)
-        return f"{count_text(self.value)}{self.unit if self.unit == '/s' else ' ' + self.unit}"
+        return f"{count_text(self.value)} {self.unit[:-1] if self.value == 1 else self.unit}"

@@ -30,11 +30,13 @@ def server_limit_exceeded(plan: PoolPlan) -> Iterator[Finding]:
     needed = demand.needed(pools)
     total = None if needed is None else connections_needed(plan.inputs, peak_pools, needed)
     if total is None or total > MOST_CONNECTIONS:
-        way_out = "PostgreSQL cannot have so many: spread the load over several servers."
+        remedy = Remedy("PostgreSQL can't have so many: spread the load over several servers.")
     else:
-        way_out = (
+        remedy = Remedy(
             "Shorten the time that a request holds a connection, or set max_connections to at"
-            f" least {total:,}."
+            f" least {total:,}.",
+            sql=f"ALTER SYSTEM SET max_connections = {total};",
+            effect="max_connections needs a restart, on standbys first; connections take memory.",
         )
     where = "" if pools == 1 else f" in each of {pools:,} pools"
     ceiling = setting.ceiling if setting.ceiling is not None else MOST_CONNECTIONS
@@ -42,13 +44,6 @@ def server_limit_exceeded(plan: PoolPlan) -> Iterator[Finding]:
         "server connections",
         f"{count_text(demand.busy_peak / pools)} connections would be busy{where}, and"
         f" {ceiling:,} may be had",
-        Remedy(
-            way_out,
-            sql=f"ALTER SYSTEM SET max_connections = {total};"
-            if total is not None and total <= MOST_CONNECTIONS
-            else "",
-            effect="max_connections needs a restart, on standbys first; each connection takes"
-            " memory.",
-        ),
+        remedy,
         {"busy_connections": demand.busy_peak, "pools": pools, "ceiling_connections": ceiling},
     )

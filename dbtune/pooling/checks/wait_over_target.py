@@ -9,7 +9,7 @@ from dbtune.pooling.demand import Demand
 from dbtune.pooling.model import PoolPlan, connections_needed
 from dbtune.pooling.queueing import smallest_pool
 from dbtune.pooling.sizing import Constraint
-from dbtune.text import ms_text
+from dbtune.text import ms_text, plural
 
 
 @check("pool.wait-over-target", level=Level.warning, confidence=Confidence.estimated)
@@ -31,8 +31,8 @@ def wait_over_target(plan: PoolPlan) -> Iterator[Finding]:
     hold = longest_hold(demand, pools, size)
     yield Finding(
         "connection pool",
-        f"5 % of requests would wait longer than {ms_text(wait.p95_ms)} for one of {size}"
-        f" connections; the target is {ms_text(demand.target_ms)}",
+        f"5 % of requests would wait longer than {ms_text(wait.p95_ms)} for a connection, with"
+        f" {plural(size, 'connection')} per pool; the target is {ms_text(demand.target_ms)}",
         Remedy(
             f"Shorten the hold time to {ms_text(hold)}, {_or_else(plan)},"
             f" or accept it with --target-wait."

@@ -31,18 +31,20 @@ def wide_app_pools(plan: PoolPlan) -> Iterator[Finding]:
     each = demand.needed(pools)
     if each is None:
         return
-    bounds = [
-        (plan.limits.budget, "the server's budget has") if plan.limits is not None else None,
-        (plan.parallelism.cap, "its CPUs serve well") if plan.parallelism is not None else None,
-    ]
-    wide = min((b for b in bounds if b is not None and b[0] < peak_pools * each), default=None)
-    if wide is None:
+    bounds = []
+    if plan.limits is not None:
+        bounds.append((plan.limits.budget, f"the server's budget has {plan.limits.budget:,}"))
+    if plan.parallelism is not None:
+        bounds.append((plan.parallelism.cap, f"its CPUs serve {plan.parallelism.cap:,} well"))
+    exceeded = [one for one in bounds if one[0] < peak_pools * each]
+    if not exceeded:
         return
+    bound, has = min(exceeded)
     shared = shared_size(plan)
     yield Finding(
         "application pools",
         f"{peak_pools:,} processes × {each} connections, which the wait target asks for, can open"
-        f" {peak_pools * each:,}; {wide[1]} {wide[0]:,}",
+        f" {peak_pools * each:,}; {has}",
         Remedy(
             "Put PgBouncer in transaction mode in between"
             + (f": a shared pool of {shared} does the same work" if shared is not None else "")
@@ -52,7 +54,7 @@ def wide_app_pools(plan: PoolPlan) -> Iterator[Finding]:
             "processes": peak_pools,
             "connections_per_process": each,
             "connections": peak_pools * each,
-            "bound_connections": wide[0],
+            "bound_connections": bound,
             "shared_pool_size": shared,
         },
     )

@@ -84,8 +84,8 @@ class Database:
             return f"'{self.name}'"
         which = "PgBouncer" if version is None else f"PgBouncer {version_text(version)}"
         raise UsageError(
-            f"{which} can't have the database name {plain(self.name)!r} in its file; give clients a"
-            " plain name for it (alias=name)"
+            f"{which} can't have the name {plain(self.name)!r} in its file; let clients ask for a"
+            " plain name that stands for that database"
         )
 
 

@@ -130,7 +130,7 @@ def test_wide_application_pools() -> None:
     direct = replace(BASE, pooler=False)
     (finding,) = found("wide-app-pools", direct)
     assert "20 processes × 4" in finding.message
-    assert "its CPUs serve well 40" in finding.message
+    assert "its CPUs serve 40 well" in finding.message
     assert "a shared pool of 27" in finding.remedy.text
     assert found("wide-app-pools", replace(direct, cpus=None, wait_share=None)) == []
     (finding,) = found(
