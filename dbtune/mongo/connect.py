@@ -24,6 +24,8 @@ APP_NAME = "dbtune"
 Client = pymongo.MongoClient[dict[str, Any]]
 # Beyond maxTimeMS, so that the server gives up first and says why.
 _SOCKET_GRACE_SECONDS = 5
+# To find a server again that had answered before: no more than a moment's failure is waited for.
+_SELECTION_SECONDS = 3
 
 
 def connect(profile: Profile, limits: Limits) -> tuple[Client, str]:
@@ -72,10 +74,11 @@ def _options(profile: Profile, limits: Limits) -> tuple[str, dict[str, Any], str
         url += f":{keys.pop('port')}"
     options: dict[str, Any] = {
         "appname": APP_NAME,
-        "serverSelectionTimeoutMS": limits.connect_seconds * 1000,
+        "serverSelectionTimeoutMS": min(limits.connect_seconds, _SELECTION_SECONDS) * 1000,
         "connectTimeoutMS": limits.connect_seconds * 1000,
         "socketTimeoutMS": round((limits.statement_seconds + _SOCKET_GRACE_SECONDS) * 1000),
         "maxPoolSize": 2,
+        "retryReads": False,  # a second try would take the time limits twice
         "server_selector": _always_the_same,
         "tz_aware": True,
         # What is read was written by others: never fail over its bytes.

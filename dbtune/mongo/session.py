@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
 
+import pymongo
 from bson import json_util
 from bson.errors import BSONError
 from pymongo import errors
@@ -34,6 +35,9 @@ READS = frozenset("aggregate buildInfo connectionStatus find hello listDatabases
 """Commands that a session sends; ``profile`` only with -1, which reads the level."""
 
 _WRITING_STAGES = frozenset(("$out", "$merge"))
+# To tell the server that the session ends, the driver would look for one that is gone.
+_GOODBYE_SECONDS = 1
+
 Document = dict[str, Any]
 
 
@@ -72,7 +76,8 @@ class Session:
 
     def close(self) -> None:
         """Close the connections; safe to call twice."""
-        self._client.close()
+        with pymongo.timeout(_GOODBYE_SECONDS):
+            self._client.close()
 
     @property
     def role(self) -> str:
@@ -131,9 +136,7 @@ class Session:
         """
         _refuse_writes(command)
         with self._sent(database, command) as counted:
-            reply: Document = self._client[database].command(
-                self._limited(command), read_preference=self._client.read_preference
-            )
+            reply: Document = self._client[database].command(self._limited(command), **self._manner)
             counted.append(1)
         return reply
 
@@ -145,13 +148,17 @@ class Session:
         """
         _refuse_writes(command)
         with self._sent(database, command) as counted:
-            cursor = self._client[database].cursor_command(
-                self._limited(command), read_preference=self._client.read_preference
-            )
+            cursor = self._client[database].cursor_command(self._limited(command), **self._manner)
             with cursor:
                 for document in cursor:
                     counted.append(1)
                     yield document
+
+    @property
+    def _manner(self) -> dict[str, Any]:
+        """The URL's read preference and decoding, which commands do not take over by themselves."""
+        client = self._client
+        return {"read_preference": client.read_preference, "codec_options": client.codec_options}
 
     def _limited(self, command: Mapping[str, Any]) -> Document:
         if "hello" in command:  # answers at once, and is the one command for a server in trouble
@@ -194,9 +201,7 @@ class Session:
     def _log_in(self) -> Document:
         """The first command of the connection: this is where a wrong password shows."""
         try:
-            hello: Document = self._client.admin.command(
-                "hello", read_preference=self._client.read_preference
-            )
+            hello: Document = self._client.admin.command("hello", **self._manner)
             return hello
         except (errors.PyMongoError, ValueError) as error:
             raise TargetError(connect_problem(error, self.profile)) from None
