@@ -1,7 +1,7 @@
 """Checks on one plan. The fact is ``plan`` (:class:`~dbtune.postgres.plans.model.Plan`).
 
-Names are ``plan.<what-is-wrong>``. Every finding says which node it is about, an upper bound of what
-mending it can save, and is silent where that bound is not worth a person's time.
+Names are ``plan.<what-is-wrong>``. Every finding says which node it is about and an upper bound of
+what mending it can save, and there is none where that bound is not worth a person's time.
 """
 
 from __future__ import annotations
