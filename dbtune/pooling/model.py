@@ -1,9 +1,9 @@
 """A pool plan: sizes for PgBouncer, the application and the server, derived from the inputs.
 
 The size of a pool is the smallest that keeps the wait for a connection under the target, with room
-for twice the load as far as the CPUs can use it; never more than lets the server work at its best,
-and never more than it has. Demand comes from Little's law, waits from Erlang C, the cap from
-measurements. Every step of the arithmetic is kept.
+for twice the load; never more than lets the server work at its best, and never more than it has.
+Demand comes from Little's law, waits from Erlang C, the cap from measurements. Every step of the
+arithmetic is kept.
 """
 
 from __future__ import annotations

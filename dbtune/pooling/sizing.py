@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from dbtune.pooling.demand import BUSIEST, Demand
 from dbtune.pooling.derivation import Step
-from dbtune.pooling.inputs import PoolInputs, round_down, round_up
+from dbtune.pooling.inputs import PoolInputs, round_down
 from dbtune.pooling.limits import Limits, Parallelism
-from dbtune.pooling.queueing import MOST_CONNECTIONS
+from dbtune.pooling.queueing import MOST_CONNECTIONS, waiting
 from dbtune.text import ms_text, ratio_text
 
 
@@ -18,7 +18,6 @@ class Constraint(StrEnum):
     """What decided the size."""
 
     wait_target = "wait target"
-    balance = "CPUs are just all busy"
     twice_the_load = "room for twice the load"
     cap = "CPU cap"
     server = "server connections"
@@ -108,77 +107,71 @@ def shortages(setting: Setting) -> frozenset[Shortage]:
     return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    """Sizes of each pool that different reasons ask for; ``None`` where a reason doesn't apply."""
-
-    target: int | None
-    doubled: int | None
-    balance: int | None
-    cap: int | None
-    ceiling: int | None
-    threads: int | None
-
-
 def choose_size(
     setting: Setting, short: frozenset[Shortage], steps: list[Step]
 ) -> tuple[int | None, Constraint]:
-    """The size of each pool and what decided it; no size where none works."""
-    pools = setting.pools
+    """The size of each pool and what decided it; no size where none works.
+
+    The smallest that meets the target at twice the load, because that is what tomorrow brings; but
+    never more than the CPUs serve well, the server gives, or the application can use. Without CPUs
+    nobody knows what more connections would do to the server: then it's the load as given.
+    """
+    pools, demand = setting.pools, setting.demand
     if pools is not None and pools > 1:
         steps.append(_pools_step(setting.inputs, pools))
     if short:
         return None, Constraint.impossible
-    if pools is None or (setting.demand is None and setting.parallelism is None):
+    cap = _cap(setting, pools or 1)
+    if pools is None or (demand is None and cap is None):
         return None, Constraint.unknown
-    sizes = _candidates(setting, pools)
-    if setting.demand is not None and sizes.target is not None:
-        steps.append(_target_step(setting.demand, pools, sizes.target))
-    size, why = _wanted(sizes)
-    for limit, reason in (
-        (sizes.cap, Constraint.cap),
-        (sizes.ceiling, Constraint.server),
-        (sizes.threads, Constraint.threads),
-    ):
-        if limit is not None and size > limit:
-            size, why = limit, reason
-    steps.append(_size_step(sizes, pools, size, why))
+    candidates: list[tuple[str, int | None, Constraint]] = []
+    if demand is not None:
+        steps.append(_needed_step("c", demand, pools))
+        candidates.append(("c", demand.needed(pools), Constraint.wait_target))
+        doubled = demand.needed(pools, load=2)
+        if cap is not None and doubled is not None:
+            steps.append(_needed_step("c2", demand, pools, load=2))
+            candidates = [("c2", doubled, Constraint.twice_the_load)]
+    share = " / k" if pools > 1 else ""
+    candidates += [
+        (f"cap{share}", cap, Constraint.cap),
+        (f"B{share}", setting.ceiling, Constraint.server),
+    ]
+    if not setting.inputs.pooler:
+        # A thread holds one connection at most: more than threads would never be used.
+        candidates.append(("threads", setting.inputs.threads, Constraint.threads))
+    known = [(name, size, why) for name, size, why in candidates if size is not None]
+    _, size, why = min(known, key=lambda one: one[1])  # the first of equals
+    steps.append(
+        Step(
+            "n",
+            "size of each pool" if pools > 1 else "pool size",
+            _smallest(name for name, _, _ in known),
+            _smallest(str(size) for _, size, _ in known),
+            size,
+            "connections",
+            f"decided by: {why}",
+        )
+    )
     return size, why
 
 
-def _candidates(setting: Setting, pools: int) -> _Candidates:
+def _cap(setting: Setting, pools: int) -> int | None:
+    """What the CPUs serve well, for each pool.
+
+    One pool can hold the cap. Separate pools cannot: each needs slack of its own, while the sum of
+    busy connections stays the same. So they may exceed it where one pool would have met the target;
+    the check ``pool.wide-app-pools`` tells.
+    """
     demand, parallelism = setting.demand, setting.parallelism
-    target = doubled = balance = cap = None
-    if demand is not None:
-        target = demand.needed(pools)
-        doubled = demand.needed(pools, load=2)
-    if parallelism is not None:
-        balance = round_up(parallelism.balanced / pools)
-        cap = max(1, parallelism.cap // pools)
-    if demand is not None and parallelism is not None and target is not None and cap is not None:
-        cap = max(cap, round_down(demand.busy_peak / pools) + 1)
-        # One pool can hold the cap. Separate pools cannot: each needs slack of its own, while the
-        # sum of busy connections stays the same. So they may exceed it where one pool would have
-        # met the target; pool.wide-app-pools tells.
-        if (demand.needed() or 0) <= parallelism.cap:
-            cap = max(cap, target)
-    # A thread holds one connection at most: more than threads would never be used.
-    threads = None if setting.inputs.pooler else setting.inputs.threads
-    return _Candidates(target, doubled, balance, cap, setting.ceiling, threads)
-
-
-def _wanted(sizes: _Candidates) -> tuple[int, Constraint]:
-    """Enough for the target, and room for twice the load as far as the CPUs can use it."""
-    if sizes.target is None:
-        assert sizes.cap is not None
-        return sizes.cap, Constraint.cap
-    if sizes.balance is None or sizes.doubled is None:
-        return sizes.target, Constraint.wait_target
-    room = min(sizes.balance, sizes.doubled)
-    if room <= sizes.target:
-        return sizes.target, Constraint.wait_target
-    at_twice = sizes.doubled <= sizes.balance
-    return room, Constraint.twice_the_load if at_twice else Constraint.balance
+    if parallelism is None:
+        return None
+    cap = max(1, parallelism.cap // pools)
+    if demand is None:
+        return cap
+    if (demand.needed() or 0) <= parallelism.cap:
+        cap = max(cap, demand.needed(pools) or 0)
+    return max(cap, round_down(demand.busy_peak / pools) + 1)
 
 
 def _pools_step(inputs: PoolInputs, pools: int) -> Step:
@@ -192,44 +185,24 @@ def _pools_step(inputs: PoolInputs, pools: int) -> Step:
     return Step("k", "equal pools that share the load", formula, numbers, pools, "pools", source)
 
 
-def _target_step(demand: Demand, pools: int, needed: int) -> Step:
-    waits = []
-    for size in (needed - 1, needed):
-        wait = demand.wait(size, pools) if size > 0 else None
-        busy = demand.busy_peak / pools / size if size > 0 else 1
-        text = "never ends" if wait is None else f"{ms_text(wait.p95_ms)} at {ratio_text(busy)}"
-        waits.append(f"{size}: {text}")
-    load = "a / k" if pools > 1 else "a"
+def _needed_step(symbol: str, demand: Demand, pools: int, load: float = 1) -> Step:
+    needed = demand.needed(pools, load)
+    assert needed is not None  # else Shortage.server
+    offered, waits = demand.busy_peak * load / pools, []
+    for size in range(max(1, needed - 1), needed + 1):
+        wait = waiting(offered, demand.hold_ms, size, demand.variance)
+        text = "never ends" if wait is None else ms_text(wait.p95_ms)
+        waits.append(f"{size}: {text} at {ratio_text(min(1, offered / size))}")
+    busy = ("2 · " if load == 2 else "") + ("a / k" if pools > 1 else "a")
+    twice = " at twice the load" if load == 2 else ""
     return Step(
-        "c",
-        f"smallest pool in which p95 of the wait is at most {ms_text(demand.target_ms)}",
-        f"min c: p95({load}, S, c) ≤ T, {load} / c ≤ {ratio_text(BUSIEST)}",
-        "; ".join(waits) if needed > 1 else waits[-1],
+        symbol,
+        f"smallest pool in which p95 of the wait is at most {ms_text(demand.target_ms)}{twice}",
+        f"min c: p95({busy}, S, c) ≤ T, {busy} ≤ {ratio_text(BUSIEST)} of c",
+        "; ".join(waits),
         needed,
         "connections",
         demand.waits_source,
-    )
-
-
-def _size_step(sizes: _Candidates, pools: int, size: int, why: Constraint) -> Step:
-    share = " / k" if pools > 1 else ""
-    terms = []
-    if sizes.target is not None:
-        if sizes.balance is None:
-            terms.append(("c", str(sizes.target)))
-        else:
-            numbers = f"max({sizes.target}, min({sizes.balance}, {sizes.doubled}))"
-            terms.append((f"max(c, min(N*{share}, c at 2·a))", numbers))
-    limits = ((f"cap{share}", sizes.cap), (f"B{share}", sizes.ceiling), ("threads", sizes.threads))
-    terms += [(name, str(value)) for name, value in limits if value is not None]
-    return Step(
-        "n",
-        "size of each pool" if pools > 1 else "pool size",
-        _smallest(name for name, _ in terms),
-        _smallest(numbers for _, numbers in terms),
-        size,
-        "connections",
-        f"decided by: {why}",
     )
 
 

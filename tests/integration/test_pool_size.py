@@ -49,13 +49,13 @@ def test_json_follows_its_schema() -> None:
 def test_for_people(width: int) -> None:
     out = dbtune("pool-size", *FULL, env={"COLUMNS": str(width)}).ok().out
     assert max(map(len, out.splitlines())) <= width
-    for part in ("Recommendation", "Inputs", "Derivation", "What if", "formulas", "27"):
+    for part in ("Recommendation", "Inputs", "Derivation", "What if", "formulas", "40"):
         assert part in out
 
 
 @pytest.mark.parametrize("form", ["table", "json", "ndjson", "csv", "markdown"])
 def test_every_format(form: str) -> None:
-    assert "27" in dbtune("pool-size", *FULL, "--format", form).ok().out
+    assert "40" in dbtune("pool-size", *FULL, "--format", form).ok().out
 
 
 def test_impossible_inputs_are_findings_and_can_fail_a_build() -> None:
@@ -179,7 +179,7 @@ def test_options_override_what_was_read(database18: tuple[Postgres, str]) -> Non
     )
     assert inputs["superuser_reserved"]["origin"] == "the server"
     assert inputs["peak_factor"]["value"] == 1
-    assert said["recommendation"]["default_pool_size"] == 27
+    assert said["recommendation"]["default_pool_size"] == 40
 
 
 def test_an_idle_server_gives_limits_only(database18: tuple[Postgres, str]) -> None:

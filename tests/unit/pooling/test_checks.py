@@ -131,7 +131,7 @@ def test_wide_application_pools() -> None:
     (finding,) = found("wide-app-pools", direct)
     assert "20 processes × 4" in finding.message
     assert "its CPUs serve 40 well" in finding.message
-    assert "a shared pool of 27" in finding.remedy.text
+    assert "a shared pool of 40" in finding.remedy.text
     assert found("wide-app-pools", replace(direct, cpus=None, wait_share=None)) == []
     (finding,) = found(
         "wide-app-pools", replace(direct, cpus=None, wait_share=None, max_connections=90)

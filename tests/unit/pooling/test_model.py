@@ -97,8 +97,9 @@ def test_demand_alone_sizes_by_waits() -> None:
 @pytest.mark.parametrize(
     ("change", "size", "constraint"),
     [
-        ({}, 26, Constraint.wait_target),
-        ({"wait_share": 0.7}, 27, Constraint.balance),
+        ({"cpus": None}, 26, Constraint.wait_target),
+        ({}, 32, Constraint.cap),
+        ({"wait_share": 0.7}, 40, Constraint.cap),
         ({"wait_share": 0.95}, 47, Constraint.twice_the_load),
         ({"cpus": 5.75}, 23, Constraint.cap),
         ({"max_connections": 30}, 22, Constraint.server),
@@ -137,7 +138,7 @@ def test_reserve_comes_out_of_the_margin() -> None:
     planned = derive(replace(TYPICAL, max_connections=30))
     assert planned.pool_size == 22
     assert planned.reserve_pool_size == 0  # 30 − 3 − 5 − 22
-    assert derive(TYPICAL).reserve_pool_size == 4
+    assert derive(TYPICAL).reserve_pool_size == 5
 
 
 def test_pools_share_cpus_and_connections() -> None:

@@ -70,10 +70,10 @@ def read_connection(text: str) -> dict[str, str]:
 def test_sizes_are_the_plans() -> None:
     settings = ini(version=NEWEST)["pgbouncer"]
     assert settings["pool_mode"] == "transaction"
-    assert settings["default_pool_size"] == str(PLAN.pool_size) == "27"
+    assert settings["default_pool_size"] == str(PLAN.pool_size) == "40"
     assert settings["min_pool_size"] == "20"
-    assert settings["reserve_pool_size"] == "5"
-    assert settings["max_db_connections"] == "32"
+    assert settings["reserve_pool_size"] == "6"
+    assert settings["max_db_connections"] == "46"
     assert settings["max_client_conn"] == "120"
 
 
@@ -118,7 +118,7 @@ def test_only_what_the_version_knows(
     assert ("auth_dbname" in sections["pgbouncer"]) == apart
     assert (AUTH_ENTRY in sections["databases"]) == apart
     # Where passwords are looked up in the application's database, that needs room of its own.
-    assert sections["pgbouncer"]["max_db_connections"] == ("32" if apart else "34")
+    assert sections["pgbouncer"]["max_db_connections"] == ("46" if apart else "48")
 
 
 def test_databases_on_several_servers_look_up_passwords_each_on_its_own() -> None:
