@@ -152,6 +152,7 @@ def _stop() -> Report:
 def _emit(shown: list[Shown], final: Report, out: Output) -> None:
     """One report after another for people; for programs one document that holds them all."""
     from dbtune.cli.output import style, write_file
+    from dbtune.demo.report import without_reports
     from dbtune.render import render
 
     look = style(out, sys.stdout, to_file=out.path is not None)
@@ -162,7 +163,7 @@ def _emit(shown: list[Shown], final: Report, out: Output) -> None:
                 heading = f"$ {command}"
                 parts.append(f"\x1b[1m{heading}\x1b[0m" if look.color else heading)
             parts.append(render(report, out.format, look).strip("\n") + "\n")
-        final = replace(final, tables=tuple(t for t in final.tables if t.name != "reports"))
+        final = without_reports(final)
     text = "\n".join([*parts, render(final, out.format, look).strip("\n")]) + "\n"
     if out.path is None:
         sys.stdout.write(text)

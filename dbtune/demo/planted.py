@@ -33,13 +33,8 @@ class Planted:
     def found_in(self, reports: Iterable[Report]) -> bool | None:
         """Whether a report found it; ``None`` if none of the reports looks for it."""
         if self.command == "gen-config":
-            changed = {
-                row["setting"]
-                for report in reports
-                for table in report.tables
-                if table.name == "settings"
-                for row in table.rows
-            }
+            tables = [table for report in reports for table in report.tables]
+            changed = {row["setting"] for table in tables for row in table.rows if "setting" in row}
             return changed.issuperset(self.where.split(", ")) if changed else None
         findings = [finding for report in reports for finding in report.findings]
         if not self.rule:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from dbtune.demo.kept import PROFILE, Kept
 from dbtune.demo.planted import TABLE as PLANTED_TABLE
 from dbtune.demo.planted import planted_table
+from dbtune.finding import sort_findings
 from dbtune.render.document import document
 from dbtune.report import Column, Report, Table, record
 
@@ -35,13 +37,30 @@ TABLES = (PLANTED_TABLE, SERVER, REPORTS)
 def summary(reports: Sequence[tuple[str, Report]], known_commands: Collection[str]) -> Report:
     """What was planted, what of it the reports found, and the reports themselves.
 
+    Its findings are those of all reports: formats that know nothing but findings show them.
+
     Args:
         reports: the commands that were run, and their reports.
         known_commands: the commands that this dbtune has.
     """
     rows = tuple({"command": command, "report": document(report)} for command, report in reports)
-    planted = planted_table([report for _, report in reports], known_commands)
-    return Report("demo", (planted, Table(REPORTS.name, REPORTS.title, REPORTS.columns, rows)))
+    made = [report for _, report in reports]
+    return Report(
+        "demo",
+        (
+            planted_table(made, known_commands),
+            Table(REPORTS.name, REPORTS.title, REPORTS.columns, rows),
+        ),
+        findings=tuple(sort_findings(finding for one in made for finding in one.findings)),
+        skipped=tuple(skipped for one in made for skipped in one.skipped),
+        examined=tuple(name for one in made for name in one.examined),
+    )
+
+
+def without_reports(report: Report) -> Report:
+    """A summary for people, who have read the reports already."""
+    tables = tuple(table for table in report.tables if table.name != REPORTS.name)
+    return replace(report, tables=tables, findings=(), skipped=())
 
 
 def state(kept: Kept | None) -> Table:

@@ -193,7 +193,7 @@ class EmbeddedPostgres:
             ) from None
         once.unlink()
         if done.returncode != 0:
-            raise TargetError(f"initdb failed: {_last_line(done.stderr)}")
+            raise TargetError(f"initdb failed: {_end_of(done.stderr)}")
 
     def _start(self) -> None:
         given, template = self.port, (self.data / "postgresql.conf").read_text()
@@ -210,12 +210,12 @@ class EmbeddedPostgres:
             self._launch()
             if self._ready():
                 return
-            problem = _last_line(self.log.read_text(errors="replace"), "FATAL")
-            taken = "Address already in use" in self.log.read_text(errors="replace")
+            log = self.log.read_text(errors="replace")
+            taken = "Address already in use" in log
             if taken and given:
                 raise UsageError(f"port {given} is taken; choose another, or none for a free one")
             if not taken or attempt == _ATTEMPTS - 1:
-                raise TargetError(f"the embedded PostgreSQL did not start: {problem}")
+                raise TargetError(f"the embedded PostgreSQL did not start: {_end_of(log)}")
 
     def _launch(self) -> None:
         with self.log.open("wb") as log:
@@ -343,10 +343,10 @@ def _lines(settings: Mapping[str, object]) -> str:
     return "".join(f"{name} = '{value}'\n" for name, value in quoted)
 
 
-def _last_line(log: str, containing: str = "") -> str:
+def _end_of(log: str) -> str:
+    """The last lines of a log, as one: what was wrong stands before the FATAL that ends it."""
     lines = [line for line in log.splitlines() if line.strip()]
-    matching = [line for line in lines if containing in line] or lines or ["it said nothing"]
-    return plain(matching[-1])
+    return plain(" ".join(lines[-3:])) or "it said nothing"
 
 
 def _write_private(path: Path, text: str) -> None:
