@@ -12,14 +12,13 @@ A check is one decorated generator function in a file of its own; the file is th
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
-import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from dbtune.errors import Unavailable, UsageError
 
@@ -45,8 +44,7 @@ class Confidence(StrEnum):
     """Experience; neither measured nor modelled here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(NamedTuple):
     """What to do about a finding.
 
     Attributes:
@@ -100,8 +98,7 @@ class Finding:
         return hashlib.sha256(f"{self.rule}\0{self.subject}".encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """Something that could not be examined. Skipped is not clean.
 
     Attributes:
@@ -115,8 +112,7 @@ class Skipped:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """A check as its decorator made it; call it like the function that it wraps."""
 
     name: str
@@ -182,6 +178,9 @@ def check(
 
 def load_checks(package: str) -> list[Check]:
     """Import every module of a package of checks; returns the checks sorted by name."""
+    import importlib
+    import pkgutil
+
     found: dict[str, Check] = {}
     parent = importlib.import_module(package)
     for info in pkgutil.iter_modules(parent.__path__, package + "."):

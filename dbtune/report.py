@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dbtune.errors import Exit
-from dbtune.finding import Finding, Level, Skipped
+
+if TYPE_CHECKING:  # columns are all that help and schemas need
+    from dbtune.finding import Finding, Level, Skipped
 
 SCHEMA_VERSION = "1.0"
 """Version of the JSON output. Within a major version fields are only added."""
@@ -30,8 +32,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column of a table, or one field of a record.
 
     Attributes:
@@ -75,8 +76,7 @@ class Table:
     empty: str = "nothing to show"
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(NamedTuple):
     """A file that a command generates.
 
     Attributes:
@@ -118,6 +118,8 @@ class Report:
 
     def exit_code(self, fail_on: Level | None, *, strict: bool = False) -> Exit:
         """The exit code: findings at or above ``fail_on`` win over incompleteness."""
+        from dbtune.finding import Level
+
         if fail_on is not None and any((f.level or Level.info) >= fail_on for f in self.findings):
             return Exit.FINDINGS
         return Exit.INCOMPLETE if strict and self.skipped else Exit.OK
