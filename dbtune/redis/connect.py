@@ -132,7 +132,7 @@ _HINTS = (
 )
 
 
-def connect_problem(error: Exception, profile: Profile) -> str:
+def connect_problem(error: Exception, profile: Profile, what: str = "can't connect to") -> str:
     """What went wrong, to which target, and what to do about it; without secrets."""
     message = plain(str(error).strip() or type(error).__name__)
     message = re.sub(r"^Error -?\d+ connecting to (\S+)\. ", r"\1: ", message).rstrip(".")
@@ -140,7 +140,7 @@ def connect_problem(error: Exception, profile: Profile) -> str:
     if isinstance(error, exceptions.AuthenticationError) and "HELLO" in message:
         message = "NOAUTH Authentication required"
     hint = next((h for pattern, h in _HINTS if re.search(pattern, message, re.IGNORECASE)), "")
-    return redact(f"can't connect to {where(profile)}: {message}" + (f"\n{hint}" if hint else ""))
+    return redact(f"{what} {where(profile)}: {message}" + (f"\n{hint}" if hint else ""))
 
 
 def is_passing(error: exceptions.ResponseError) -> bool:

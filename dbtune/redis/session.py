@@ -157,7 +157,9 @@ class Session:
             if "unknown command" in message.lower():
                 return Unavailable(f"this server has no {name} (managed services take it away)")
             return Unavailable(f"{name}: {message}")
-        return TargetError(connect_problem(error, self.profile))
+        passing = isinstance(error, exceptions.ResponseError)
+        what = "no answer now from" if passing else "lost the connection to"
+        return TargetError(connect_problem(error, self.profile, what))
 
 
 def parse_info(text: str) -> dict[str, str]:
