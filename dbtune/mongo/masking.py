@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 MAX_DEPTH = 30
 """Deeper nesting is cut (BSON itself allows 100 to 200 levels)."""
@@ -33,6 +34,7 @@ def field(path: object) -> str:
     return ".".join(_segment(one) for one in str(path)[:500].split("."))
 
 
+@lru_cache(maxsize=4096)  # an application has few names, and they come in every command
 def _segment(word: str) -> str:
     if not _WORD.fullmatch(word) or _HEX.fullmatch(word) or sum(map(str.isdigit, word)) > 4:
         return _ANYTHING

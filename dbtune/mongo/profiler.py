@@ -15,8 +15,8 @@ from dbtune.mongo.connect import APP_NAME
 from dbtune.mongo.operations import Operation, Query, operation_of, queries
 from dbtune.mongo.session import Document, Session
 
-MAX_OPERATIONS = 50_000
-"""Most operations that are read from one database, the newest."""
+MAX_OPERATIONS = 20_000
+"""Most operations that are read from one database, the newest; 1 MB holds one or two thousand."""
 
 _BATCH = 500
 _FIELDS = (

@@ -237,8 +237,10 @@ def _write_command(namespace: str, name: str, command: Command) -> Shape:
     """The whole command, as $currentOp shows it; its first statement stands for all."""
     several = command.get("updates" if name == "update" else "deletes")
     first = several[0] if isinstance(several, list) and several else None
-    if not isinstance(first, Mapping):
-        return _other(namespace, name)
+    if not isinstance(first, Mapping):  # between two statements, only the collection is told
+        collection = command[name]
+        known = isinstance(collection, str) and "." not in namespace
+        return _other(f"{namespace}.{collection}" if known else namespace, name)
     return _write(namespace, "update" if name == "update" else "remove", first)
 
 

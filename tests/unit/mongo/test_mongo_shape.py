@@ -192,6 +192,8 @@ def test_writes_as_statement_and_as_command_have_one_shape() -> None:
     assert gone.text == "shop.orders.deleteOne({a: ?})"
     assert gone.writes
     assert gone == profiled({"delete": "orders", "deletes": [{"q": {"a": 1}, "limit": 1}]})
+    between = shape_of({"op": "command", "ns": "shop.$cmd", "command": {"update": "orders"}})
+    assert between.text == "shop.orders.update()"
     upsert = profiled({"q": {}, "u": {"$set": {"x": 1}}, "upsert": True}, "update")
     assert upsert.text == "shop.orders.updateOne({}, {$set: {x: ?}}, {upsert: true})"
 
