@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from statistics import median
 from typing import NamedTuple
 
-from dbtune.finding import Skipped
 from dbtune.report import Column, Report, Table, record
 
 ROUND_TRIPS = 9
@@ -73,6 +71,8 @@ def report(
     at: datetime | None = None,
 ) -> Report:
     """The outcome of ``dbtune profile test``; what is missing is *skipped*, with its remedy."""
+    from dbtune.finding import Skipped
+
     rows = tuple({**need._asdict(), "state": need.state} for need in needs)
     return Report(
         "profile test",
@@ -96,4 +96,4 @@ def round_trip_ms(request: Callable[[], object]) -> float:
         started = time.perf_counter()
         request()
         times.append((time.perf_counter() - started) * 1000)
-    return median(times)
+    return sorted(times)[ROUND_TRIPS // 2]

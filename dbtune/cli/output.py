@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 from dbtune.cli.command import Color, Format, Output
@@ -119,6 +118,8 @@ def write_file(path: Path, text: str, *, force: bool) -> None:
         if path.exists() and not path.is_file():  # a device or pipe: nothing to replace
             path.write_text(text, encoding="utf-8")
             return
+        import tempfile  # loads random, and that OpenSSL
+
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:

@@ -6,16 +6,18 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbtune.cli.command import Run, command, new_app
 from dbtune.errors import UsageError
-from dbtune.profile import Engine, Profile, explain_resolution
 from dbtune.readiness import TABLES as TEST_TABLES
 from dbtune.report import Column, Report, Table
 from dbtune.text import bytes_text
+
+if TYPE_CHECKING:
+    from dbtune.profile import Profile
 
 PROFILES = Table(
     "profiles",
@@ -91,8 +93,8 @@ def add(
     sslmode: Annotated[str, _text("libpq's sslmode, such as verify-full.")] = "",
     sslrootcert: Annotated[str, _text("Certificate authority's file, or system.")] = "",
     engine: Annotated[
-        Engine | None, typer.Option(help="Needed without a URL, unless PostgreSQL.")
-    ] = None,
+        str, _text("postgresql, mongodb or redis; a URL tells it, and PostgreSQL is assumed.")
+    ] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Label; may be repeated.")] = None,
     ram: Annotated[str, _text("Memory of the database's machine, such as 64GB.")] = "",
     cpus: Annotated[str, _text("Cores that the database may use.")] = "",
@@ -123,7 +125,7 @@ def add(
 
     texts = {
         "url": without_password(url, name),
-        "engine": engine.value if engine else "",
+        "engine": engine,
         "host": host,
         "port": port,
         "dbname": dbname,
@@ -214,6 +216,8 @@ def _password_source(profile: Profile) -> str | None:
 @command(app, name="show", epilog="Example: dbtune profile show prod")
 def show(run: Run) -> Report:
     """Show which target is meant, which place named it, and where each setting comes from."""
+    from dbtune.profile import explain_resolution
+
     places = explain_resolution(run.target, url=run.url, profile=run.profile_name)
     profile = run.profile()
     place_rows = tuple(
@@ -244,7 +248,7 @@ def show(run: Run) -> Report:
 
 
 def _settings(profile: Profile) -> list[tuple[str, str, str]]:
-    if profile.engine is Engine.postgresql:
+    if profile.engine == "postgresql":
         from dbtune.postgres.conninfo import settings
 
         found = list(settings(profile))
@@ -280,13 +284,13 @@ def test(run: Run) -> Report:
     What a command would leave out is listed with the statement that grants it.
     """
     profile = run.profile()
-    if profile.engine is Engine.postgresql:
+    if profile.engine == "postgresql":
         from dbtune.postgres.readiness import examine as of_postgres
 
         started = time.perf_counter()  # the driver is imported by now
         with run.postgres(profile) as session:
             return of_postgres(session, (time.perf_counter() - started) * 1000)
-    if profile.engine is Engine.mongodb:
+    if profile.engine == "mongodb":
         from dbtune.mongo.readiness import examine as of_mongo
 
         started = time.perf_counter()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib import import_module
-from types import ModuleType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbtune.cli.command import new_app
 from dbtune.errors import UsageError
+from dbtune.text import plain
+
+if TYPE_CHECKING:
+    from dbtune.report import Table
 
 app = new_app()
 
@@ -24,15 +27,20 @@ def schema(
     from dbtune.render.document import schema as json_schema
     from dbtune.render.json import dumps
 
-    described = [name for name in COMMANDS if hasattr(_module(name), "TABLES")]
-    if command_name not in described:
+    tables = _tables(command_name) if command_name in COMMANDS else None
+    if tables is None:
+        described = [name for name in COMMANDS if _tables(name)]
         close = get_close_matches(command_name, described, n=1)
         hint = f"; did you mean {close[0]}?" if close else f"; one of: {', '.join(described)}"
-        raise UsageError(f"no schema for {command_name!r}{hint}")
-    typer.echo(dumps(json_schema(command_name, _module(command_name).TABLES), indent=2))
+        raise UsageError(f"no schema for {plain(command_name)!r}{hint}")
+    typer.echo(dumps(json_schema(command_name, tables), indent=2))
 
 
-def _module(name: str) -> ModuleType:
+def _tables(name: str) -> tuple[Table, ...] | None:
+    """What a command's module says its reports hold; only that module is imported."""
     from dbtune.cli import COMMANDS
 
-    return import_module(f"dbtune.cli.{COMMANDS[name][0]}")
+    tables: tuple[Table, ...] | None = getattr(
+        import_module(f"dbtune.cli.{COMMANDS[name][0]}"), "TABLES", None
+    )
+    return tables
