@@ -58,19 +58,19 @@ APPS = (
     App(
         "shop-web",
         clients=16,
-        rate=66,
+        rate=67,
         scripts={
             "overview": 18,
-            "product": 17,
-            "history": 18,
+            "product": 16,
+            "history": 20,
             "order": 5,
             "login": 4,
             "checkout": 3,
             "also_bought": 1,
         },
     ),
-    App("shop-tracking", clients=2, rate=50, scripts={"activity": 1}),
-    App("shop-import", clients=2, rate=700, scripts={"import": 1}),
+    App("shop-tracking", clients=2, rate=40, scripts={"activity": 1}),
+    App("shop-import", clients=2, rate=300, scripts={"import": 1}),
     App(
         "shop-backoffice",
         clients=3,
@@ -188,7 +188,7 @@ def _started(app: App, url: str, seconds: int, log: BinaryIO) -> subprocess.Pope
     return subprocess.Popen(
         [
             program("pgbench"),
-            *("--no-vacuum", "--exit-on-abort", "--random-seed=42"),
+            *("--no-vacuum", "--exit-on-abort", "--random-seed=42", "--define=calls=0"),
             *(f"--client={app.clients}", f"--rate={app.rate}", f"--time={seconds}"),
             *scripts,
             url,

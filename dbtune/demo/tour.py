@@ -17,12 +17,15 @@ from dbtune.statements import Selection, Wait
 Shown = tuple[str, Report]
 """A command as one would type it, and its report."""
 _STATEMENTS = 12
+_PEAK = 1.2
 
 
 def while_driven(session: Session, seconds: float, wait: Wait) -> Iterator[Shown]:
     """What has to be observed while the applications work; takes so long."""
-    report = pool_size(session, PoolInputs(), seconds, wait)
-    yield f"dbtune pool-size {PROFILE} --interval {seconds:g}s", report
+    # What is observed is the shop's rush hour: hardly more than that has to be planned for.
+    given = PoolInputs(peak_factor=_PEAK, origins={"peak_factor": "--peak-factor"})
+    report = pool_size(session, given, seconds, wait)
+    yield f"dbtune pool-size {PROFILE} --interval {seconds:g}s --peak-factor {_PEAK}", report
 
 
 def afterwards(session: Session, wait: Wait) -> Iterator[Shown]:

@@ -47,7 +47,7 @@ def demo() -> Iterator[Demo]:
     """The demo, run once by its command and left running; at the end nothing of it remains."""
     with tempfile.TemporaryDirectory() as home:
         env = {"DBTUNE_CONFIG": f"{home}/dbtune.yaml", "XDG_STATE_HOME": f"{home}/state"}
-        done = dbtune("demo", "--keep", "--format", "json", env=env).ok()
+        done = dbtune("demo", "--keep", "--seconds", "12", "--format", "json", env=env).ok()
         note = json.loads(Path(home, "state/dbtune/demo.json").read_text())
         running = kept.Kept(**note)
         yield Demo(done.json, done.out + done.err, running, env)
@@ -299,7 +299,7 @@ def test_a_demo_without_keep_leaves_nothing(temp: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("$ dbtune ")] == [
         "$ dbtune slow-queries demo --limit 12",
-        "$ dbtune pool-size demo --interval 2s",
+        "$ dbtune pool-size demo --interval 2s --peak-factor 1.2",
         "$ dbtune gen-config postgresql demo",
     ]
     assert "everything was stopped and removed" in done.stdout
