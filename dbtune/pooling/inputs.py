@@ -88,6 +88,9 @@ ABOUT: Mapping[str, About] = {
 }
 """All numeric inputs by field name, in the order in which reports list them."""
 
+POOLER_ONLY = frozenset({"poolers", "databases", "users"})
+"""Inputs that say nothing without a pooler."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolInputs:

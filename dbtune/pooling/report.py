@@ -9,7 +9,7 @@ from datetime import datetime
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.pooling.demand import BUSIEST
 from dbtune.pooling.formulas import Formula, formulas
-from dbtune.pooling.inputs import ABOUT, PoolInputs
+from dbtune.pooling.inputs import ABOUT, POOLER_ONLY, PoolInputs
 from dbtune.pooling.model import PoolPlan
 from dbtune.pooling.queueing import Wait
 from dbtune.pooling.scenarios import Scenario, scenarios
@@ -273,9 +273,17 @@ def _waits(wait: Wait | None) -> Row:
 
 
 def _inputs(inputs: PoolInputs) -> Iterator[Row]:
+    yield {
+        "name": "pooler",
+        "title": "PgBouncer in between",
+        "shown": "yes" if inputs.pooler else "no",
+        "value": None,
+        "unit": "",
+        "origin": inputs.origin("pooler"),
+    }
     for name, about in ABOUT.items():
         value = getattr(inputs, name)
-        if value is None and not about.adds:
+        if (value is None and not about.adds) or (name in POOLER_ONLY and not inputs.pooler):
             continue
         yield {
             "name": name,

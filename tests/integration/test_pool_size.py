@@ -152,7 +152,8 @@ def test_reads_limits_and_load(any_database: tuple[Postgres, str]) -> None:
         assert said["recommendation"]["busy_connections"] is None
         return
     assert said["skipped"] == []
-    assert inputs["hold_time_ms"]["value"] == pytest.approx(21, rel=0.35)
+    # Four clients do nothing but hold connections; how long also hangs on what else runs here.
+    assert inputs["hold_time_ms"]["value"] == pytest.approx(4000 / actual, rel=0.35)
     assert inputs["wait_share"]["value"] > 0.8
     assert said["recommendation"]["busy_connections"] == pytest.approx(4, rel=0.35)
     assert said["target"]["server"].startswith(f"PostgreSQL {pg.version}.")
