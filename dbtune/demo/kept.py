@@ -11,7 +11,6 @@ from pathlib import Path
 from dbtune import profile_edit, profile_file
 from dbtune.demo import cleanup
 from dbtune.demo.server import FOLDER_PREFIX, EmbeddedPostgres
-from dbtune.demo.shop import DATABASE, ROLE
 from dbtune.errors import UsageError
 from dbtune.profile import Engine, Profile, Secret
 
@@ -86,6 +85,8 @@ def remember(server: EmbeddedPostgres) -> Kept:
     Raises:
         UsageError: a file can't be written; the server is then not kept.
     """
+    from dbtune.demo.shop import DATABASE, ROLE  # which imports the driver
+
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     kept = Kept(str(server.folder), server.url(DATABASE), server.url(DATABASE, ROLE), now)
     text = _with_profile(kept.url)
