@@ -1,0 +1,191 @@
+"""In which order the nodes of a plan are run, and which of them mention which sub-plan.
+
+The executor pulls: a node runs when the one above asks it for a row. So a CTE is computed by
+whoever reads it first, as far as it is read, and an InitPlan by whoever needs its value first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from dbtune.postgres.plans.model import Node, Plan
+
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_RETURNS = re.compile(r"\(returns ([^)]*)\)")
+_NAME = re.compile(r"(InitPlan|SubPlan) (\w+)")
+_MENTION = re.compile(r"\$\d+|\b(?:InitPlan|SubPlan) \w+|\((\w+_\d+)\)\.col\d+")
+
+GATHERS = ("Gather", "Gather Merge")
+_READ_WHOLE = ("Sort", "Hash", "Bitmap Heap Scan", "BitmapAnd", "BitmapOr")
+_ASKED_BEFORE_CHILDREN = ("Result", "Limit", "Append", "Merge Append", *GATHERS)
+"""Nodes that evaluate expressions before they run a child: One-Time Filter, LIMIT, pruning."""
+
+
+class Event(NamedTuple):
+    """A node has got its first row, or all its rows.
+
+    Attributes:
+        node: the node's id.
+        rest: all its rows; otherwise the first.
+    """
+
+    node: int
+    rest: bool
+
+
+def plain_children(plan: Plan, node: Node) -> list[Node]:
+    """The children that feed a node rows, that is, not its sub-plans."""
+    return [child for child in plan.children(node) if child.subplan is None]
+
+
+def is_cte(node: Node) -> bool:
+    """Whether a sub-plan is that of a CTE."""
+    return node.subplan is not None and node.subplan.startswith("CTE ")
+
+
+def is_init_plan(node: Node) -> bool:
+    """Whether a sub-plan runs once for a value and is no CTE."""
+    return node.subplan is not None and node.relationship == "InitPlan" and not is_cte(node)
+
+
+def cte_of(plan: Plan, scan: Node) -> Node | None:
+    """The CTE that a CTE Scan reads: the nearest definition of that name above it."""
+    for above in plan.ancestors(scan):
+        for child in plan.children(above):
+            if child.subplan == f"CTE {scan.cte}" and child.id != scan.id:
+                return child
+    return None
+
+
+def mentions(node: Node, keys: Sequence[str] | None = None) -> frozenset[str]:
+    """What a node's expressions mention: ``$0`` up to 16, ``InitPlan 1``, ``SubPlan 2``."""
+    texts: Iterable[str]
+    if keys is None:
+        texts = [*node.conditions.values(), *_texts(node)]
+    else:
+        texts = [text for key in keys for text in node.texts(key)]
+    found: set[str] = set()
+    for text in texts:
+        if "$" in text or "Plan" in text or ").col" in text:
+            for match in _MENTION.finditer(_LITERAL.sub("''", text)):
+                found.add(match[1] or match[0])
+    return frozenset(found)
+
+
+def _texts(node: Node) -> Iterable[str]:
+    for value in node.props.values():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (item for item in value if isinstance(item, str))
+
+
+def names_of(subplan: Node) -> frozenset[str]:
+    """The words by which expressions mention a sub-plan."""
+    name = subplan.subplan or ""
+    if returned := _RETURNS.search(name):
+        names = {part.strip() for part in returned[1].split(",")}
+    else:
+        names = set()
+    if found := _NAME.match(name):
+        names |= {found[0], found[2]} if not found[2].isdigit() else {found[0]}
+    return frozenset(names)
+
+
+def execution_order(plan: Plan) -> list[Event]:
+    """What happens in which order, as far as types, conditions and costs tell."""
+    return _Executor(plan).run()
+
+
+class _Executor:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.events: list[Event] = []
+        self.done: set[Event] = set()
+        self.init_plans = {
+            name: node for node in plan.nodes if is_init_plan(node) for name in names_of(node)
+        }
+        self.ran: set[int] = set()
+
+    def run(self) -> list[Event]:
+        self.all(self.plan.root)
+        for node in self.plan.nodes:  # modifying CTEs that nobody reads run at the end
+            if node.subplan is not None:
+                self.all(node)
+        return self.events
+
+    def all(self, node: Node) -> None:
+        self.first(node)
+        self.rest(node)
+
+    def note(self, node: Node, *, rest: bool) -> bool:
+        """Note an event unless it has happened; whether it was new."""
+        event = Event(node.id, rest)
+        if event in self.done:
+            return False
+        self.done.add(event)
+        self.events.append(event)
+        return True
+
+    def first(self, node: Node) -> None:
+        if Event(node.id, False) in self.done or node.loops == 0:
+            return
+        children = plain_children(self.plan, node)
+        if node.type in _ASKED_BEFORE_CHILDREN:
+            self.evaluate(node)
+        if node.type == "Append":
+            children = children[:1]
+        elif node.type == "Hash Join" and len(children) == 2:
+            children = self.hash_join_order(node, *children)
+        whole = _reads_whole(node)
+        for child in children:
+            self.first(child)
+            if whole or child.type == "Hash":
+                self.rest(child)
+        if node.type == "CTE Scan" and (cte := cte_of(self.plan, node)):
+            self.first(cte)
+        self.evaluate(node)
+        self.note(node, rest=False)
+
+    def rest(self, node: Node) -> None:
+        if Event(node.id, True) in self.done or node.loops == 0:
+            return
+        children = plain_children(self.plan, node)
+        if node.type == "Nested Loop":
+            children.reverse()
+        for child in children:
+            self.all(child)
+        if node.type == "CTE Scan" and (cte := cte_of(self.plan, node)):
+            self.rest(cte)
+        self.note(node, rest=True)
+
+    def evaluate(self, node: Node) -> None:
+        """Run the sub-plans that a node's expressions need, unless they have run."""
+        for mention in mentions(node):
+            if (init_plan := self.init_plans.get(mention)) and init_plan.id not in self.ran:
+                self.ran.add(init_plan.id)
+                self.all(init_plan)
+        for child in self.plan.children(node):
+            if child.relationship == "SubPlan":
+                self.all(child)
+
+    def hash_join_order(self, node: Node, outer: Node, inner: Node) -> list[Node]:
+        """Whether the outer side is asked for a row before the hash table is built.
+
+        As ExecHashJoinImpl in nodeHashjoin.c: not for right and full joins, not in parallel ones,
+        always for left and anti joins, else if its first row is cheaper than the hash table.
+        """
+        join = node.join_type or "Inner"
+        if join in ("Right", "Full", "Right Anti") or inner.parallel_aware:
+            return [inner, outer]
+        cheap = (outer.startup_cost or 0.0) < (inner.total_cost or 0.0)
+        return [outer, inner] if join in ("Left", "Anti") or cheap else [inner, outer]
+
+
+def _reads_whole(node: Node) -> bool:
+    """Whether a node reads all its input before it gives a row."""
+    if node.type == "Aggregate":
+        return node.strategy != "Sorted"
+    return node.type in _READ_WHOLE or (node.type == "SetOp" and node.strategy == "Hashed")

@@ -1,0 +1,145 @@
+"""The tree of a plan in text format, from the columns in which its nodes stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_LEAVES = frozenset(
+    (
+        *("Seq Scan", "Sample Scan", "Index Scan", "Index Only Scan", "Bitmap Index Scan"),
+        *("Tid Scan", "Tid Range Scan", "Function Scan", "Table Function Scan", "Values Scan"),
+        *("CTE Scan", "WorkTable Scan", "Named Tuplestore Scan"),
+    )
+)
+_TWO = frozenset(("Nested Loop", "Hash Join", "Merge Join", "Recursive Union"))
+_ONE = frozenset(
+    (
+        *("Aggregate", "Sort", "Incremental Sort", "Group", "WindowAgg", "Unique", "LockRows"),
+        *("Limit", "Hash", "Gather", "Gather Merge", "Materialize", "Memoize", "Subquery Scan"),
+        *("Bitmap Heap Scan", "ProjectSet"),
+    )
+)
+_ANY = 1_000_000
+
+
+@dataclass
+class Placed:
+    """A node, or the label of a sub-plan (``InitPlan 1``), and its column.
+
+    Attributes:
+        column: column of the node's arrow or the label.
+        node: the node's keys; empty for a label.
+        label: what the sub-plan that follows is called.
+    """
+
+    column: int
+    node: dict[str, Any]
+    label: str = ""
+
+
+def child_counts(node_type: str) -> tuple[int, int]:
+    """How few and how many children a node of a type has, sub-plans not counted."""
+    if node_type in _LEAVES:
+        return 0, 0
+    if node_type in _TWO:
+        return 2, 2
+    if node_type in _ONE:
+        return 1, 1
+    if node_type == "SetOp":
+        return 1, 2  # two since PostgreSQL 18
+    if node_type in ("Result", "Foreign Scan"):
+        return 0, 1
+    return 0, _ANY
+
+
+def grow(placed: Sequence[Placed]) -> tuple[dict[str, Any], str]:
+    """The root with its children under ``Plans``, and what had to be guessed, or "".
+
+    Children get the Parent Relationship that the text format does not say.
+    """
+    root = placed[0]
+    flat = len(placed) > 2 and all(one.column == placed[1].column for one in placed[1:])
+    if flat and (root.column >= placed[1].column or _overfull(placed)):
+        _by_arity(placed)
+        return root.node, "the indentation is lost: the tree is a guess from the kinds of nodes"
+    _by_column(placed)
+    return root.node, ""
+
+
+def _by_column(placed: Sequence[Placed]) -> None:
+    stack = [placed[0]]
+    owner: tuple[Placed, str] | None = None
+    for one in placed[1:]:
+        if owner is None or one.label:
+            while len(stack) > 1 and stack[-1].column >= one.column:
+                stack.pop()
+        if one.label:
+            owner = (stack[-1], one.label)
+            continue
+        parent, label = owner or (stack[-1], "")
+        owner = None
+        adopt(parent.node, one.node, label)
+        stack.append(one)
+
+
+def _overfull(placed: Sequence[Placed]) -> bool:
+    children = sum(not one.label for one in placed) - 1
+    return children > child_counts(placed[0].node["Node Type"])[1]
+
+
+def _by_arity(placed: Sequence[Placed]) -> None:
+    """Give each node the children that its type must have, in the order in which they came.
+
+    Append and its like take any number: there the costs tell, a node's is never below its child's.
+    """
+    stack: list[tuple[dict[str, Any], int]] = [(placed[0].node, _room(placed[0].node))]
+    label = ""
+    for one in placed[1:]:
+        if one.label:
+            label = one.label
+            continue
+        while len(stack) > 1 and not label and not _takes(*stack[-1], one.node):
+            stack.pop()
+        parent, room = stack.pop()
+        adopt(parent, one.node, label)
+        stack.append((parent, room if label else room - 1))
+        stack.append((one.node, _room(one.node)))
+        label = ""
+
+
+def _room(node: dict[str, Any]) -> int:
+    return child_counts(node["Node Type"])[1]
+
+
+def _takes(parent: dict[str, Any], room: int, child: dict[str, Any]) -> bool:
+    if room <= 0:
+        return False
+    if room < _ANY // 2 or "Total Cost" not in parent:
+        return True
+    spent = sum(other.get("Total Cost", 0.0) for other in parent.get("Plans", ()))
+    return bool(spent + child.get("Total Cost", 0.0) <= parent["Total Cost"] + 0.01)
+
+
+def adopt(parent: dict[str, Any], child: dict[str, Any], label: str) -> None:
+    """Make a node another's child; its relationship follows from the label or the types."""
+    siblings = parent.setdefault("Plans", [])
+    siblings.append(child)
+    if label:
+        child["Subplan Name"] = label
+        child["Parent Relationship"] = "SubPlan" if label.startswith("SubPlan") else "InitPlan"
+    else:
+        plain = sum("Subplan Name" not in sibling for sibling in siblings)
+        child["Parent Relationship"] = relationship(parent["Node Type"], plain)
+
+
+def relationship(parent_type: str, nth: int) -> str:
+    """What the nth plain child of a node of a type is to it, as ExplainNode in explain.c says."""
+    if parent_type in ("Append", "Merge Append", "BitmapAnd", "BitmapOr"):
+        return "Member"
+    if parent_type == "Subquery Scan":
+        return "Subquery"
+    if parent_type == "Custom Scan":
+        return "child"
+    return "Outer" if nth == 1 else "Inner"
