@@ -14,12 +14,10 @@ from pymongo import errors
 from pymongo.server_description import ServerDescription
 
 from dbtune.errors import TargetError, UsageError
+from dbtune.mongo import APP_NAME
 from dbtune.profile import Profile, redact, redact_url
 from dbtune.session import Limits
 from dbtune.text import plain
-
-APP_NAME = "dbtune"
-"""The name that every operation of dbtune carries, so that it can leave itself out."""
 
 Client = pymongo.MongoClient[dict[str, Any]]
 # Beyond maxTimeMS, so that the server gives up first and says why.
@@ -77,7 +75,7 @@ def _options(profile: Profile, limits: Limits) -> tuple[str, dict[str, Any], str
         "serverSelectionTimeoutMS": min(limits.connect_seconds, _SELECTION_SECONDS) * 1000,
         "connectTimeoutMS": limits.connect_seconds * 1000,
         "socketTimeoutMS": round((limits.statement_seconds + _SOCKET_GRACE_SECONDS) * 1000),
-        "maxPoolSize": 2,
+        "maxPoolSize": 1,
         "retryReads": False,  # a second try would take the time limits twice
         "server_selector": _always_the_same,
         "tz_aware": True,

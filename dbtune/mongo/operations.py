@@ -26,7 +26,7 @@ class Operation:
         at: when it ended, by the server's clock.
         docs: documents examined.
         keys: index keys examined.
-        rows: documents returned or changed.
+        rows: documents returned, or matched by a write (changed by it or not), or inserted.
         plan: plan summary.
         sorted_in_memory: it had a blocking sort.
         used_disk: it spilled to disk.
@@ -107,7 +107,7 @@ def operation_of(document: Mapping[str, object]) -> Operation:
         keys=_count(document, "keysExamined"),
         rows=_count(document, "nreturned")
         if "nreturned" in document
-        else _count(document, "nModified", "nUpserted", "ndeleted", "ninserted"),
+        else _count(document, "nMatched", "nUpserted", "ndeleted", "ninserted"),
         plan=str(document.get("planSummary") or "")[:200],
         sorted_in_memory=bool(document.get("hasSortStage")),
         used_disk=bool(document.get("usedDisk")),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dbtune.errors import Unavailable
-from dbtune.mongo.connect import APP_NAME
+from dbtune.mongo import APP_NAME
 from dbtune.mongo.operations import Operation, Query, operation_of, queries
 from dbtune.mongo.session import Document, Session
 

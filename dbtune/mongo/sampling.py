@@ -6,14 +6,12 @@ between two samples is not seen. Ten samples a second; each takes the server abo
 
 from __future__ import annotations
 
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from dbtune.mongo.connect import APP_NAME
+from dbtune.mongo import APP_NAME
 from dbtune.mongo.session import Document, Session
 from dbtune.mongo.shape import query_hash, shape_of
 from dbtune.statements import Statement, Wait
@@ -99,12 +97,12 @@ class Samples:
 
 
 def take_samples(session: Session, seconds: float, wait: Wait, user: str = "") -> Samples:
-    """Sample ``$currentOp`` in the background while the time passes.
+    """Sample ``$currentOp`` while the time passes.
 
     Args:
         session: an open session.
         seconds: how long.
-        wait: called to let that time pass.
+        wait: lets that time pass and takes the samples.
         user: only this user's operations.
 
     Raises:
@@ -113,20 +111,7 @@ def take_samples(session: Session, seconds: float, wait: Wait, user: str = "") -
     """
     samples = Samples(user)
     started = perf_counter()
-    _sample(session, samples)  # a missing privilege shows at once, not after the wait
-    enough = threading.Event()
-
-    def keep_sampling() -> None:
-        while not enough.wait(1 / RATE_HZ):
-            _sample(session, samples)
-
-    with ThreadPoolExecutor(1) as pool:
-        sampling = pool.submit(keep_sampling)
-        try:
-            wait(seconds, "sampling $currentOp")
-        finally:
-            enough.set()
-        sampling.result()
+    wait(seconds, "sampling $currentOp", 1 / RATE_HZ, lambda: _sample(session, samples))
     samples.seconds = max(perf_counter() - started, 1 / RATE_HZ)
     return samples
 

@@ -44,6 +44,9 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
         TargetError: the connection broke, or this user may read nothing at all.
     """
     databases = _databases(session, selection)
+    notes = list(_selection_notes(session, selection, databases))
+    if databases == [session.database]:
+        selection = replace(selection, database=session.database)
     profilers, skipped = _profilers(session, databases)
     recording = any(one.level for one in profilers)
     start = session.now()
@@ -64,7 +67,7 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
         target=session.target(),
         collected_at=session.now(),
         skipped=(*skipped, *report.skipped),
-        notes=(*report.notes, *_selection_notes(session, selection, databases)),
+        notes=(*report.notes, *notes),
     )
 
 

@@ -16,9 +16,6 @@ from dbtune.profile import Profile, redact, redact_url
 from dbtune.session import Limits
 from dbtune.text import plain
 
-CLIENT_NAME = "dbtune"
-"""The connection's name on the server, so that dbtune can leave its own commands out."""
-
 
 def connect(profile: Profile, limits: Limits) -> tuple[Any, str, int]:
     """A connection that has logged in, its user's name, and the number of its database.

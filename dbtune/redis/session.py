@@ -23,7 +23,8 @@ from redis import exceptions
 
 from dbtune.errors import TargetError, Unavailable, UsageError
 from dbtune.profile import Profile, redact
-from dbtune.redis.connect import CLIENT_NAME, connect, connect_problem, is_passing, where
+from dbtune.redis import CLIENT_NAME
+from dbtune.redis.connect import connect, connect_problem, is_passing, where
 from dbtune.session import Limits, Trace
 from dbtune.text import plain
 

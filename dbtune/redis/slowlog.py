@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from dbtune.redis.connect import CLIENT_NAME
+from dbtune.redis import CLIENT_NAME
 from dbtune.redis.patterns import command_name, command_pattern, hidden_arguments, hidden_bytes
 from dbtune.statements import Statement
 

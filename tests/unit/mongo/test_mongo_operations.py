@@ -53,7 +53,8 @@ def test_what_the_profiler_tells_is_read() -> None:
     ("more", "rows"),
     [
         ({"nreturned": 0}, 0),
-        ({"nMatched": 9, "nModified": 7, "nUpserted": 1}, 8),
+        ({"nMatched": 9, "nModified": 0, "nUpserted": 0}, 9),
+        ({"nMatched": 0, "nModified": 0, "nUpserted": 1}, 1),
         ({"ndeleted": 4}, 4),
         ({"ninserted": 2}, 2),
         ({}, None),
