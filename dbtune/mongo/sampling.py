@@ -83,7 +83,7 @@ class Samples:
         took = row.get("microsecs_running")
         if isinstance(took, int | float):
             seen.longest_ms = max(seen.longest_ms, took / 1000)
-        seen.waits[_state(row)] += 1
+        seen.waits[_waiting_for(row)] += 1
         seen.plans[str(row.get("planSummary") or "")[:200]] += 1
         seen.users |= users
         seen.hashes |= {query_hash(row)} - {""}
@@ -128,9 +128,9 @@ def _sample(session: Session, samples: Samples) -> None:
     samples.count += 1
 
 
-def _state(row: Document) -> str:
+def _waiting_for(row: Document) -> str:
     waiting = next((name for name in _WAITS if row.get(name) is True), "")
-    return waiting.removeprefix("waitingFor").lower() or "running"
+    return waiting.removeprefix("waitingFor").lower()
 
 
 def _users(row: Document) -> Iterator[str]:
@@ -152,7 +152,8 @@ def _estimate(text: str, seen: _Seen, period_ms: float) -> Statement:
         plan_summary="; ".join(plans[:2]),
         waits=tuple(
             f"{name} {100 * count / seen.samples:.0f} %"
-            for name, count in sorted(seen.waits.items(), key=lambda item: (-item[1], item[0]))[:3]
+            for name, count in sorted(seen.waits.items(), key=lambda item: (-item[1], item[0]))
+            if name
         ),
         databases=(seen.database,),
         users=tuple(sorted(seen.users)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dbtune.errors import TargetError, Unavailable, UsageError
 from dbtune.finding import Skipped, load_checks, run_checks
-from dbtune.report import Report
+from dbtune.report import Report, Row
 from dbtune.statements import Order, Selection, Wait, Window, narrow, tables
 from dbtune.text import count_text, ms_text, plain, plural, ratio_text
 
@@ -25,10 +25,14 @@ SAMPLE_SECONDS = 10.0
 CHECKS = "dbtune.mongo.checks"
 
 _INTERNAL = frozenset(("admin", "config", "local"))
-_UNKNOWN_ORDERS = {
-    Order.temp: "temporary bytes",
-    Order.wal: "write-ahead log",
-    Order.jit: "compile times",
+_MEASURES = {
+    # Of the other orders, every source tells something.
+    Order.rows: "rows",
+    Order.io: "read_bytes",
+    Order.temp: "temp_bytes",
+    Order.wal: "wal_bytes",
+    Order.plan: "plan_ms",
+    Order.jit: "jit_ms",
 }
 
 
@@ -44,9 +48,13 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
         TargetError: the connection broke, or this user may read nothing at all.
     """
     databases = _databases(session, selection)
-    notes = list(_selection_notes(session, selection, databases))
-    if databases == [session.database]:
+    notes = []
+    if databases == [session.database] and not selection.database:
         selection = replace(selection, database=session.database)
+        notes.append(
+            f"only database {session.database} was examined, as the URL names it; others: "
+            "--database NAME, or a URL without one (its user's database then goes into authSource)"
+        )
     profilers, skipped = _profilers(session, databases)
     recording = any(one.level for one in profilers)
     start = session.now()
@@ -67,7 +75,7 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
         target=session.target(),
         collected_at=session.now(),
         skipped=(*skipped, *report.skipped),
-        notes=(*report.notes, *notes),
+        notes=(*report.notes, *_order_notes(selection.order, report.tables[0].rows), *notes),
     )
 
 
@@ -260,13 +268,8 @@ def _sampled(
     return Report("slow-queries", (table, summary), (), tuple(skipped), tuple(notes))
 
 
-def _selection_notes(
-    session: Session, selection: Selection, databases: Sequence[str]
-) -> Iterator[str]:
-    if selection.order in _UNKNOWN_ORDERS:
-        yield f"MongoDB keeps no {_UNKNOWN_ORDERS[selection.order]}: ranked by total time instead"
-    if not selection.database and databases == [session.database]:
-        yield (
-            f"only database {session.database} was examined, as the URL names it; others: "
-            "--database NAME, or a URL without one (its user's database then goes into authSource)"
-        )
+def _order_notes(order: Order, rows: Sequence[Row]) -> Iterator[str]:
+    """That the table is not in the order that was asked for, because nothing tells it."""
+    measure = _MEASURES.get(order)
+    if rows and measure and all(row[measure] is None for row in rows):
+        yield f"MongoDB tells no {order.value} of these: ranked by total time instead"

@@ -231,7 +231,7 @@ def test_a_database_that_is_not_there(secured: MongoDB) -> None:
 
 def test_an_order_that_mongodb_does_not_know(secured: MongoDB) -> None:
     result = dbtune("slow-queries", url(secured, "least"), "--by", "wal", "-f", "json").ok()
-    assert any("MongoDB keeps no write-ahead log" in note for note in result.json["notes"])
+    assert any("MongoDB tells no wal of these" in note for note in result.json["notes"])
 
 
 def test_interval(secured: MongoDB) -> None:
@@ -335,7 +335,6 @@ def test_with_the_profiler_off_what_runs_is_sampled(new_mongodb: Callable[[], Mo
     one = statement(result, "shop.orders.find({$where: ?, a: ?})")
     assert one["total_ms"] == pytest.approx(2000, rel=0.4)
     assert one["plan_summary"] == "COLLSCAN"
-    assert one["waits"][0].startswith("running")
     assert one["users"] == ["app@admin"]
     assert result.json["summary"]["sampled"] is True
     assert SECRET not in result.out
