@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
+from typing import NamedTuple
 
 from dbtune.report import Report
 
@@ -11,8 +11,7 @@ FORMATS = ("table", "json", "ndjson", "csv", "markdown", "sarif", "junit", "gith
 """Each is a module of this package with a function ``render(report, style) -> str``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """How text for people is laid out.
 
     Attributes:
@@ -24,7 +23,11 @@ class Style:
     color: bool = False
 
 
-def render(report: Report, format_name: str, style: Style = Style()) -> str:
+PLAIN = Style()
+"""For pipes and files."""
+
+
+def render(report: Report, format_name: str, style: Style = PLAIN) -> str:
     """The report as text that ends with a line break."""
     text: str = import_module(f"dbtune.render.{format_name}").render(report, style)
     return text if text.endswith("\n") else text + "\n"

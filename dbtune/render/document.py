@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from typing import Any, SupportsFloat
 
 from dbtune import __version__
 from dbtune.finding import Confidence, Finding, Level, Skipped
@@ -67,12 +67,14 @@ def rows_data(table: Table) -> list[dict[str, Any]]:
 
 def row_data(table: Table, row: Row) -> dict[str, Any]:
     """One row with every column present, in column order."""
-    return {
-        column.name: round(value(row.get(column.name)))
-        if column.kind in ("int", "bytes") and isinstance(row.get(column.name), float | Decimal)
-        else value(row.get(column.name))
-        for column in table.columns
-    }
+    return {column.name: _typed(column, row.get(column.name)) for column in table.columns}
+
+
+def _typed(column: Column, item: Any) -> Any:
+    found = value(item)
+    if isinstance(found, float) and column.kind in ("int", "bytes"):
+        return round(item)  # not of what was found: a Decimal has more digits than a float
+    return found
 
 
 def finding_data(finding: Finding) -> dict[str, Any]:
@@ -104,10 +106,13 @@ def skipped_data(skipped: Skipped) -> dict[str, Any]:
 
 
 def value(item: object) -> Any:
-    """A value as JSON knows it: times in RFC 3339 UTC, durations in seconds, no NaN."""
+    """A value as JSON knows it: times in RFC 3339 UTC, durations in seconds, no NaN.
+
+    A dataclass becomes an object of its fields.
+    """
     if isinstance(item, bool) or item is None or isinstance(item, str | int):
         return item
-    if isinstance(item, float | Decimal):
+    if isinstance(item, SupportsFloat):  # a Decimal, too
         number = float(item)
         return round(number, 6) if math.isfinite(number) else None
     if isinstance(item, datetime):
@@ -116,6 +121,10 @@ def value(item: object) -> Any:
         return item.total_seconds()
     if isinstance(item, Mapping):
         return {str(key): value(one) for key, one in item.items()}
+    if isinstance(item, Finding):
+        return finding_data(item)
+    if dataclasses.is_dataclass(item):
+        return {one.name: value(getattr(item, one.name)) for one in dataclasses.fields(item)}
     if isinstance(item, Iterable):
         return [value(one) for one in item]
     return str(item)
