@@ -11,6 +11,7 @@ from dbtune.errors import Exit
 
 if TYPE_CHECKING:  # columns are all that help and schemas need
     from dbtune.finding import Finding, Level, Skipped
+    from dbtune.plan_tree import PlanTree
 
 SCHEMA_VERSION = "1.0"
 """Version of the JSON output. Within a major version fields are only added."""
@@ -42,6 +43,8 @@ class Column(NamedTuple):
         help: one line on what it means; becomes the description in the JSON Schema.
         rank: 0 is always shown to people; higher ranks appear as the terminal gets wider;
             ``None`` is for JSON and CSV only.
+        holds: of kind ``object``: the dataclass that the value is, or a tuple of it; its fields
+            stand in the JSON Schema.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Column(NamedTuple):
     kind: Kind
     help: str
     rank: int | None = 0
+    holds: object = None
 
 
 Row = Mapping[str, object]
@@ -65,6 +69,7 @@ class Table:
         rows: the rows.
         footer: a line below the table for people, or "".
         empty: what to say to people when there is no row.
+        trees: what people see in place of the rows.
     """
 
     name: str
@@ -74,6 +79,7 @@ class Table:
     record: bool = False
     footer: str = ""
     empty: str = "nothing to show"
+    trees: tuple[PlanTree, ...] = ()
 
 
 class Artifact(NamedTuple):

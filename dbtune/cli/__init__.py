@@ -20,6 +20,7 @@ from dbtune.errors import DbtuneError, Exit
 COMMANDS: dict[str, tuple[str, str]] = {
     "slow-queries": ("slow_queries", "Rank statements by what they cost, and say what is wrong."),
     "pool-size": ("pool_size", "Derive connection pool sizes, step by step."),
+    "explain": ("explain", "Read plans: where the time went, what is wrong, what to do."),
     "gen-config": (
         "gen_config",
         "Generate postgresql.conf or pgbouncer.ini, every line explained.",

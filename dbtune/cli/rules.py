@@ -15,6 +15,7 @@ from dbtune.text import plain
 
 CHECK_PACKAGES = (
     "dbtune.postgres.statements.checks",
+    "dbtune.postgres.plans.checks",
     "dbtune.postgres.config.checks",
     "dbtune.pooling.checks",
     "dbtune.mongo.checks",

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from typing import Any, LiteralString, Self
 
@@ -31,12 +32,12 @@ It stands behind the first word: PostgreSQL 18 drops comments before it from pg_
 """
 
 _BEGIN: LiteralString = (
-    f"BEGIN {TAG} READ ONLY; "
+    f"BEGIN {TAG} {{}}; "
     f"SELECT {TAG} set_config('statement_timeout', '{{}}', true), "
     "set_config('lock_timeout', '{}', true), "
-    "set_config('idle_in_transaction_session_timeout', '60s', true), "
-    "set_config('search_path', 'pg_catalog', true)"
+    "set_config('idle_in_transaction_session_timeout', '60s', true)"
 )
+_CATALOG: LiteralString = ", set_config('search_path', 'pg_catalog', true)"
 _FIRST_WORD = re.compile(r"^(\s*\w+)")
 _HEADER = re.compile(r"\A(?:--[^\n]*\n)+")
 _FILE_SUFFIX = re.compile(r"\.v(\d+)\.sql$")
@@ -131,27 +132,43 @@ class Session:
             Unavailable: this role may not, this server has not, or the time limit passed.
             TargetError: the connection broke.
         """
-        seconds = self._limits.statement_seconds
-        begin = _BEGIN.format(
-            f"{seconds * 1000:.0f}ms", f"{self._limits.lock_seconds * 1000:.0f}ms"
-        )
-        composed = sql.SQL(query) if isinstance(query, str) else query
-        text = _FIRST_WORD.sub(rf"\1 {TAG}", composed.as_string(self._connection), count=1)
-        started = time.perf_counter()
         try:
-            with self._connection.cursor(row_factory=dict_row) as cursor:
-                cursor.execute(begin)
-                try:
-                    found = cursor.execute(text.encode(), parameters).fetchall()
-                finally:
-                    if not self._connection.closed:
-                        cursor.execute(f"ROLLBACK {TAG}")
+            with self.transaction() as transaction:
+                return transaction.rows(query, parameters)
         except psycopg.Error as error:
-            raise _translate(error, seconds, self) from None
-        if self._trace:
-            elapsed = (time.perf_counter() - started) * 1000
-            self._trace(text, elapsed, len(found))
-        return found
+            raise self.translated(error) from None
+
+    @contextmanager
+    def transaction(
+        self, *, read_only: bool = True, own_search_path: bool = False
+    ) -> Iterator[Transaction]:
+        """A time-limited transaction of several statements, rolled back in any case.
+
+        Args:
+            read_only: whether the server refuses to write in it.
+            own_search_path: keep the role's search_path, for statements that users wrote.
+
+        Raises:
+            psycopg.Error: as the statements do; see :meth:`translated`.
+        """
+        begin = _BEGIN.format(
+            "READ ONLY" if read_only else "READ WRITE",
+            f"{self._limits.statement_seconds * 1000:.0f}ms",
+            f"{self._limits.lock_seconds * 1000:.0f}ms",
+        )
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            transaction = Transaction(cursor, self._trace)
+            cursor.execute((begin if own_search_path else begin + _CATALOG).encode())
+            try:
+                yield transaction
+            finally:
+                if not self._connection.closed:
+                    # One message: a pooler lends the same server until all of it is done.
+                    cursor.execute("; ".join([f"ROLLBACK {TAG}", *transaction.afterwards]).encode())
+
+    def translated(self, error: psycopg.Error) -> Exception:
+        """A driver's error as what it means: ``Unavailable``, or ``TargetError`` at a loss."""
+        return _translate(error, self._limits.statement_seconds, self)
 
     def fact(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         """Rows of the query in ``sql/<name>.sql`` or its newest variant for this server.
@@ -162,6 +179,47 @@ class Session:
             Unavailable, TargetError: as :meth:`rows`.
         """
         return self.rows(load_sql(name, self.major), parameters)
+
+
+class Transaction:
+    """Statements in one transaction of a :class:`Session`.
+
+    Attributes:
+        afterwards: statements to send behind the rollback, for what it does not undo.
+    """
+
+    def __init__(self, cursor: psycopg.Cursor[Row], trace: Trace | None) -> None:
+        self._cursor = cursor
+        self._trace = trace
+        self.afterwards: list[str] = []
+
+    def rows(
+        self,
+        query: LiteralString | sql.Composable,
+        parameters: Mapping[str, object] | Sequence[object] | None = None,
+        *,
+        alone: bool = False,
+    ) -> list[Row]:
+        """Run a query and return its rows, if it has any.
+
+        Args:
+            query: the statement.
+            parameters: its values.
+            alone: send it by the extended protocol, in which the server refuses a text that is
+                more than one statement.
+
+        Raises:
+            psycopg.Error: it failed.
+        """
+        composed = sql.SQL(query) if isinstance(query, str) else query
+        text = _FIRST_WORD.sub(rf"\1 {TAG}", composed.as_string(self._cursor), count=1)
+        started = time.perf_counter()
+        # A result in binary is what makes psycopg choose the extended protocol.
+        done = self._cursor.execute(text.encode(), parameters, binary=alone or None)
+        found = done.fetchall() if done.description else []
+        if self._trace:
+            self._trace(text, (time.perf_counter() - started) * 1000, len(found))
+        return found
 
 
 def load_sql(name: str, major: int) -> LiteralString:

@@ -15,6 +15,7 @@ from rich.text import Text
 from dbtune.finding import Confidence, Finding, Level
 from dbtune.render import Style
 from dbtune.render.cells import RIGHT, cell, is_blank
+from dbtune.render.plan_tree import LEGEND, draw
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import plain, shorten, visible
 
@@ -78,12 +79,24 @@ def _print_table(console: Console, table: Table, style: Style) -> None:
     if not table.rows:
         console.print(Text(table.empty))
         return
-    if table.record:
+    if table.trees:
+        _print_trees(console, table, style)
+    elif table.record:
         _print_record(console, table, style)
     else:
         _print_rows(console, table, style)
     if table.footer:
         console.print(Text(plain(table.footer)), width=min(style.width or _PROSE_WIDTH, 120))
+
+
+def _print_trees(console: Console, table: Table, style: Style) -> None:
+    for number, tree in enumerate(table.trees):
+        if number:
+            console.print()
+        for line in draw(tree, style.width):
+            console.print(line, soft_wrap=True)
+    console.print()
+    console.print(Text(LEGEND, style="dim"), width=min(style.width or _PROSE_WIDTH, _PROSE_WIDTH))
 
 
 def _print_record(console: Console, table: Table, style: Style) -> None:

@@ -1,0 +1,166 @@
+"""``dbtune explain``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dbtune.cli.command import Run, command, new_app, text_parser
+from dbtune.errors import UsageError
+from dbtune.postgres.explain import from_files, from_session
+from dbtune.postgres.explain.table import TABLES
+from dbtune.report import Report
+from dbtune.text import plain
+
+__all__ = ["TABLES", "app"]
+
+app = new_app()
+
+_LIVE = "A statement on the TARGET"
+_STDIN = "-"
+
+
+def _parameter(text: str) -> tuple[int, str | None]:
+    from dbtune.postgres.explain.live import parameter
+
+    return parameter(text)
+
+
+@command(
+    app,
+    target="optional",
+    epilog="Examples: dbtune explain plan.txt; psql -f query.sql | dbtune explain; "
+    "dbtune explain --sql 'SELECT ...' --analyze prod",
+)
+def explain(
+    run: Run,
+    plan_file: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PLAN_FILE]...",
+            help="Plans in any format, or server logs; - or a pipe: standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1000, help="Most plans; slowest win.")
+    ] = 20,
+    sql: Annotated[
+        str | None,
+        typer.Option(help="The statement.", rich_help_panel=_LIVE, show_default=False),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="File with it; - is standard input.", rich_help_panel=_LIVE
+        ),
+    ] = None,
+    queryid: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Its number in pg_stat_statements.", rich_help_panel=_LIVE),
+    ] = None,
+    param: Annotated[
+        list[Any] | None,
+        typer.Option(
+            parser=text_parser(_parameter),
+            metavar="N=VALUE",
+            help=r"Value of $N; \N is NULL. Repeat it for several.",
+            rich_help_panel=_LIVE,
+            show_default=False,
+        ),
+    ] = None,
+    generic: Annotated[
+        bool,
+        typer.Option(
+            "--generic", help="Plan for any values of the parameters.", rich_help_panel=_LIVE
+        ),
+    ] = False,
+    analyze: Annotated[
+        bool,
+        typer.Option(
+            "--analyze",
+            help="Execute and measure it, in a READ ONLY transaction.",
+            rich_help_panel=_LIVE,
+        ),
+    ] = False,
+    allow_write: Annotated[
+        bool,
+        typer.Option(
+            "--allow-write",
+            help="With --analyze: even if it writes; it is rolled back.",
+            rich_help_panel=_LIVE,
+        ),
+    ] = False,
+    search_path: Annotated[
+        str,
+        typer.Option(
+            metavar="SCHEMAS",
+            help="Where its names are looked up.",
+            rich_help_panel=_LIVE,
+            show_default="the role's",
+        ),
+    ] = "",
+) -> Report:
+    """Read plans: where the time went, what is wrong, what to do about it.
+
+    Plans come from files, a pipe or logs, several at once, in whatever frame they were pasted. Or
+    a server is asked for the plan of a statement: --sql, --file or --queryid.
+    """
+    asked = [one for one in (sql, file, queryid) if one is not None]
+    if not asked:
+        given: dict[str, object] = {"--param": param, "--generic": generic, "--analyze": analyze}
+        given |= {"--allow-write": allow_write, "--search-path": search_path}
+        for name, value in given.items():
+            if value:
+                raise UsageError(f"{name} needs a statement: --sql, --file or --queryid")
+        # The last of the files stood where a TARGET may stand.
+        files = [*(plan_file or ()), *([run.target] if run.target else ())]
+        run.target = None
+        return from_files(files or _stdin(), limit=limit, progress=run.progress)
+    if len(asked) > 1:
+        raise UsageError("give one of --sql, --file and --queryid")
+    if plan_file:
+        raise UsageError(
+            f"a statement has one TARGET, not {len(plan_file) + 1}; without --sql, --file and "
+            "--queryid they are files with plans"
+        )
+    if allow_write and not analyze:
+        raise UsageError("--allow-write needs --analyze: a plan alone writes nothing")
+    from dbtune.postgres.explain.live import Request
+    from dbtune.postgres.explain.queryid import text_of
+
+    with run.postgres() as session:
+        request = Request(
+            sql=text_of(session, queryid) if queryid is not None else sql or _text(file or ""),
+            parameters=dict(param or ()),
+            analyze=analyze,
+            generic=generic,
+            allow_write=allow_write,
+            search_path=search_path,
+            origin="--sql" if sql is not None else f"statement {queryid}" if queryid else str(file),
+            normalized=queryid is not None,
+        )
+        return from_session(session, request)
+
+
+def _stdin() -> list[str]:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(
+            "no plan: name a file, pipe EXPLAIN's output in, or give --sql 'SELECT ...' and a "
+            "TARGET (- reads what you type or paste, up to Ctrl-D)"
+        )
+    return [_STDIN]
+
+
+def _text(name: str) -> str:
+    if name == _STDIN:
+        return sys.stdin.read()
+    try:
+        return Path(name).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"--file {plain(name)}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"--file {plain(name)} is no text in UTF-8") from None

@@ -1,0 +1,85 @@
+"""A plan as people see it: what each step took, as a tree. An engine fills it, a renderer draws it.
+
+It says what is worth a person's eye; widths, colours and what to leave out are the renderer's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from dbtune.finding import Level
+
+Unit = Literal["ms", "cost"]
+
+
+class Part(NamedTuple):
+    """A part of what the whole statement took.
+
+    Attributes:
+        label: ``#7``, or what else took it.
+        title: what a node does, or "".
+        share: of the whole, from 0 to 1.
+    """
+
+    label: str
+    title: str
+    share: float
+
+
+class TreeNode(NamedTuple):
+    """One node of a plan, in tree order.
+
+    Attributes:
+        id: its number, from 0.
+        depth: of the root: 0.
+        title: what it does on what.
+        amount: its own part, in the tree's unit; ``None`` if the plan does not tell.
+        share: that part of the whole, from 0 to 1.
+        estimate: rows that were planned, per loop.
+        rows: rows that came, of all loops.
+        loops: how often it ran, in all processes.
+        factor: how many times more or fewer rows came than were planned, at least 1.
+        more: more rows came than were planned.
+        executed: it ran, or nothing did because the plan is only an estimate.
+        marks: what is remarkable about it, in a few words each.
+        details: its conditions and the like; for nodes that matter.
+        level: of its worst finding.
+        rules: names of its findings' rules.
+        folds: it stands for so many nodes that a renderer folded; 0 for a real one.
+    """
+
+    id: int
+    depth: int
+    title: str
+    amount: float | None = None
+    share: float | None = None
+    estimate: float | None = None
+    rows: float | None = None
+    loops: float | None = None
+    factor: float | None = None
+    more: bool = False
+    executed: bool = True
+    marks: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    level: Level | None = None
+    rules: tuple[str, ...] = ()
+    folds: int = 0
+
+
+class PlanTree(NamedTuple):
+    """One plan.
+
+    Attributes:
+        headline: what the whole took.
+        unit: of the nodes' amounts: time, or estimated cost where there are no times.
+        nodes: in tree order, parents before children.
+        parts: what took most, largest first; the rest is theirs who are not named.
+        statement: its text, or "".
+    """
+
+    headline: str
+    unit: Unit
+    nodes: tuple[TreeNode, ...]
+    parts: tuple[Part, ...] = ()
+    statement: str = ""

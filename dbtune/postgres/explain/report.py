@@ -1,0 +1,120 @@
+"""The report on plans: each with its nodes and findings, and what they could not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dbtune.finding import Finding, Skipped, load_checks, run_checks, sort_findings
+from dbtune.postgres.explain.summary import by
+from dbtune.postgres.explain.table import PLANS, SourceData, Summary
+from dbtune.postgres.explain.view import tree_of
+from dbtune.postgres.plans.model import Plan
+from dbtune.report import Report, Row
+
+CHECKS = "dbtune.postgres.plans.checks"
+Thresholds = Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A plan, and the file that it is from: "" for none."""
+
+    plan: Plan
+    file: str = ""
+
+
+def report(
+    given: Sequence[Given],
+    *,
+    thresholds: Thresholds | None = None,
+    notes: Sequence[str] = (),
+) -> Report:
+    """What there is to say of some plans.
+
+    Args:
+        given: the plans.
+        thresholds: overrides by check name and threshold name.
+        notes: what else to say.
+    """
+    checks = load_checks(CHECKS)
+    rows: list[Row] = []
+    trees = []
+    every: list[Finding] = []
+    skipped: dict[Skipped, None] = {}
+    for number, one in enumerate(given, start=1):
+        found, not_run = run_checks(checks, {"plan": one.plan}, thresholds or {})
+        findings = [_located(finding, one, number) for finding in found]
+        rows.append(_row(one, number, findings))
+        trees.append(tree_of(one.plan, findings, number if len(given) > 1 else 0))
+        every += findings
+        skipped |= dict.fromkeys([*not_run, *_untold(one.plan)])
+    warnings = [warning for one in given for warning in _warnings(one, len(given) > 1)]
+    return Report(
+        "explain",
+        (replace(PLANS, rows=tuple(rows), trees=tuple(trees)),),
+        findings=tuple(sort_findings(every)),
+        skipped=tuple(skipped),
+        notes=(*notes, *dict.fromkeys(warnings)),
+        examined=tuple(check.name for check in checks),
+    )
+
+
+def _located(finding: Finding, one: Given, number: int) -> Finding:
+    return replace(
+        finding,
+        evidence={"plan": number, **finding.evidence},
+        file=one.file,
+        line=one.plan.source.line if one.file else 0,
+    )
+
+
+def _row(one: Given, number: int, findings: Sequence[Finding]) -> Row:
+    plan, source = one.plan, one.plan.source
+    own = {column.name: getattr(plan, column.name, None) for column in PLANS.columns}
+    return own | {
+        "number": number,
+        "source": SourceData(
+            one.file or None,
+            source.format,
+            source.origin,
+            source.line,
+            source.context,
+            source.version_guess,
+            source.warnings,
+        ),
+        "total_cost": plan.root.total_cost,
+        "summary": Summary(
+            by(plan, lambda node: node.type),
+            by(plan, lambda node: node.relation),
+            by(plan, lambda node: node.index),
+        ),
+        "findings": tuple(findings),
+    }
+
+
+def _untold(plan: Plan) -> Iterator[Skipped]:
+    """What this plan can't tell, and how to get a plan that does."""
+    if not plan.analyzed:
+        yield Skipped(
+            "time, rows and blocks",
+            "the plan is an estimate, it was not executed",
+            "EXPLAIN (ANALYZE, BUFFERS, VERBOSE, SETTINGS) <the statement>;",
+        )
+        return
+    if not plan.timing:
+        yield Skipped("time", "executed with TIMING OFF", "EXPLAIN (ANALYZE, TIMING ON, ...)")
+    if not plan.buffers:
+        yield Skipped("blocks read", "executed without BUFFERS", "EXPLAIN (ANALYZE, BUFFERS, ...)")
+    elif not plan.io_timing and plan.root.buffers and plan.root.buffers.shared_read:
+        yield Skipped(
+            "how long reading blocks took", "track_io_timing is off", "SET track_io_timing = on;"
+        )
+
+
+def _warnings(one: Given, several: bool) -> Iterator[str]:
+    where = f"{one.file or 'the input'}, line {one.plan.source.line}: " if several else ""
+    for warning in one.plan.source.warnings:
+        yield f"{where}{warning}"
+    if one.plan.truncated:
+        yield f"{where}the plan is cut off: nodes, times and conditions are missing"

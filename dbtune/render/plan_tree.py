@@ -1,0 +1,231 @@
+"""Plans as trees for people: where the time went in one bar, then one node a line.
+
+Shares are shown by small bars, so that it reads without colour too. On a terminal, branches of
+large plans that took next to nothing are folded into one line, and what does not fit is cut;
+without a width (pipes, files, ``--wide``) everything is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.text import Text
+
+from dbtune.finding import Level
+from dbtune.plan_tree import Part, PlanTree, TreeNode
+from dbtune.render.plan_fold import folded, guides
+from dbtune.text import count_text, ms_text, plain, significant
+
+LEGEND = (
+    "own: the node's part without the nodes below it · rows: of all loops · est: ↑ more, ↓ fewer "
+    "rows than planned · loops: in all processes"
+)
+"""What the columns mean, for people."""
+
+_LEVELS = {Level.critical: "bold red", Level.warning: "yellow", Level.info: "cyan"}
+_BAR_WIDTH = 100
+_PART_STYLES = ("red", "yellow", "cyan", "magenta", "blue", "green")
+_FILLS = "█▓▒"
+_HOT, _WARM, _NOISE = 0.4, 0.1, 0.01
+_ROOM_FOR_ESTIMATES = 110
+_NARROWEST = 20
+_DETAIL_LINES = 3
+
+
+def draw(tree: PlanTree, width: int | None) -> list[Text]:
+    """The lines of a plan, for ``width`` columns or for as many as it takes."""
+    lines = [Text(line, "bold") for line in _wrapped(plain(tree.headline), width)]
+    if tree.parts:
+        lines += _time_bar(tree.parts, min(width or _BAR_WIDTH, _BAR_WIDTH))
+    return [*lines, Text(), *_tree(tree, width)]
+
+
+# ----------------------------------------------------------------------------------------- the bar
+
+
+def _time_bar(parts: Sequence[Part], width: int) -> Iterator[Text]:
+    bar = Text()
+    reached = 0.0
+    words = []
+    for number, part in enumerate(parts):
+        reached += part.share
+        cells = max(0, min(width, round(reached * width)) - len(bar))
+        label = part.label if part.label.startswith("#") and len(part.label) < cells else ""
+        fill = _FILLS[number % len(_FILLS)] * (cells - len(label))
+        bar.append(label + fill, _PART_STYLES[number % len(_PART_STYLES)])
+        words.append(" ".join((part.label, percent(part.share), plain(part.title))).strip())
+    bar.append("·" * (width - len(bar)))
+    yield bar
+    if 1 - reached >= _NOISE:
+        words.append(f"the rest {percent(1 - reached)}")
+    yield from (Text(line) for line in _wrapped(" · ".join(words), width))
+
+
+def percent(share: float) -> str:
+    """A share as per cent, in as few characters as will do."""
+    return f"{share * 100:.0f} %" if share >= 0.0995 or share <= 0 else f"{share * 100:.1f} %"
+
+
+# ---------------------------------------------------------------------------------------- the tree
+
+
+class _Column(NamedTuple):
+    """A column before the tree: a heading, and text and style for each line."""
+
+    head: str
+    cells: list[tuple[str, str]]
+
+    @property
+    def width(self) -> int:
+        return max(len(self.head), *(len(text) for text, _ in self.cells))
+
+
+def _tree(tree: PlanTree, width: int | None) -> Iterator[Text]:
+    nodes = tree.nodes if width is None else folded(tree.nodes)
+    columns = [column for column in _columns(nodes, tree, width) if any(t for t, _ in column.cells)]
+    before = sum(column.width + 1 for column in columns) + 1
+    room = None if width is None else max(_NARROWEST, width - before)
+    heads = " ".join(f"{column.head:>{column.width}}" for column in columns)
+    yield Text(f"{heads}  node".rstrip(), "dim")
+    longest = None if room is None else room // 2
+    for at, (node, (guide, below)) in enumerate(
+        zip(nodes, guides([node.depth for node in nodes], longest), strict=True)
+    ):
+        line = Text()
+        for column in columns:
+            text, style = column.cells[at]
+            line.append(f"{text:>{column.width}} ", style)
+        first, *more = _labels(node, None if room is None else room - len(guide))
+        yield line.append(" ").append(guide, "dim").append_text(first)
+        space = " " * before
+        for one in more:
+            yield Text(space).append(below, "dim").append_text(one)
+
+
+def _columns(nodes: Sequence[TreeNode], tree: PlanTree, width: int | None) -> Iterator[_Column]:
+    heat = [_heat(node) for node in nodes]
+    yield _Column("#", [("" if n.folds else f"#{n.id}", "dim") for n in nodes])
+    yield _Column("own", [(_share(n.share), style) for n, style in zip(nodes, heat, strict=True)])
+    amounts = [_amount(node, tree) for node in nodes]
+    yield _Column("cost" if tree.unit == "cost" else "time", list(zip(amounts, heat, strict=True)))
+    ran = any(node.rows is not None for node in nodes)
+    if not ran or width is None or width >= _ROOM_FOR_ESTIMATES:
+        yield _Column("planned", [(compact(node.estimate), "dim" * ran) for node in nodes])
+    yield _Column("rows", [(compact(node.rows), "") for node in nodes])
+    yield _Column("est", [_error(node) for node in nodes])
+    often = any((node.loops or 0) > 1 for node in nodes)
+    loops = [("" if node.loops is None or not often else compact(node.loops), "") for node in nodes]
+    yield _Column("loops", loops)
+
+
+def _heat(node: TreeNode) -> str:
+    if node.share is None or node.folds:
+        return "dim" * node.folds
+    if node.share >= _HOT:
+        return "bold red"
+    return "yellow" if node.share >= _WARM else "dim" * (node.share < _NOISE)
+
+
+def _share(share: float | None) -> str:
+    if share is None:
+        return ""
+    eighths = round(max(0.0, min(1.0, share)) * 32)
+    bar = "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
+    return f"{bar:<4} {share * 100:3.0f}%"
+
+
+def _amount(node: TreeNode, tree: PlanTree) -> str:
+    if node.amount is None:
+        return ""
+    return ms_text(node.amount) if tree.unit == "ms" else compact(node.amount)
+
+
+def _error(node: TreeNode) -> tuple[str, str]:
+    if node.factor is None or node.factor < 2:
+        return "", ""
+    style = "bold red" if node.factor >= 100 else "yellow" if node.factor >= 10 else ""
+    return f"{'↑' if node.more else '↓'}{compact(node.factor)}×", style
+
+
+def compact(value: float | None) -> str:
+    """A count in at most five characters or so: ``12``, ``9,876``, ``12.3k``, ``4.56M``."""
+    if value is None:
+        return ""
+    if abs(value) < 9_999.5:
+        return significant(value) if abs(value) < 100 and value % 1 else count_text(round(value))
+    for power, unit in ((3, "k"), (6, "M"), (9, "G"), (12, "T"), (15, "P")):
+        if abs(value) < 999.5 * 10**power:
+            return significant(value / 10**power) + unit
+    return f"{value:.0e}"
+
+
+# -------------------------------------------------------------------------------------- the labels
+
+
+def _labels(node: TreeNode, room: int | None) -> list[Text]:
+    """What a node does, what is remarkable, which findings; then details if it matters."""
+    rules = tuple(f"◀ {rule}" for rule in node.rules)
+    texts = [plain(text) for text in (node.title, *node.marks, *rules)]
+    style = "dim" if node.folds or not node.executed else ""
+    matters = bool(node.level) or (node.share or 0) >= _WARM
+    if room is None or cell_len("  ".join(texts)) <= room:
+        lines = [_styled(texts, node, style)]
+    elif matters:
+        lines = _stacked(texts, node, room)
+    else:
+        lines = [Text(_cut("  ".join(texts), room), style)]
+    if room is None or matters:
+        lines += _details(node, room)
+    return lines
+
+
+def _styled(texts: Sequence[str], node: TreeNode, style: str) -> Text:
+    line = Text(texts[0], style)
+    for text in texts[1:]:
+        line.append("  ").append(text, _text_style(text, node, style))
+    return line
+
+
+def _text_style(text: str, node: TreeNode, style: str) -> str:
+    return _LEVELS.get(node.level or Level.info, "") if text.startswith("◀ ") else style
+
+
+def _stacked(texts: Sequence[str], node: TreeNode, room: int) -> list[Text]:
+    """As many lines as it takes, broken between texts and within one that is too long."""
+    lines: list[Text] = []
+    for text in texts:
+        style = _text_style(text, node, "")
+        if lines and lines[-1].cell_len + 2 + cell_len(text) <= room:
+            lines[-1].append("  ").append(text, style)
+        else:
+            lines += [Text(piece, style) for piece in _wrapped(text, room)]
+    return lines
+
+
+def _details(node: TreeNode, room: int | None) -> Iterator[Text]:
+    for detail in map(plain, node.details):
+        pieces = _wrapped(detail, None if room is None else room - 2)
+        if room is not None and len(pieces) > _DETAIL_LINES:
+            rest = " ".join(pieces[_DETAIL_LINES - 1 :])
+            pieces = [*pieces[: _DETAIL_LINES - 1], _cut(rest, room - 2)]
+        yield from (Text(f"  {piece}", "dim") for piece in pieces)
+
+
+def _cut(text: str, room: int) -> str:
+    return text if cell_len(text) <= room else set_cell_size(text, room - 1).rstrip() + "…"
+
+
+def _wrapped(text: str, room: int | None) -> list[str]:
+    """Text in lines of at most so many cells, broken at spaces or, if it must be, anywhere."""
+    if room is None or cell_len(text) <= room:
+        return [text]
+    lines = [""]
+    for word in text.split(" "):
+        for piece in chop_cells(word, room) if cell_len(word) > room else [word]:
+            if lines[-1] and cell_len(lines[-1]) + 1 + cell_len(piece) > room:
+                lines.append(piece)
+            else:
+                lines[-1] = f"{lines[-1]} {piece}".strip()
+    return lines
