@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dbtune.pooling.derivation import Step
 from dbtune.pooling.inputs import PoolInputs, round_up
@@ -17,8 +17,7 @@ ERLANG = "Erlang C (M/M/c)"
 ALLEN_CUNNEEN = "Erlang C, scaled for variance by Allen and Cunneen"
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """A load on a pool.
 
     Attributes:

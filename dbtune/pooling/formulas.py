@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from dbtune.pooling.demand import Demand
 from dbtune.pooling.inputs import round_down, round_up
@@ -22,8 +22,7 @@ PROCESS_DEFAULTS = (
 """Pool sizes where nobody set one: SQLAlchemy 2.1, HikariCP, pg-pool 3.14, psycopg_pool 3.3."""
 
 
-@dataclass(frozen=True, slots=True)
-class Formula:
+class Formula(NamedTuple):
     """A formula or a default in circulation, with the plan's numbers in it.
 
     Attributes:
@@ -58,14 +57,14 @@ def _judged(formula: Formula, demand: Demand | None, limits: Limits | None) -> F
         return formula
     utilisation, wait, remark = None, None, formula.remark
     if formula.total > MOST_CONNECTIONS:
-        return replace(formula, remark="more than any PostgreSQL can have")
+        return formula._replace(remark="more than any PostgreSQL can have")
     if demand is not None:
         utilisation, wait = demand.busy_peak / formula.total, demand.wait(formula.total)
     if demand is not None and wait is None:
         remark = f"too few for {count_text(demand.busy_peak)} busy: the queue never ends"
     elif limits is not None and formula.total > limits.usable:
         remark = f"more than the {limits.usable:,} that the server has to give"
-    return replace(formula, utilisation=utilisation, wait=wait, remark=remark)
+    return formula._replace(utilisation=utilisation, wait=wait, remark=remark)
 
 
 def _by_cpus(planned: PoolPlan) -> Iterator[Formula]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dbtune.pooling.derivation import Step
 from dbtune.pooling.inputs import PoolInputs, round_down, round_up
@@ -17,8 +17,7 @@ BALANCED = "Denning & Buzen 1978; Goetz 2006"
 CAP = "measured by dbtune: 92–100 % of the best throughput on ten workloads"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Server connections that an application may have.
 
     Attributes:
@@ -32,8 +31,7 @@ class Limits:
     per_instance: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Parallelism:
+class Parallelism(NamedTuple):
     """How many connections the server's CPUs can serve at once.
 
     Attributes:

@@ -8,7 +8,7 @@ arithmetic is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dbtune.pooling.demand import Demand, demand_of
 from dbtune.pooling.derivation import Step
@@ -26,8 +26,7 @@ CLIENT_ROOM = 1.2
 """``max_client_conn`` over the connections that applications can open."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolPlan:
+class PoolPlan(NamedTuple):
     """What to set. ``None`` means that the inputs don't say, or that no number works.
 
     Attributes:

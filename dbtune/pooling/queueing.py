@@ -14,14 +14,13 @@ Units: rates per second, times in milliseconds, offered load and servers in conn
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MOST_CONNECTIONS = 262_143
 """Upper limit of PostgreSQL's ``max_connections`` (``MAX_BACKENDS``, 2^18 − 1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """How long a transaction waits for a connection.
 
     Attributes:

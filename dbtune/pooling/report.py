@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.pooling.demand import BUSIEST
 from dbtune.pooling.formulas import Formula, formulas
 from dbtune.pooling.inputs import ABOUT, POOLER_ONLY, PoolInputs
@@ -15,6 +15,9 @@ from dbtune.pooling.queueing import Wait
 from dbtune.pooling.scenarios import Scenario, scenarios
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import count_text, ms_text, ratio_text
+
+if TYPE_CHECKING:  # columns are all that help and schemas need
+    from dbtune.finding import Skipped
 
 RECOMMENDATION = Table(
     "recommendation",
@@ -177,6 +180,8 @@ def report(
         skipped: inputs that could not be read.
         notes: sentences about the inputs, to go before those about the plan.
     """
+    from dbtune.finding import load_checks, run_checks
+
     checks = load_checks("dbtune.pooling.checks")
     findings, unchecked = run_checks(checks, {"plan": plan}, thresholds or {})
     tables = (

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from dbtune.pooling.model import PoolPlan, derive
 from dbtune.pooling.queueing import Wait
 from dbtune.text import ms_text, plural
 
 
-@dataclass(frozen=True, slots=True)
-class Scenario:
+class Scenario(NamedTuple):
     """The planned sizes under other circumstances.
 
     Attributes:

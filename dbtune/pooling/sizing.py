@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from dbtune.pooling.demand import BUSIEST, Demand
 from dbtune.pooling.derivation import Step
@@ -35,8 +35,7 @@ class Shortage(StrEnum):
     ceiling = "more pools than the server has connections"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """Everything that sizes depend on.
 
     Attributes:

@@ -135,7 +135,7 @@ def load(url: str, statement: str, clients: int = 4) -> Iterator[Callable[[], fl
 def test_reads_limits_and_load(any_database: tuple[Postgres, str]) -> None:
     pg, name = any_database
     with load(pg.dsn(name), "SELECT pg_sleep(0.02) FROM pg_class LIMIT 1") as rate:
-        arguments = ("pool-size", pg.dsn(name), "--interval", "4s", "-f", "json")
+        arguments = ("pool-size", pg.dsn(name), "--interval", "3s", "-f", "json")
         said = dbtune(*arguments).ok().json
         actual = rate()
     inputs = {row["name"]: row for row in said["inputs"]}
@@ -163,7 +163,7 @@ def test_work_on_the_cpu_is_told_from_waiting(database18: tuple[Postgres, str]) 
     pg, name = database18
     statement = "SELECT count(*) FROM pg_class, generate_series(1, 500)"
     with load(pg.dsn(name), statement, clients=2):
-        said = dbtune("pool-size", pg.dsn(name), "--interval", "4s", "-f", "json").ok().json
+        said = dbtune("pool-size", pg.dsn(name), "--interval", "3s", "-f", "json").ok().json
     inputs = {row["name"]: row for row in said["inputs"]}
     assert inputs["wait_share"]["value"] < 0.5
 
