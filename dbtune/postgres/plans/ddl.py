@@ -1,0 +1,163 @@
+"""Index definitions and other statements that a finding on a plan suggests."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+
+from dbtune.finding import Remedy
+from dbtune.postgres.plans.conditions import Column, Term
+from dbtune.postgres.plans.model import Node
+
+UNVERIFIED = (
+    "Unverified: the planner has not been asked whether it would use this index, nor whether one "
+    "like it exists."
+)
+INDEX_EFFECT = "builds without blocking writes; takes disk space and slows down writes to the table"
+_MAX_NAME_BYTES = 63
+_MAX_KEYS = 4
+_IMMUTABLE = frozenset(
+    "lower upper btrim ltrim rtrim length char_length octet_length md5 abs left right substr "
+    "substring replace reverse coalesce nullif initcap round floor ceil sign mod".split()
+)
+"""Functions that an index may be made of, whatever the type of their arguments."""
+_CALLED = re.compile(r'([\w"]+)\(')
+_SAFE_OPERATORS = re.compile(r"->>|->|#>>|#>|%|\*")
+
+
+def quote(name: str) -> str:
+    """An identifier in quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def table_of(node: Node) -> str:
+    """The node's table for a statement; the schema is known with VERBOSE only."""
+    assert node.relation is not None
+    return f"{quote(node.schema)}.{quote(node.relation)}" if node.schema else quote(node.relation)
+
+
+def object_name(parts: Iterable[str], ending: str, *, unlike: str = "") -> str:
+    """A name that is always the same for the same object, within PostgreSQL's 63 bytes.
+
+    Args:
+        parts: the table and its columns.
+        ending: ``idx`` or ``stat``.
+        unlike: what tells the object from one on the same columns that has their usual name.
+    """
+    whole = "_".join((*parts, ending))
+    name = re.sub(r"[^\w]+", "_", whole)
+    if name == whole and not unlike and len(name.encode()) <= _MAX_NAME_BYTES:
+        return name
+    ending = f"_{zlib.crc32(f'{whole} {unlike}'.encode()):08x}_{ending}"
+    stem = re.sub(r"[^\w]+", "_", "_".join(parts)).encode()[: _MAX_NAME_BYTES - len(ending)]
+    return stem.decode(errors="ignore").rstrip("_") + ending
+
+
+def create_index(
+    node: Node, keys: Sequence[str | Column], *, method: str = "", where: str = ""
+) -> str:
+    """The statement that makes an index on the node's table.
+
+    Args:
+        node: a scan of the table.
+        keys: columns, or SQL for expressions and for columns with a direction or operator class.
+        method: ``gin`` or ``gist``; "" for a b-tree.
+        where: the predicate of a partial index.
+    """
+    assert node.relation is not None
+    written = [quote(key.name) if isinstance(key, Column) else key for key in keys]
+    named = [key.name if isinstance(key, Column) else _words(key) for key in keys]
+    plain = not method and not where and all(isinstance(key, Column) for key in keys)
+    unlike = "" if plain else " ".join((method, *written, where))
+    name = object_name((node.relation, *named), "idx", unlike=unlike)
+    using = f" USING {method}" if method else ""
+    condition = f" WHERE {where}" if where else ""
+    return (
+        f"CREATE INDEX CONCURRENTLY {quote(name)} ON {table_of(node)}{using} "
+        f"({', '.join(written)}){condition};"
+    )
+
+
+def _words(expression: str) -> str:
+    return "_".join(re.findall(r"\w+", re.sub(r"'(?:[^']|'')*'|::[\w ]+", "", expression))[:3])
+
+
+def index_remedy(advice: str, sql: str) -> Remedy:
+    """A remedy that is an index, with what is not known about it."""
+    return Remedy(f"{advice} {UNVERIFIED}", sql=sql, effect=INDEX_EFFECT)
+
+
+def is_strong(term: Term) -> bool:
+    """Whether an index on the term's column would be searched by it."""
+    return term.column is not None and term.kind in ("equality", "range")
+
+
+def index_keys(terms: Sequence[Term], *, all_ranges: bool = False) -> list[str | Column]:
+    """What an index for these conditions has to be made of: equality first, then a range.
+
+    Lists come after single values, so that what the index finds stays in one piece for longer.
+
+    Args:
+        terms: conditions on one table.
+        all_ranges: add every column with a range: the index can be searched by the first only,
+            but rows that fail another need not be fetched from the table.
+    """
+    equal = [t for t in terms if t.kind == "equality" and _key(t) is not None]
+    ranges = [t for t in terms if t.kind == "range" and t.column is not None]
+    flags = [t for t in terms if t.kind == "boolean" and t.column is not None]
+    singles = [t for t in equal if not t.many]
+    lists = [t for t in equal if t.many]
+    chosen = _distinct(_key(t) for t in (*singles, *flags, *lists))[:_MAX_KEYS]
+    of_ranges = [key for key in _distinct(_key(t) for t in ranges) if key not in chosen]
+    return [*chosen, *(of_ranges if all_ranges else of_ranges[:1])][: _MAX_KEYS + 1]
+
+
+def _distinct(keys: Iterable[str | Column | None]) -> list[str | Column]:
+    found: dict[str | Column, None] = {}
+    for key in keys:
+        if isinstance(key, Column):
+            found.setdefault(Column(key.name))
+        elif key is not None:
+            found.setdefault(key)
+    return list(found)
+
+
+def _key(term: Term) -> str | Column | None:
+    if term.column is not None:
+        return term.column
+    return f"({term.expression})" if is_indexable_expression(term) else None
+
+
+def is_indexable_expression(term: Term) -> bool:
+    """Whether an index may surely be made of the term's expression: all in it is immutable."""
+    text = re.sub(r"'(?:[^']|'')*'::text", "", term.expression)
+    text = re.sub(r"\((?:\w|\"[^\"]*\")+\)::text", "", text)
+    if not term.expression or term.cast or "::" in text or "'" in text:
+        return False
+    if any(name.strip('"').lower() not in _IMMUTABLE for name in _CALLED.findall(text)):
+        return False
+    return bool(term.function or _SAFE_OPERATORS.search(text))
+
+
+def partial_predicate(terms: Sequence[Term]) -> str:
+    """What of the conditions is the same in each run of the statement: IS NULL and IS NOT NULL."""
+    return " AND ".join(f"({unqualified(t)})" for t in terms if t.kind == "null" and t.column)
+
+
+def unqualified(term: Term) -> str:
+    """A term about one bare column, for use in a statement about its table."""
+    assert term.column is not None
+    return f"{quote(term.column.name)} {term.operator}"
+
+
+def ambiguous_text(terms: Sequence[Term]) -> str:
+    """A warning where ``(column)::text`` may be a varchar or a number turned into text."""
+    for term in terms:
+        if term.relabelled == "text" and re.fullmatch(r"[-\d.: /a-fA-F]+", term.literal or "x"):
+            assert term.column is not None
+            return (
+                f" If {term.column.name} is neither text nor varchar, compare it without ::text "
+                "instead: the cast hides it from an index."
+            )
+    return ""
