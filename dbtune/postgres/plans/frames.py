@@ -22,12 +22,12 @@ _RULE = re.compile(r"\s*([+├╠╟|┼]?)[ :]*([-─═]{3,})[ :]*([+┤╣╢
 _EDGE = re.compile(r"\s*[+┌└╔╚├╠╟][-─═┬┴╤╧]{3,}[+┐┘╗╝┤╣╢]?\s*")
 _RECORD = re.compile(r"\s*(?:[+├┌╠╔╟]?[-─═]\[ \S+ \d+ \][-─═┬┼╤╪+]*[+┐┤╗╣╢]?|\* \S+ \d+)\s*")
 _FIELD = re.compile(r"\s?[|│║]? ?(?:QUERY PLAN)(?: ?[|│║]| )?")
-_FIRST_FIELD = re.compile(r"(?:<l\|)?QUERY PLAN(?: <l\||[|,;\t])(?=.)")
-_HEADER = re.compile(r"[\s^l]*\|?\s*\"?QUERY PLAN\"?\s*")
+_FIRST_FIELD = re.compile(r"QUERY PLAN[|,;\t](?=.)")
+_HEADER = re.compile(r"\s*\"?QUERY PLAN\"?\s*")
 FOOTER = re.compile(r"\s*[(（]\s*\d+\D{1,30}[)）]\s*")
 _REPLY = re.compile(r"\s{0,3}(?:> ?)+")
-_FENCE = re.compile(r"\s*(?:```|~~~)[\w+-]*\s*|\|====")
-_CELLS_OF_HTML = re.compile(r"<td[^>]*>(.*?)</td>", re.DOTALL | re.IGNORECASE)
+_FENCE = re.compile(r"\s*(?:```|~~~)[\w+-]*\s*")
+_CELLS_OF_HTML = re.compile(r"<td(?! colspan)[^>]*>(.*?)</td>", re.DOTALL | re.IGNORECASE)
 _BREAK_OF_HTML = re.compile(r"<br ?/?>\n?")
 _CELL = re.compile(r'"((?:[^"]|"")*)"(?:\s*$|[,;\t]\S)')
 _OPEN_CELL = re.compile(r'"(\s*(?:[\[{]|<explain|- Plan:|Plan:|[A-Z])(?:[^"]|"")*)$')
@@ -67,27 +67,30 @@ def _without_replies(lines: Sequence[Line]) -> Iterator[Line]:
 
 def _without_records(lines: Sequence[Line]) -> Iterator[Line]:
     """Records of a line each, of a plan in text format, or one record that has all lines."""
-    records = sum(_RECORD.fullmatch(line.text) is not None for line in lines)
+    records = sum(
+        bool(_RECORD.fullmatch(line.text) or _FIRST_FIELD.match(line.text)) for line in lines
+    )
     index, first_row = 0, True
     while index < len(lines):
         line = lines[index]
+        end = index + 1
         if field := _FIRST_FIELD.match(line.text):
             yield line.cut(field.end())._replace(first_row=first_row)
             first_row = False
+            while records > 1 and end < len(lines) and not lines[end].text.strip():
+                end += 1
         elif not _RECORD.fullmatch(line.text):
             yield line
-        elif index + 1 < len(lines) and (field := _FIELD.match(lines[index + 1].text)):
-            end = _end_of_record(lines, index + 2, field.end())
-            rows = [_value(row, field.end()) for row in lines[index + 1 : end]]
-            mended = list(_mended(rows, None, first_row=first_row))
+        elif end < len(lines) and (field := _FIELD.match(lines[end].text)):
+            start, end = end, _end_of_record(lines, end + 1, field.end())
+            rows = [_value(row, field.end()) for row in lines[start:end]]
+            mended = list(_mended(rows, None, first_row=first_row, strip=records == 1))
             if records > 1:
-                text = "".join(row.text for row in mended[:-1]) + mended[-1].text
+                text = "".join(row.text for row in mended).rstrip()
                 mended = [mended[0]._replace(text=text)]
             yield from mended
             first_row = False
-            index = end
-            continue
-        index += 1
+        index = end
 
 
 def _end_of_record(lines: Sequence[Line], index: int, column: int) -> int:
@@ -105,12 +108,11 @@ def _value(line: Line, column: int) -> Line:
     """A record's value, with the mark at its left: next to the divider, or instead of it."""
     text = line.text
     if text.lstrip().startswith(_BARS) and text.rstrip().endswith(_BARS):
-        line = line.cut(0, len(text.rstrip()) - 1)
-    has_divider = text[column - 1 : column] in (*_BARS, ":", ";")
-    value = line.cut(column if has_divider else column - 1)
-    if text[column - 1 : column] == ";":
-        value = value._replace(text=";" + value.text[1:])
-    return value
+        end = len(text.rstrip()) - 1
+        line = line.cut(0, end - (text[end - 1] == " "))
+    divider = text[column - 1 : column]
+    value = line.cut(column if divider in (*_BARS, ":", ";") else column - 1)
+    return value._replace(text=";" + value.text[1:]) if divider == ";" else value
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -192,32 +194,32 @@ def _unbarred(line: Line) -> Line:
     return line.cut(start, len(text) - 1 if text[start:].endswith(_BARS) else len(text))
 
 
-def _mended(rows: Sequence[Line], column: int | None, *, first_row: bool = False) -> Iterator[Line]:
+def _mended(
+    rows: Sequence[Line], column: int | None, *, first_row: bool = False, strip: bool = True
+) -> Iterator[Line]:
     """Rows without margin and marks, wrapped ones joined.
 
     Args:
         rows: lines whose first character is a mark or a space.
         column: where the marks at the right stand; ``None`` if that is to be found out.
         first_row: the first of them is the first row of a table.
+        strip: remove the spaces that fill up a row.
     """
     if column is None:
         column = _column_of_breaks(rows)
     pending: Line | None = None
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         text, mark = _split_mark(row.text, column, following)
-        wrapped = pending is not None and (row.text.startswith(_WRAPS) or pending.first_row is None)
         if pending is not None:
             row = pending._replace(text=pending.text + text[1:])
-            pending = None
         else:
             row = row._replace(text=text, first_row=first_row).cut(1)
             first_row = False
-        del wrapped
-        goes_on = following is not None and (mark in _WRAPS or following.text.startswith(";"))
-        if goes_on:
+        if following is not None and (mark in _WRAPS or following.text.startswith(";")):
             pending = row
         else:
-            yield row._replace(text=row.text.rstrip())
+            pending = None
+            yield row._replace(text=row.text.rstrip()) if strip else row
 
 
 def _split_mark(text: str, column: int, following: Line | None) -> tuple[str, str]:

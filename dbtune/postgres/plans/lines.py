@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 # Terminal colours and cursor moves (less -R, script), and characters that nobody sees.
@@ -13,8 +13,8 @@ _ESCAPES = re.compile(
     "\x1b\\[[0-9;?]*[A-Za-z]|\x1b\\][^\x07]*\x07|[\u200b\u200c\u200d\u2060\ufeff]"
 )
 _SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u3000]")
-_ARROWS = re.compile(r"^(\s*(?:[|│║]\s*)?)(?:→|➔|➜|⟶|—>|–>|-&gt;|&#45;&gt;) {0,2}(?=\S)")
-_ESCAPED_ARROW = "-&gt;"
+_ARROWS = re.compile(r"^(\s*(?:[|│║]\s*)?)(?:→|➔|➜|⟶|—>|–>|=>) {0,2}(?=\S)")
+_ESCAPED = re.compile(r"\W*(?:-&gt;|&lt;explain|&quot;Plan&quot;)")
 
 
 class Line(NamedTuple):
@@ -70,28 +70,56 @@ def number_lines(texts: Iterable[str], first: int = 1) -> Iterator[Line]:
 
 
 def unescape_html(lines: Sequence[Line]) -> Sequence[Line]:
-    """Undo what web pages and chat programs do to ``->`` and ``<``, if they did."""
-    if not any(_ESCAPED_ARROW in line.text or "&quot;" in line.text for line in lines):
+    """Undo what web pages and chat programs do to ``->``, ``<`` and quotes, if they did."""
+    if not any(_ESCAPED.match(line.text) for line in lines if "&" in line.text):
         return lines
+    if any("<explain" in line.text for line in lines):
+        return lines  # XML escapes them itself
     return [line._replace(text=html.unescape(line.text).replace("\u00a0", " ")) for line in lines]
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+class OpenString:
+    """Whether a string in JSON's double quotes goes on in the next line, line by line."""
+
+    def __init__(self) -> None:
+        self.open = False
+
+    def after(self, text: str) -> bool:
+        """Whether a string is open at the end of the next line."""
+        if self.open:
+            text = '"' + text
+        self.open = '"' in _STRING.sub("", text)
+        return self.open
+
+    def glue(self, text: str, full: bool) -> str:
+        """What stands between a line of JSON or YAML and the next: a string has no line break."""
+        if not self.after(text):
+            return "\n"
+        return "" if full else " "
 
 
 class Joined:
     """Lines as one text, in which offsets can be told as lines and columns of the input."""
 
-    def __init__(self, lines: Sequence[Line], *, unwrap: bool = False) -> None:
-        """Join lines; with `unwrap`, those that a terminal broke at its edge leave no trace."""
+    def __init__(self, lines: Sequence[Line], glue: Callable[[str, bool], str]) -> None:
+        """Join lines.
+
+        Args:
+            glue: what to put after a line, given its text and whether it is as wide as the widest,
+                as lines are that a terminal broke at its edge.
+        """
         self._lines = lines
-        width = max(map(len, (line.text for line in lines)), default=0)
-        wraps = unwrap and sum(len(line.text) == width for line in lines) > 1
-        parts: list[str] = []
         self._starts: list[int] = []
+        width = max((len(line.text) for line in lines), default=0)
+        parts: list[str] = []
         offset = 0
         for line in lines:
             self._starts.append(offset)
-            part = line.text if wraps and len(line.text) == width else line.text + "\n"
-            parts.append(part)
-            offset += len(part)
+            parts.append(line.text + glue(line.text, len(line.text) == width))
+            offset += len(parts[-1])
         self.text = "".join(parts).removesuffix("\n")
 
     def index(self, offset: int) -> int:

@@ -7,11 +7,11 @@ is passed over. What looks like a plan and is none is an error with line and col
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dbtune.postgres.plans import jsonplan, xmlplan, yamlplan
-from dbtune.postgres.plans.lines import Joined, Line, PlanSyntaxError, number_lines
+from dbtune.postgres.plans.lines import Joined, Line, OpenString, PlanSyntaxError, number_lines
 from dbtune.postgres.plans.textplan import Document, read_text, root_at
 
 _JSON = re.compile(r'\s*(?:[\[{]|"Plan":)')
@@ -20,6 +20,7 @@ _XML = re.compile(r"<(explain|Query|Plan)\b[^<]*>")
 _YAML = re.compile(r"\s*(?:- +)?(?:Plan|Query Text|Node Type): *(?:\"(?:[^\"\\]|\\.)*\")? *$")
 _YAML_INSIDE = re.compile(r"\s*(?:- +)?Node Type: ")
 _QUERY = re.compile(r"\s*Query Text: (.*)")
+_PARAMETERS = re.compile(r"\s*Query Parameters: (\$\d+ = .*)")
 _NEAR = 30
 _DEEP = 50
 
@@ -60,9 +61,7 @@ def _plan_at(lines: Sequence[Line], index: int, start: int) -> tuple[list[Found]
         return _yaml(lines[index:])
     if root_at(lines, index):
         document = read_text(lines[index:])
-        query = _query(lines[start:index])
-        if query is not None:
-            document.raw.setdefault("Query Text", query)
+        document.raw = _query(lines[start:index]) | document.raw
         return [Found(document, "text", lines[index].number)], document.end
     return [], 0
 
@@ -71,19 +70,21 @@ def _is_yaml(near: Sequence[Line]) -> bool:
     return any(_YAML_INSIDE.match(line.text) for line in near)
 
 
-def _query(lines: Sequence[Line]) -> str | None:
-    """The statement that auto_explain prints before a plan in text format."""
-    for at in reversed(range(len(lines))):
-        if found := _QUERY.match(lines[at].text):
-            rest = [line.text for line in lines[at + 1 :]]
-            while rest and rest[-1].startswith("Query Parameters: "):
-                rest.pop()
-            return "\n".join([found[1], *rest]).rstrip()
-    return None
+def _query(lines: Sequence[Line]) -> dict[str, str]:
+    """The statement, and its parameters, that auto_explain prints before a plan in text format."""
+    keys: dict[str, str] = {}
+    end = len(lines)
+    for key, mark in (("Query Parameters", _PARAMETERS), ("Query Text", _QUERY)):
+        for at in reversed(range(end)):
+            if found := mark.match(lines[at].text):
+                keys[key] = "\n".join([found[1], *(line.text for line in lines[at + 1 : end])])
+                end = at
+                break
+    return {key: text.rstrip() for key, text in keys.items()} if "Query Text" in keys else {}
 
 
 def _json(lines: Sequence[Line]) -> tuple[list[Found], int]:
-    joined = Joined(lines, unwrap=True)
+    joined = Joined(lines, _glue_json())
     text = joined.text
     bare = text.lstrip().startswith('"')
     offset = len(text) - len(text.lstrip())
@@ -102,6 +103,23 @@ def _json(lines: Sequence[Line]) -> tuple[list[Found], int]:
     return found, joined.index(max(0, end - 1)) + 1
 
 
+def _glue_json() -> Callable[[str, bool], str]:
+    """Nothing after a line as wide as the widest: between values, line breaks mean nothing."""
+    string = OpenString()
+
+    def glue(text: str, full: bool) -> str:
+        mark = string.glue(text, full)
+        return "" if full else mark
+
+    return glue
+
+
+def _glue_xml(text: str, full: bool) -> str:
+    """A tag has no line break; one in a text is the text's own, unless a terminal made it."""
+    in_tag = text.rfind("<") > text.rfind(">")
+    return "" if in_tag or (full and not text.endswith(">")) else "\n"
+
+
 def _xml(lines: Sequence[Line], tag: re.Match[str]) -> tuple[list[Found], int]:
     first = lines[0].cut(tag.start())
     closing = f"</{tag[1]}>"
@@ -114,7 +132,7 @@ def _xml(lines: Sequence[Line], tag: re.Match[str]) -> tuple[list[Found], int]:
     last = block[-1]
     if closing in last.text:
         block[-1] = last.cut(0, last.text.index(closing) + len(closing))
-    joined = Joined(block, unwrap=True)
+    joined = Joined(block, _glue_xml)
     try:
         value, truncated = xmlplan.decode(joined.text)
     except xmlplan.XmlError as error:

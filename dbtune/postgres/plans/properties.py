@@ -18,7 +18,7 @@ Keys = dict[str, Any]
 _PAIRS = re.compile(r" {2,}(?=[A-Z][\w ]*: )")
 _COUNTERS = re.compile(r"(\w+(?: full)?)=([\d.]+)")
 _GROUPS = re.compile(r"(?:([a-z/]+) )?((?:[a-z]+=[\d.]+ ?)+)")
-_UNIT = re.compile(r"(-?\d+(?:\.\d+)?) ?(?:ms|kB)")
+_UNIT = re.compile(r"(-?\d+(?:\.\d+)?) ?(?:ms|kB|b)")
 _QUOTED = r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
 _LIST_PART = re.compile(rf"{_QUOTED}|[(\[{{]|[)\]}}]|, ")
 _SETTING = re.compile(r"([\w.]+) = (?:'(.*?)'|NULL)(?=, [\w.]+ = |$)", re.DOTALL)

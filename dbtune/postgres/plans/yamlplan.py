@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from dbtune.postgres.plans.keys import put, scalar
-from dbtune.postgres.plans.lines import Line, PlanSyntaxError
+from dbtune.postgres.plans.lines import Line, OpenString, PlanSyntaxError
 
-_ITEM = re.compile(r"( *)((?:- +)*(?:-$)?)(.*)")
+_ITEM = re.compile(r"( *)((?:- +)*(?:-$)?)(.*)", re.DOTALL)
 _PAIR = re.compile(
     r'("(?:[^"\\]|\\.)*"|[^\s"\'\[\]{}#,&*!|>%@`-][^:#]*?|[^\s:]+): *(?:(?<= )(.*))?'
 )
@@ -42,6 +42,10 @@ def decode(lines: Sequence[Line]) -> tuple[Any, int, bool]:
     return value, count, reader.truncated
 
 
+_STRING = re.compile(r'\s*(?:- +)*(?:[^":]+: *)?"')
+_MOST_WRAPPED = 100
+
+
 class _Item:
     """One line: its indentation, how it begins (dashes count as indentation), what it says."""
 
@@ -56,7 +60,28 @@ class _Item:
 
 
 def _items(lines: Sequence[Line]) -> list[_Item]:
-    return [_Item(line, index) for index, line in enumerate(lines) if line.text.strip()]
+    """The lines that say something, put together where a terminal broke them inside a string."""
+    width = max(len(line.text) for line in lines)
+    items: list[_Item] = []
+    index = 0
+    while index < len(lines):
+        line, source = lines[index], index
+        index += 1
+        if _STRING.match(line.text):
+            string = OpenString()
+            text = line.text
+            mark = string.glue(text, len(text) == width)
+            while mark != "\n" and index < len(lines) and index - source < _MOST_WRAPPED:
+                text += mark + lines[index].text
+                mark = string.glue(lines[index].text, len(lines[index].text) == width)
+                index += 1
+            if mark == "\n":
+                line = line._replace(text=text)
+            else:
+                index = source + 1
+        if line.text.strip():
+            items.append(_Item(line, source))
+    return items
 
 
 class _Reader:
