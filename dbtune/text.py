@@ -60,7 +60,7 @@ def _quoted(text: str) -> str:
 def bytes_text(value: float) -> str:
     """Bytes with an IEC unit and three significant digits: ``1.50 GiB``."""
     size, unit = float(value), 0
-    while abs(size) >= 1023.95 and unit < len(_IEC) - 1:
+    while abs(size) >= 1023.5 and unit < len(_IEC) - 1:
         size, unit = size / 1024, unit + 1
     return f"{size:.0f} B" if unit == 0 else f"{significant(size)} {_IEC[unit]}"
 
@@ -69,7 +69,7 @@ def ms_text(ms: float) -> str:
     """Milliseconds in the unit that a person would use: ``12.3 ms``, ``4.56 s``, ``2 h 5 min``."""
     if abs(ms) < 0.0005:
         return "0 ms"
-    if abs(ms) < 1:
+    if abs(ms) < 0.9995:
         return f"{significant(ms * 1000)} µs"
     if abs(ms) < 999.5:
         return f"{significant(ms)} ms"
@@ -104,7 +104,8 @@ def significant(value: float, digits: int = 3) -> str:
     """A number with so many significant digits and no exponent."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    rounded = abs(float(f"{value:.{digits - 1}e}"))  # 0.9996 is 1.00, not 1.000
+    decimals = max(0, digits - 1 - math.floor(math.log10(rounded))) if rounded else 9
     return f"{value:,.{min(decimals, 9)}f}"
 
 
