@@ -43,8 +43,8 @@ class Column(NamedTuple):
         help: one line on what it means; becomes the description in the JSON Schema.
         rank: 0 is always shown to people; higher ranks appear as the terminal gets wider;
             ``None`` is for JSON and CSV only.
-        holds: of kind ``object``: the dataclass that the value is, or a tuple of it; its fields
-            stand in the JSON Schema.
+        holds: of kind ``object``: the dataclass that the value is, or a tuple of it, whose fields
+            the JSON Schema then has; ``Finding`` for a list of findings.
     """
 
     name: str

@@ -132,15 +132,20 @@ def explain(
     from dbtune.postgres.explain.live import Request
     from dbtune.postgres.explain.queryid import text_of
 
+    statement = sql if sql is not None else _text(file) if file is not None else None
     with run.postgres() as session:
+        if statement is not None:
+            origin = "--sql" if file is None else plain(file)
+        else:
+            statement, origin = text_of(session, queryid or 0), f"statement {queryid}"
         request = Request(
-            sql=text_of(session, queryid) if queryid is not None else sql or _text(file or ""),
-            parameters=dict(param or ()),
+            statement,
+            dict(param or ()),
             analyze=analyze,
             generic=generic,
             allow_write=allow_write,
             search_path=search_path,
-            origin="--sql" if sql is not None else f"statement {queryid}" if queryid else str(file),
+            origin=origin,
             normalized=queryid is not None,
         )
         return from_session(session, request)

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from dbtune.finding import Finding
 from dbtune.render.document import value as json_value
-from dbtune.report import Column
+from dbtune.report import Column, Report
 from dbtune.text import bytes_text, count_text, ms_text, plain, ratio_text, significant
 
 RIGHT = frozenset({"int", "float", "ms", "seconds", "bytes", "ratio"})
@@ -48,3 +49,12 @@ def _number(kind: str, number: float) -> str:
 def is_blank(item: object) -> bool:
     """Whether a value says nothing: absent, zero or empty."""
     return item is None or item == 0 or item == "" or item == ()
+
+
+def subject(finding: Finding, report: Report) -> str:
+    """What a finding is about, with the number of the node where that is one of a plan."""
+    node, plan = finding.evidence.get("node"), finding.evidence.get("plan")
+    several = any(len(table.trees) > 1 for table in report.tables)
+    where = [f"plan {plan}"] if several and plan is not None else []
+    where += [f"#{node}"] if node is not None and plan is not None else []
+    return " ".join([*where, plain(finding.subject)])

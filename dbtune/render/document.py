@@ -147,26 +147,7 @@ def schema(command: str, tables: Iterable[Table]) -> dict[str, Any]:
         properties[table.name] = described | (
             row if table.record else {"type": "array", "items": row}
         )
-    remedy = _object(dict.fromkeys(("text", "sql", "config", "effect"), text))
-    properties["findings"] = {
-        "type": "array",
-        "items": _object(
-            {
-                "rule": text,
-                "level": {"enum": [level.name for level in Level]},
-                "confidence": {"enum": [one.value for one in Confidence]},
-                "subject": text,
-                "message": text,
-                "evidence": {"type": "object"},
-                "why": text,
-                "remedy": remedy,
-                "mistaken_when": text,
-                "fingerprint": text,
-                "file": {"type": ["string", "null"]},
-                "line": {"type": ["integer", "null"]},
-            }
-        ),
-    }
+    properties["findings"] = {"type": "array", "items": _finding_schema()}
     properties["skipped"] = {
         "type": "array",
         "items": _object(dict.fromkeys(("what", "reason", "remedy"), text)),
@@ -193,5 +174,31 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+def _finding_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    return _object(
+        {
+            "rule": text,
+            "level": {"enum": [level.name for level in Level]},
+            "confidence": {"enum": [one.value for one in Confidence]},
+            "subject": text,
+            "message": text,
+            "evidence": {"type": "object"},
+            "why": text,
+            "remedy": _object(dict.fromkeys(("text", "sql", "config", "effect"), text)),
+            "mistaken_when": text,
+            "fingerprint": text,
+            "file": {"type": ["string", "null"]},
+            "line": {"type": ["integer", "null"]},
+        }
+    )
+
+
 def _column_schema(column: Column) -> dict[str, Any]:
-    return {"description": column.help, **_JSON_TYPES[column.kind]}
+    if column.holds is None:
+        return {"description": column.help, **_JSON_TYPES[column.kind]}
+    if column.holds is Finding:
+        return {"description": column.help, "type": "array", "items": _finding_schema()}
+    from dbtune.render.type_schema import type_schema
+
+    return {"description": column.help, "anyOf": [type_schema(column.holds), {"type": "null"}]}

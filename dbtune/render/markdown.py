@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 from dbtune.finding import Finding, Level
+from dbtune.plan_tree import PlanTree
 from dbtune.render import Style
-from dbtune.render.cells import RIGHT, cell
+from dbtune.render.cells import RIGHT, cell, subject
+from dbtune.render.plan_tree import LEGEND, draw
 from dbtune.report import Report, Table
 from dbtune.text import plain, shorten, visible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&@!])")
 _SQL_WIDTH = 200
+_TREE_WIDTH = 120
 
 
 def render(report: Report, style: Style) -> str:
@@ -22,7 +25,7 @@ def render(report: Report, style: Style) -> str:
     parts += [f"### {one.filename}\n\n{fence(one.text, one.language)}" for one in report.artifacts]
     if report.findings:
         parts.append("### Findings")
-        parts += [_finding(finding) for finding in report.findings]
+        parts += [_finding(finding, report) for finding in report.findings]
     if report.skipped:
         lines = [f"- {escape(one.what)}: {escape(one.reason)}" for one in report.skipped]
         parts.append("### Skipped\n\n" + "\n".join(lines))
@@ -48,6 +51,8 @@ def _table(table: Table) -> str:
     if not table.rows:
         return ""
     title = f"### {escape(table.title)}\n\n"
+    if table.trees:
+        return "\n\n".join([*(_tree(tree) for tree in table.trees), escape(LEGEND)])
     if table.record:
         row = table.rows[0]
         body = [
@@ -72,10 +77,15 @@ def _table(table: Table) -> str:
     return title + "\n".join(lines) + footer
 
 
-def _finding(finding: Finding) -> str:
+def _tree(tree: PlanTree) -> str:
+    return fence("\n".join(line.plain for line in draw(tree, _TREE_WIDTH)))
+
+
+def _finding(finding: Finding, report: Report) -> str:
     level = (finding.level or Level.info).name
+    about = escape(shorten(subject(finding, report), _SQL_WIDTH))
     lines = [
-        f"**{level}: {escape(finding.rule)}** {escape(shorten(finding.subject, _SQL_WIDTH))}",
+        f"**{level}: {escape(finding.rule)}** {about}",
         "",
         f"{escape(finding.message)} ({finding.confidence})",
         "",

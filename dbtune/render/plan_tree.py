@@ -16,7 +16,7 @@ from rich.text import Text
 from dbtune.finding import Level
 from dbtune.plan_tree import Part, PlanTree, TreeNode
 from dbtune.render.plan_fold import folded, guides
-from dbtune.text import count_text, ms_text, plain, significant
+from dbtune.text import ms_text, plain, significant
 
 LEGEND = (
     "own: the node's part without the nodes below it · rows: of all loops · est: ↑ more, ↓ fewer "
@@ -32,11 +32,14 @@ _HOT, _WARM, _NOISE = 0.4, 0.1, 0.01
 _ROOM_FOR_ESTIMATES = 110
 _NARROWEST = 20
 _DETAIL_LINES = 3
+_STATEMENT = 200
 
 
 def draw(tree: PlanTree, width: int | None) -> list[Text]:
     """The lines of a plan, for ``width`` columns or for as many as it takes."""
     lines = [Text(line, "bold") for line in _wrapped(plain(tree.headline), width)]
+    if tree.statement:
+        lines.append(Text(_cut(plain(tree.statement), min(width or _STATEMENT, _STATEMENT))))
     if tree.parts:
         lines += _time_bar(tree.parts, min(width or _BAR_WIDTH, _BAR_WIDTH))
     return [*lines, Text(), *_tree(tree, width)]
@@ -52,10 +55,10 @@ def _time_bar(parts: Sequence[Part], width: int) -> Iterator[Text]:
     for number, part in enumerate(parts):
         reached += part.share
         cells = max(0, min(width, round(reached * width)) - len(bar))
-        label = part.label if part.label.startswith("#") and len(part.label) < cells else ""
+        label = f"{part.label} " if part.title and len(part.label) + 2 <= cells else ""
         fill = _FILLS[number % len(_FILLS)] * (cells - len(label))
         bar.append(label + fill, _PART_STYLES[number % len(_PART_STYLES)])
-        words.append(" ".join((part.label, percent(part.share), plain(part.title))).strip())
+        words.append(f"{plain(part.label)} {percent(part.share)} {plain(part.title)}".strip())
     bar.append("·" * (width - len(bar)))
     yield bar
     if 1 - reached >= _NOISE:
@@ -87,8 +90,8 @@ def _tree(tree: PlanTree, width: int | None) -> Iterator[Text]:
     columns = [column for column in _columns(nodes, tree, width) if any(t for t, _ in column.cells)]
     before = sum(column.width + 1 for column in columns) + 1
     room = None if width is None else max(_NARROWEST, width - before)
-    heads = " ".join(f"{column.head:>{column.width}}" for column in columns)
-    yield Text(f"{heads}  node".rstrip(), "dim")
+    heads = "".join(f"{column.head:>{column.width}} " for column in columns)
+    yield Text(f"{heads} node", "dim")
     longest = None if room is None else room // 2
     for at, (node, (guide, below)) in enumerate(
         zip(nodes, guides([node.depth for node in nodes], longest), strict=True)
@@ -146,7 +149,8 @@ def _error(node: TreeNode) -> tuple[str, str]:
     if node.factor is None or node.factor < 2:
         return "", ""
     style = "bold red" if node.factor >= 100 else "yellow" if node.factor >= 10 else ""
-    return f"{'↑' if node.more else '↓'}{compact(node.factor)}×", style
+    factor = f"{node.factor:.1f}" if node.factor < 10 and node.factor % 1 else compact(node.factor)
+    return f"{'↑' if node.more else '↓'}{factor}×", style
 
 
 def compact(value: float | None) -> str:
@@ -154,7 +158,7 @@ def compact(value: float | None) -> str:
     if value is None:
         return ""
     if abs(value) < 9_999.5:
-        return significant(value) if abs(value) < 100 and value % 1 else count_text(round(value))
+        return significant(value, 2) if abs(value) < 10 and value % 1 else f"{value:,.0f}"
     for power, unit in ((3, "k"), (6, "M"), (9, "G"), (12, "T"), (15, "P")):
         if abs(value) < 999.5 * 10**power:
             return significant(value / 10**power) + unit

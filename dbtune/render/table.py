@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dbtune.finding import Confidence, Finding, Level
 from dbtune.render import Style
-from dbtune.render.cells import RIGHT, cell, is_blank
+from dbtune.render.cells import RIGHT, cell, is_blank, subject
 from dbtune.render.plan_tree import LEGEND, draw
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import plain, shorten, visible
@@ -46,7 +46,7 @@ def render(report: Report, style: Style) -> str:
         console.print(Text(_headline(report), style="bold"), width=style.width or None)
     for table in report.tables:
         _print_table(console, table, style)
-    _print_findings(console, report.findings, prose)
+    _print_findings(console, report, prose)
     if report.skipped:
         console.print()
         console.print(Text("Not examined (skipped is not clean):", style="bold"))
@@ -182,7 +182,8 @@ def _natural_width(column: Column, rows: Sequence[Row], width: int) -> int:
 # ---------------------------------------------------------------------------------------- findings
 
 
-def _print_findings(console: Console, findings: Sequence[Finding], width: int) -> None:
+def _print_findings(console: Console, report: Report, width: int) -> None:
+    findings = report.findings
     if not findings:
         return
     console.print()
@@ -202,16 +203,18 @@ def _print_findings(console: Console, findings: Sequence[Finding], width: int) -
         _labelled(console, "why", several[0].why, width)
         _labelled(console, "unless", several[0].mistaken_when, width)
         for number, finding in enumerate(several, start=1):
-            _print_one(console, finding, f"{number}." if len(several) > 1 else "what", width)
+            label = f"{number}." if len(several) > 1 else "what"
+            _labelled(
+                console, label, shorten(subject(finding, report), 2 * (width - 10)), width, "bold"
+            )
+            _print_advice(console, finding, width)
 
 
 def _heading(finding: Finding) -> tuple[Level | None, str, Confidence | None]:
     return finding.level, finding.rule, finding.confidence
 
 
-def _print_one(console: Console, finding: Finding, label: str, width: int) -> None:
-    subject = shorten(plain(finding.subject), 2 * (width - 10))
-    _labelled(console, label, subject, width, style="bold")
+def _print_advice(console: Console, finding: Finding, width: int) -> None:
     _labelled(console, "", finding.message, width)
     _labelled(console, "do", finding.remedy.text, width)
     for code in (finding.remedy.sql, finding.remedy.config):

@@ -6,7 +6,9 @@ DELETE, MERGE or VALUES and nothing else, neither a second statement nor a utili
 
 Everything happens in one transaction with time limits that is rolled back, so that it works
 through PgBouncer in transaction mode. It is READ ONLY unless the user allows to write, and a
-statement whose plan writes is refused before it runs.
+statement whose plan writes is refused before it runs. SELECT INTO is looked for in the text: since
+PostgreSQL 14, PREPARE takes it, its plan does not show it, and EXPLAIN ANALYZE creates its table
+even in a READ ONLY transaction.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from dbtune.errors import TargetError, Unavailable, UsageError
 from dbtune.postgres.plans.model import Node, Plan
 from dbtune.postgres.plans.read import read_plans
 from dbtune.postgres.session import Session, Transaction
+from dbtune.postgres.sqltext import masked
 from dbtune.text import plain, shorten
 
 _NOT_UNDONE = (
@@ -94,6 +97,8 @@ def explain(session: Session, request: Request) -> Answer:
 def _explain(session: Session, transaction: Transaction, request: Request) -> Answer:
     name = f"dbtune_{secrets.token_hex(8)}"
     _set(transaction, "search_path", request.search_path)
+    # What is a string in the text must not depend on the server's settings: see _creates_table.
+    _set(transaction, "standard_conforming_strings", "on")
     transaction.rows(sql.SQL(_prefix(name) + request.sql), alone=True)
     transaction.afterwards.append(f"DEALLOCATE {name}")
     wanted = transaction.rows(
@@ -102,34 +107,30 @@ def _explain(session: Session, transaction: Transaction, request: Request) -> An
         (name,),
     )[0]["parameters"]
     unknown = _unknown_values(request, wanted)
+    options = estimating(session.major)
+    # PREPARE has shown that the text is one statement, so nothing can hide behind EXPLAIN.
+    body: sql.Composable = sql.SQL(request.sql)
     if unknown and session.major >= 16:
-        body = sql.SQL(request.sql)
-        plans = _ask(transaction, [*estimating(session.major), "GENERIC_PLAN"], body)
-        return Answer(_of(plans, request))
-    mode = "force_generic_plan" if unknown or request.generic else "force_custom_plan"
-    if wanted:
+        options.append("GENERIC_PLAN")
+    elif wanted:
+        generic = unknown or request.generic
+        mode = "force_generic_plan" if generic else "force_custom_plan"
         _set(transaction, "plan_cache_mode", mode)
-    values = sql.SQL(", ").join(sql.Literal(request.parameters.get(n + 1)) for n in range(wanted))
-    execute = sql.SQL("EXECUTE {}{}").format(
-        sql.SQL(name),
-        sql.SQL("({})").format(values) if wanted else sql.SQL(""),
-    )
-    plans = _ask(transaction, estimating(session.major), execute)
+        values = [sql.Literal(request.parameters.get(n + 1)) for n in range(wanted)]
+        body = sql.SQL("EXECUTE {}({})").format(sql.Identifier(name), sql.SQL(", ").join(values))
+    plans = _ask(transaction, options, body)
     notes = [_PRUNED_BY_NULL] if unknown and _prunes(plans) else []
     if request.analyze:
-        writing = list(dict.fromkeys(what for plan in plans for what in _writes(plan)))
-        if writing and not request.allow_write:
-            raise UsageError(
-                f"{request.origin} was not executed, because it writes: {'; '.join(writing)}. "
-                "Leave out --analyze, or add --allow-write to execute it and roll it back"
-            )
+        if not request.allow_write:
+            _refuse_writing(plans, request)
         # Only a superuser may; without it the plan says nothing of the time that I/O took.
         transaction.rows(
             "SELECT pg_catalog.set_config('track_io_timing', 'on', true) FROM pg_catalog.pg_roles "
             "WHERE rolname = current_user AND rolsuper"
         )
-        plans = _ask(transaction, measuring(session.major), execute)
-        if request.allow_write:
+        plans = _ask(transaction, measuring(session.major), body)
+        wrote = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NOT NULL AS wrote"
+        if request.allow_write or transaction.rows(wrote)[0]["wrote"]:
             notes.append(_NOT_UNDONE)
     return Answer(_of(plans, request), tuple(notes))
 
@@ -186,12 +187,25 @@ def _prunes(plans: Sequence[Plan]) -> bool:
     return any("Subplans Removed" in node.props for plan in plans for node in plan.nodes)
 
 
-def _writes(plan: Plan) -> list[str]:
-    """What nodes of a plan write: tables' rows, or the locks of SELECT ... FOR UPDATE."""
-    return [what for node in plan.nodes if (what := _write(node))]
+def _refuse_writing(plans: Sequence[Plan], request: Request) -> None:
+    found = [_write(node) for plan in plans for node in plan.nodes]
+    writes = [what for what in dict.fromkeys(found) if what]
+    if not writes and _creates_table(request.sql):
+        writes = ["SELECT INTO creates a table"]
+    if writes:
+        raise UsageError(
+            f"{request.origin} was not executed, because it writes: {'; '.join(writes)}. "
+            "Leave out --analyze, or add --allow-write to execute it and roll it back"
+        )
+
+
+def _creates_table(text: str) -> bool:
+    """Whether INTO stands in a text outside constants, comments and quoted names."""
+    return bool(re.search(r"(?i)\binto\b", re.sub(r'"(?:[^"]|"")*"', "", masked(text))))
 
 
 def _write(node: Node) -> str:
+    """What a node writes: a table's rows, or the locks of SELECT ... FOR UPDATE."""
     if node.type == "ModifyTable" or node.operation not in (None, "Select"):
         table = plain(node.relation or "a table")
         return f"{node.operation or 'ModifyTable'} on {table}"
@@ -220,6 +234,8 @@ def _told(error: psycopg.Error, session: Session, request: Request) -> Exception
         hint = "add --allow-write to execute it and roll it back"
         if "recovery" in message or "standby" in message:
             hint = "this server is a standby: execute it on the primary"
+    elif "cannot be prepared" in message:
+        hint = "SELECT INTO creates a table; leave INTO out"
     elif "multiple commands" in message:
         message, hint = "there is more than one statement", "explain them one by one"
     elif isinstance(error, errors.SyntaxError):
@@ -244,7 +260,7 @@ def _syntax_hint(request: Request) -> str:
             "only SELECT, INSERT, UPDATE, DELETE, MERGE and VALUES have a plan, not "
             f"{shorten(first, 30)}"
         )
-    if re.search(r"(?m)^\\\w|(?<!:):'?[a-z_]\w*", request.sql):
+    if re.search(r"\\\w|(?<!:):'?[a-z_]\w*", request.sql):
         return "psql's own commands and variables are not SQL: put the values in"
     return ""
 

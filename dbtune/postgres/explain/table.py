@@ -39,7 +39,7 @@ PLANS = Table(
         Column("number", "#", "int", "Which plan of this report, from 1."),
         Column("source", "source", "object", "Where it came from.", None, SourceData),
         Column("query", "statement", "sql", "The statement, where the input has it."),
-        Column("query_id", "query id", "int", "Its Query Identifier.", None),
+        Column("query_id", "query id", "text", "Its Query Identifier, a 64-bit integer.", None),
         Column("parameters", "parameters", "text", "Query Parameters that a log has.", None),
         Column("truncated", "cut off", "bool", "The input ended in the middle of it.", None),
         Column("analyzed", "executed", "bool", "It was executed, not only estimated.", None),
@@ -61,7 +61,7 @@ PLANS = Table(
         Column("extra", "extra", "object", "What else stands beside the nodes.", None),
         Column("nodes", "nodes", "object", "Nodes in tree order.", None, tuple[Node, ...]),
         Column("summary", "summary", "object", "What nodes took, added up.", None, Summary),
-        Column("findings", "findings", "object", "Its findings.", None, tuple[Finding, ...]),
+        Column("findings", "findings", "object", "Its findings.", None, Finding),
     ),
     empty="no plan",
 )

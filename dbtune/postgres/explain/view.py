@@ -14,7 +14,7 @@ _LEAST_PART = 0.03
 _MOST_PARTS = 6
 _LEAST_READ_BYTES = 1 << 20
 _DETAIL_KEYS = ("Sort Key", "Presorted Key", "Group Key", "Hash Key")
-_SIDE_BRANCHES = ("InitPlan", "SubPlan")
+_SAID_ALREADY = ("Function Call", "Table Function Call")
 
 
 def tree_of(plan: Plan, findings: Sequence[Finding] = (), number: int = 0) -> PlanTree:
@@ -35,7 +35,11 @@ def tree_of(plan: Plan, findings: Sequence[Finding] = (), number: int = 0) -> Pl
         _tree_node(plan, node, unit, whole or 0, by_node.get(node.id, ())) for node in plan.nodes
     )
     return PlanTree(
-        headline(plan, number), unit, nodes, tuple(_parts(plan, nodes, unit, whole or 0))
+        headline(plan, number),
+        unit,
+        nodes,
+        tuple(_parts(plan, nodes, unit, whole or 0)),
+        plan.query or "",
     )
 
 
@@ -83,19 +87,22 @@ def _blocks(root: Node) -> Iterator[str]:
 
 def _parts(plan: Plan, nodes: Sequence[TreeNode], unit: Unit, whole: float) -> Iterator[Part]:
     """What took most: nodes, and what no node has. Small parts are left to the rest."""
-    if not whole or len(nodes) < 2:
-        return
     parts = [Part(f"#{node.id}", node.title, node.share) for node in nodes if node.share]
-    if unit == "ms":
-        parts += [
-            Part(f"trigger {one.name or one.constraint or ''}".strip(), "", one.time_ms / whole)
-            for one in plan.triggers
-            if one.time_ms and one.phase == "after"
-        ]
-        if plan.unaccounted_ms:
-            parts.append(Part("outside the nodes", "", plan.unaccounted_ms / whole))
-    parts.sort(key=lambda part: -part.share)
-    yield from (part for part in parts[:_MOST_PARTS] if part.share >= _LEAST_PART)
+    if unit == "ms" and whole:
+        parts += [Part(name, "", ms / whole) for name, ms in _outside(plan)]
+    parts = [part for part in parts if part.share >= _LEAST_PART]
+    if len(parts) > 1 or (parts and len(nodes) > 1):
+        yield from sorted(parts, key=lambda part: -part.share)[:_MOST_PARTS]
+
+
+def _outside(plan: Plan) -> Iterator[tuple[str, float]]:
+    """What no node took: triggers that ran after them, making the result fit to send, the rest."""
+    for trigger in plan.triggers:
+        if trigger.time_ms and trigger.phase == "after":
+            yield f"trigger {trigger.name or trigger.constraint or ''}".strip(), trigger.time_ms
+    output = (plan.serialization.time_ms or 0) if plan.serialization else 0
+    yield "serialization", output
+    yield "outside the nodes", (plan.unaccounted_ms or 0) - output
 
 
 # -------------------------------------------------------------------------------------- the nodes
@@ -213,7 +220,8 @@ def _reads(node: Node) -> Iterator[str]:
 
 def _details(node: Node) -> Iterator[str]:
     for key, text in node.conditions.items():
-        yield f"{key}: {shorten(text, 2000)}"
+        if key not in _SAID_ALREADY:
+            yield f"{key}: {shorten(text, 2000)}"
     for key in _DETAIL_KEYS:
         if texts := node.texts(key):
             yield f"{key}: {shorten(', '.join(texts), 2000)}"
