@@ -36,7 +36,7 @@ class TreeNode(NamedTuple):
         title: what it does on what.
         amount: its own part, in the tree's unit; ``None`` if the plan does not tell.
         share: that part of the whole, from 0 to 1.
-        estimate: rows that were planned, per loop.
+        estimate: rows that were planned, of all loops.
         rows: rows that came, of all loops.
         loops: how often it ran, in all processes.
         factor: how many times more or fewer rows came than were planned, at least 1.

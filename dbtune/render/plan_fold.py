@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from dbtune.plan_tree import TreeNode
@@ -9,6 +10,9 @@ from dbtune.plan_tree import TreeNode
 _SMALL_PLAN = 30
 """Plans of so many nodes are shown whole."""
 _NOISE = 0.01
+"""Branches of a smaller share are noise."""
+_MANY, _NOISE_AMONG_MANY = 8, 0.05
+"""One of many siblings (partitions) is noise up to a larger share."""
 _LEAST = 3
 """Folding fewer nodes than this would save nothing."""
 
@@ -17,8 +21,11 @@ def folded(nodes: Sequence[TreeNode]) -> list[TreeNode]:
     """The nodes, with runs of branches that matter to nobody replaced by one node each."""
     if len(nodes) <= _SMALL_PLAN or all(node.share is None for node in nodes):
         return list(nodes)
-    ends = _ends(nodes)
-    noise = [_is_noise(nodes[at : ends[at]]) for at in range(len(nodes))]
+    ends, siblings = _ends(nodes), _siblings(nodes)
+    noise = [
+        _is_noise(nodes[at : ends[at]], _NOISE_AMONG_MANY if siblings[at] > _MANY else _NOISE)
+        for at in range(len(nodes))
+    ]
     shown: list[TreeNode] = []
     at = 0
     while at < len(nodes):
@@ -46,13 +53,26 @@ def _ends(nodes: Sequence[TreeNode]) -> list[int]:
     return ends
 
 
-def _is_noise(branch: Sequence[TreeNode]) -> bool:
+def _siblings(nodes: Sequence[TreeNode]) -> list[int]:
+    """For each node, how many children its parent has."""
+    parents: list[int] = []
+    path: list[int] = []
+    for at, node in enumerate(nodes):
+        del path[node.depth :]
+        parents.append(path[-1] if path else -1)
+        path.append(at)
+    counts = Counter(parents)
+    return [counts[parent] for parent in parents]
+
+
+def _is_noise(branch: Sequence[TreeNode], most: float) -> bool:
     share = sum(node.share or 0 for node in branch)
-    return share < _NOISE and not any(node.level for node in branch)
+    return share < most and not any(node.level for node in branch)
 
 
 def _fold(run: Sequence[TreeNode]) -> TreeNode:
     amounts = [node.amount for node in run if node.amount is not None]
+    rows = [one.rows for one in run if one.depth == run[0].depth and one.rows is not None]
     title = f"⋯ {len(run)} nodes, #{run[0].id} to #{run[-1].id}: {run[0].title}"
     return TreeNode(
         run[0].id,
@@ -60,6 +80,7 @@ def _fold(run: Sequence[TreeNode]) -> TreeNode:
         title + (", ..." if len(run) > 1 else ""),
         amount=sum(amounts) if amounts else None,
         share=sum(node.share or 0 for node in run),
+        rows=sum(rows) if rows else None,
         executed=any(node.executed for node in run),
         folds=len(run),
     )

@@ -55,5 +55,6 @@ def from_session(session: Session, request: Request) -> Report:
     server = read_server(session)
     answer = explain(session, request)
     plans = [Given(plan) for plan in answer.plans]
-    made = report(plans, thresholds=session.profile.thresholds, notes=answer.notes)
+    thresholds = session.profile.thresholds
+    made = report(plans, thresholds=thresholds, notes=answer.notes, live=True)
     return replace(made, target=target(session, server), collected_at=server.now)

@@ -29,6 +29,7 @@ def report(
     *,
     thresholds: Thresholds | None = None,
     notes: Sequence[str] = (),
+    live: bool = False,
 ) -> Report:
     """What there is to say of some plans.
 
@@ -36,6 +37,7 @@ def report(
         given: the plans.
         thresholds: overrides by check name and threshold name.
         notes: what else to say.
+        live: dbtune has asked a server for them, with every option that it has.
     """
     checks = load_checks(CHECKS)
     rows: list[Row] = []
@@ -48,7 +50,7 @@ def report(
         rows.append(_row(one, number, findings))
         trees.append(tree_of(one.plan, findings, number if len(given) > 1 else 0))
         every += findings
-        skipped |= dict.fromkeys([*not_run, *_untold(one.plan)])
+        skipped |= dict.fromkeys([*not_run, *_untold(one.plan, live=live)])
     warnings = [warning for one in given for warning in _warnings(one, len(given) > 1)]
     return Report(
         "explain",
@@ -95,19 +97,22 @@ def _row(one: Given, number: int, findings: Sequence[Finding]) -> Row:
     }
 
 
-def _untold(plan: Plan) -> Iterator[Skipped]:
+def _untold(plan: Plan, *, live: bool) -> Iterator[Skipped]:
     """What this plan can't tell, and how to get a plan that does."""
     if not plan.analyzed:
         yield Skipped(
             "time, rows and blocks",
-            "the plan is an estimate, it was not executed",
-            "EXPLAIN (ANALYZE, BUFFERS, VERBOSE, SETTINGS) <the statement>;",
+            "the plan is an estimate, the statement was not executed"
+            + (": --analyze executes it" if live else ""),
+            "" if live else "EXPLAIN (ANALYZE, BUFFERS, VERBOSE, SETTINGS) <the statement>;",
         )
         return
     if not plan.timing:
         yield Skipped("time", "executed with TIMING OFF", "EXPLAIN (ANALYZE, TIMING ON, ...)")
-    if not plan.buffers:
-        yield Skipped("blocks read", "executed without BUFFERS", "EXPLAIN (ANALYZE, BUFFERS, ...)")
+    if not plan.buffers and not live:
+        yield Skipped(
+            "blocks read", "the plan has no counters of blocks", "EXPLAIN (ANALYZE, BUFFERS, ...)"
+        )
     elif not plan.io_timing and plan.root.buffers and plan.root.buffers.shared_read:
         yield Skipped(
             "how long reading blocks took", "track_io_timing is off", "SET track_io_timing = on;"

@@ -88,11 +88,23 @@ def _blocks(root: Node) -> Iterator[str]:
 def _parts(plan: Plan, nodes: Sequence[TreeNode], unit: Unit, whole: float) -> Iterator[Part]:
     """What took most: nodes, and what no node has. Small parts are left to the rest."""
     parts = [Part(f"#{node.id}", node.title, node.share) for node in nodes if node.share]
+    parts += _alike(plan, nodes)
     if unit == "ms" and whole:
         parts += [Part(name, "", ms / whole) for name, ms in _outside(plan)]
     parts = [part for part in parts if part.share >= _LEAST_PART]
     if len(parts) > 1 or (parts and len(nodes) > 1):
         yield from sorted(parts, key=lambda part: -part.share)[:_MOST_PARTS]
+
+
+def _alike(plan: Plan, nodes: Sequence[TreeNode]) -> Iterator[Part]:
+    """Nodes of a kind that are small each and large together, as scans of partitions are."""
+    groups: dict[str, list[float]] = {}
+    for node in nodes:
+        if node.share and node.share < _LEAST_PART:
+            groups.setdefault(plan.nodes[node.id].label, []).append(node.share)
+    for label, shares in groups.items():
+        if len(shares) > 1:
+            yield Part(f"{len(shares)} × {label}", "", sum(shares))
 
 
 def _outside(plan: Plan) -> Iterator[tuple[str, float]]:
@@ -121,7 +133,7 @@ def _tree_node(
         title(node),
         amount=amount if executed else None,
         share=amount / whole if whole and amount is not None else None,
-        estimate=node.plan_rows,
+        estimate=_planned(node),
         rows=node.total_rows if executed else None,
         loops=node.loops if executed and plan.analyzed else None,
         factor=node.row_factor,
@@ -132,6 +144,16 @@ def _tree_node(
         level=max((one.level or Level.info for one in ordered), default=None),
         rules=tuple(rules),
     )
+
+
+def _planned(node: Node) -> float | None:
+    """The rows that were planned, of all loops; parallel processes were to share them unevenly."""
+    if node.plan_rows is None or not node.executed:
+        return node.plan_rows
+    if node.row_factor and node.total_rows:
+        more = node.row_direction == "under"
+        return node.total_rows / node.row_factor if more else node.total_rows * node.row_factor
+    return node.plan_rows * (node.loops or 1)
 
 
 def title(node: Node) -> str:
