@@ -135,7 +135,7 @@ def test_an_interval_reports_only_the_interval(busy: tuple[Postgres, str]) -> No
     def load() -> None:
         with psycopg.connect(pg.dsn(name), autocommit=True) as db:
             while not stop.is_set():
-                db.execute("SELECT name FROM customers WHERE id = 7")
+                db.execute("SELECT id + 0 FROM orders WHERE id = 7")
                 time.sleep(0.02)
 
     thread = threading.Thread(target=load)
@@ -148,11 +148,11 @@ def test_an_interval_reports_only_the_interval(busy: tuple[Postgres, str]) -> No
         stop.set()
         thread.join()
     texts = [row["statement"] for row in result.json["statements"]]
-    assert any("FROM customers" in text for text in texts)
+    assert any("id + " in text for text in texts)
     assert not any("INSERT INTO events" in text for text in texts)
     assert 1 < result.json["summary"]["window_seconds"] < 10
-    lookup = statement(result, "FROM customers")
-    assert lookup["calls"] < LISTED * EACH
+    lookup = statement(result, "id + ")
+    assert 0 < lookup["calls"] < 500
     assert lookup["calls_per_second"] == pytest.approx(
         lookup["calls"] / result.json["summary"]["window_seconds"], rel=0.01
     )
