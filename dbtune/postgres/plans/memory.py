@@ -2,7 +2,7 @@
 
 The formulas follow tuplesort.c, nodeHash.c and nodeAgg.c. Measured against the smallest work_mem
 that avoids the spill, on PostgreSQL 13 to 18 with rows of 10 to 900 bytes: sorts and hash joins
-within 1 % below to 12 % above it, hashed groups within 5 % below to 50 % above. ``MARGIN`` is to be
+within 1 % below to 26 % above it, hashed groups within 5 % below to 70 % above. ``MARGIN`` is to be
 put on top; rows of very different lengths are what it is for.
 """
 
@@ -97,14 +97,18 @@ def hash_groups_bytes(groups: float, width: float, aggregates: int, version: int
         groups: number of groups.
         width: bytes of the values that make a group.
         aggregates: aggregates that keep a value each; those that keep lists take more.
-        version: headers became smaller with 16.
+        version: headers became smaller with 16, and rows are packed since 18.
     """
     groups = max(1.0, groups)
-    header = 8 if version >= 16 else 16
-    key = header + _power_of_two(16 + width)
-    states = header + _power_of_two(16 * max(1, aggregates))
+    if version >= 18:
+        key, states, bucket = _aligned(16 + width), 16.0 * max(1, aggregates), 16
+    else:
+        header = 8 if version >= 16 else 16
+        key = header + _power_of_two(16 + width)
+        states = header + _power_of_two(16 * max(1, aggregates))
+        bucket = 24
     # Buckets double when nine tenths are full, and once more if the keys happen to cluster.
-    return groups * (key + states) + 2 * 24 * _power_of_two(groups / 0.9)
+    return groups * (key + states) + 2 * bucket * _power_of_two(groups / 0.9)
 
 
 def hash_multiplier(plan: Plan) -> float:

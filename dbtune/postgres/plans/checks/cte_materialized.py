@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, MIN_SHARE, worth
-from dbtune.postgres.plans.impact import node_finding, of_time
+from dbtune.postgres.plans.impact import cte_read_by, node_finding, of_time
 from dbtune.postgres.plans.model import Plan
-from dbtune.postgres.plans.order import cte_of, is_cte
+from dbtune.postgres.plans.order import is_cte
 from dbtune.text import count_text, plain
 
 _FENCES = ("Limit", "Recursive Union", "ModifyTable", "LockRows")
@@ -39,7 +39,9 @@ def cte_materialized(
         if not is_cte(cte) or not cte.executed:
             continue
         inside = (cte, *plan.descendants(cte))
-        readers = [one for one in plan.nodes if one.type == "CTE Scan" and cte_of(plan, one) is cte]
+        readers = [
+            one for one in plan.nodes if one.type == "CTE Scan" and cte_read_by(plan, one) is cte
+        ]
         if not readers or any(one.type in _FENCES for one in inside):
             continue
         removed = sum(one.removed.filter or 0 for one in readers)
@@ -53,7 +55,9 @@ def cte_materialized(
         looped = any((one.loops or 0) > max(1.0, one.processes) for one in readers)
         if removed < min_rows or part < min_removed_share or looped:
             continue
-        saving = None if cte.inclusive_ms is None else cte.inclusive_ms * part
+        # What the readers spend on keeping and passing over rows would be saved, too.
+        reading = sum(one.self_ms or 0 for one in readers)
+        saving = None if cte.inclusive_ms is None else (cte.inclusive_ms + reading) * part
         if not worth(plan, saving, min_ms, min_share):
             continue
         condition = plain(readers[0].conditions.get("Filter", ""))

@@ -45,8 +45,13 @@ def hash_aggregate_spill(
             continue
         sharing = max(1, len([kb for kb in _each(node, "Peak Memory Usage") if kb > 0]))
         groups, multiplier = _groups(node), memory.hash_multiplier(plan)
+        aggregates = _aggregates(node)
+        width = (node.plan_width or 32) - 8 * (aggregates or 0)
         need = memory.hash_groups_bytes(
-            groups, node.plan_width or 32, _aggregates(node), memory.version(plan)
+            groups,
+            max(4, width),
+            _ASSUMED_AGGREGATES if aggregates is None else aggregates,
+            memory.version(plan),
         )
         # What was in memory when it spilled is a lower bound.
         need = max(need, max(_each(node, "Peak Memory Usage"), default=0) * 1024)
@@ -96,10 +101,8 @@ def _groups(node: Node) -> float:
     return max([groups, *(one.rows for one in node.workers if one.rows is not None)])
 
 
-def _aggregates(node: Node) -> int:
-    """How many aggregates it computes, as far as its Output tells."""
+def _aggregates(node: Node) -> int | None:
+    """How many values it computes; ``None`` if its Output is not shown."""
     output = node.texts("Output")
-    if not output:
-        return _ASSUMED_AGGREGATES
     keys = set(node.texts("Group Key"))
-    return max(1, sum("(" in one for one in output if one not in keys))
+    return sum("(" in one for one in output if one not in keys) if output else None

@@ -36,14 +36,18 @@ def repeated_sort(
         sorted_again = any((child.loops or 0) > child.processes for child in below)
         if node.type not in ("Sort", "Incremental Sort") or runs < min_loops or not sorted_again:
             continue
+        rows = below[0].actual_rows or 0
         saving = node.self_ms
+        above = None if node.parent is None else plan.nodes[node.parent]
+        if above is not None and above.type == "Limit" and node.inclusive_ms is not None:
+            # From an index only the rows of the limit would be read.
+            saving = node.inclusive_ms * (1 - min(1.0, (node.actual_rows or 0) / (rows or 1)))
         if saving is not None:
             saving = max(0.0, saving - (node.self_error_ms or 0))
         if not worth(plan, saving, min_ms, min_share):
             continue
         keys = ", ".join(node.texts("Sort Key")) or "the sort key"
         each = "" if node.self_ms is None else f", {ms_text(node.self_ms / runs)} each"
-        rows = node.number("Actual Rows") or (below[0].actual_rows if below else None) or 0
         yield node_finding(
             plan,
             node,

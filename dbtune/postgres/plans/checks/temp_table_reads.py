@@ -19,7 +19,7 @@ _DEFAULT = 8 * _MIB
 def temp_table_reads(
     plan: Plan,
     *,
-    min_blocks: int = 2000,
+    min_blocks: int = 1000,
     min_read_ratio: float = 0.2,
 ) -> Iterator[Finding]:
     """Temporary tables do not fit into temp_buffers.
