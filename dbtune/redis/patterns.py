@@ -16,6 +16,7 @@ _WORDS = re.compile(r"[^\W\d_]{1,24}(?:[-_][^\W\d_]{1,24}){0,4}")
 _NUMBERED = re.compile(rf"({_WORDS.pattern}[-_]?)\d{{1,12}}")
 _HEX = re.compile(r"(?=.*\d)[0-9a-fA-F-]{8,}|[0-9a-fA-F]{16,}")
 _GLOB = re.compile(r"[*?]+")
+_JOINT = re.compile(r"[*?_-]+")
 _CUT = re.compile(r"\.\.\. \((\d+) more (bytes|arguments)\)\Z")
 _KEY_LIMIT = 200
 
@@ -145,11 +146,9 @@ def _part(text: str) -> str:
     numbered = _NUMBERED.fullmatch(text)
     if numbered:
         return f"{numbered[1]}*"
-    if _GLOB.search(text):  # of KEYS and SCAN: each side for itself
-        pieces = re.split(r"([*?]+)", text)
-        return "".join(
-            piece if _GLOB.fullmatch(piece) else _part(piece) for piece in pieces if piece
-        )
+    if _GLOB.search(text):  # of KEYS and SCAN: what stands between is judged by itself
+        pieces = re.split(f"({_JOINT.pattern})", text)
+        return "".join(one if _JOINT.fullmatch(one) else _part(one) for one in pieces if one)
     return "*"
 
 

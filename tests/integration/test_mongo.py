@@ -115,7 +115,7 @@ def statement(result: Result, text: str) -> Any:
 
 @pytest.fixture(scope="module")
 def told(secured: MongoDB) -> Result:
-    return dbtune("slow-queries", url(secured, "least"), "-f", "json").ok()
+    return dbtune("slow-queries", url(secured, "least"), "-f", "json", "-n", "1000").ok()
 
 
 def test_calls_and_documents_are_counted(told: Result) -> None:

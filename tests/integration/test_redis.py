@@ -108,8 +108,8 @@ def told(secured: Redis) -> Result:
 def test_patterns(told: Result, text: str, calls: int) -> None:
     one = statement(told, text)
     assert one["calls"] == calls
-    assert one["max_ms"] >= one["mean_ms"] >= one["min_ms"] > 0
-    assert one["total_ms"] == pytest.approx(one["mean_ms"] * calls, rel=0.01)
+    assert one["max_ms"] >= one["mean_ms"] >= one["min_ms"] >= 0
+    assert one["total_ms"] == pytest.approx(one["mean_ms"] * calls, abs=0.001)
 
 
 def test_what_a_script_calls_is_told_apart(told: Result) -> None:
@@ -174,14 +174,15 @@ def test_dbtune_leaves_itself_out_and_only_reads(secured: Redis) -> None:
 
 @pytest.mark.parametrize("width", [80, 200])
 def test_for_people(secured: Redis, width: int) -> None:
-    result = dbtune("slow-queries", url(secured, "least"), env={"COLUMNS": str(width)}).ok()
+    mine = ("slow-queries", url(secured, "least"), "-n", "1000")
+    result = dbtune(*mine, env={"COLUMNS": str(width)}).ok()
     assert "KEYS user:*" in result.out
     assert "Findings:" in result.out
 
 
 @pytest.mark.parametrize("form", ["ndjson", "csv", "markdown"])
 def test_every_format(secured: Redis, form: str) -> None:
-    result = dbtune("slow-queries", url(secured, "least"), "--format", form).ok()
+    result = dbtune("slow-queries", url(secured, "least"), "-n", "1000", "--format", form).ok()
     assert "KEYS user:" in result.out
 
 
@@ -447,7 +448,8 @@ def test_login_errors(secured: Redis) -> None:
 
 def test_the_environment_gives_target_and_password(secured: Redis) -> None:
     place = f"redis://{secured.host}:{secured.port}/"
-    result = dbtune("slow-queries", env={"REDIS_URL": place, "REDISCLI_AUTH": PASSWORD}).ok()
+    environment = {"REDIS_URL": place, "REDISCLI_AUTH": PASSWORD}
+    result = dbtune("slow-queries", "-n", "1000", env=environment).ok()
     assert "KEYS user:*" in result.out
     assert "warning" not in result.err
 

@@ -45,6 +45,9 @@ from dbtune.redis.patterns import (
         ("user:aaaa... (900 more bytes)", "user:*"),
         ("user:*", "user:*"),
         ("user:12?4:*", "user:*?*:*"),
+        ("user_*", "user_*"),
+        ("user-profile-*", "user-profile-*"),
+        ("user-12*", "user-*"),
     ],
 )
 def test_keys(key: str, pattern: str) -> None:
