@@ -27,9 +27,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from dbtune.postgres.plans.model import Buffers, IoTimes, Node, Plan, Trigger, Wal
+from dbtune.postgres.plans.account import account
+from dbtune.postgres.plans.model import Buffers, IoTimes, Node, Plan, Wal
 from dbtune.postgres.plans.order import (
     GATHERS,
     Event,
@@ -52,7 +53,7 @@ def attribute(plan: Plan) -> Plan:
     """The plan with every node's own parts, and what triggers, JIT and the rest took."""
     ledger = _Ledger(plan)
     nodes = tuple(ledger.node(node) for node in plan.nodes)
-    return _account(replace(plan, nodes=nodes), ledger.after_root)
+    return account(replace(plan, nodes=nodes), ledger.after_root)
 
 
 @dataclass
@@ -80,6 +81,8 @@ class _Ledger:
             _HALF_STEP_MS * (node.loops or 0) / self.processes[node.id] for node in plan.nodes
         ]
         self.children = [[child.id for child in plain_children(plan, node)] for node in plan.nodes]
+        self.mentioned = [frozenset(mentions(node)) for node in plan.nodes]
+        self.given = [frozenset(mentions(node, expressions=False)) for node in plan.nodes]
         self.charges: list[list[_Charge]] = [[] for _ in plan.nodes]
         self.after_root = 0.0
         self.own: list[Amounts] = []
@@ -123,7 +126,9 @@ class _Ledger:
             if subplan.relationship != "SubPlan" or not subplan.executed:
                 continue
             users = self._users(subplan)
-            weights = [_evaluations(self.plan.nodes[user]) for user in users]
+            hashed = any(_hashes(self.plan.nodes[user], subplan) for user in users)
+            # Every node that hashes it runs it once.
+            weights = [1.0 if hashed else _evaluations(self.plan.nodes[user]) for user in users]
             lefts = [self._left(user) for user in users]
             shares = [
                 _share(amount, weights, [left[column] for left in lefts])
@@ -140,23 +145,18 @@ class _Ledger:
         assert subplan.parent is not None
         names = names_of(subplan)
         users = [subplan.parent]
-        hashed = f"hashed {subplan.subplan}"
         for node in self.plan.nodes:
-            if node.id == subplan.parent or not node.executed or not names & mentions(node):
+            if (
+                node.id == subplan.parent
+                or not node.executed
+                or not names & self.mentioned[node.id]
+            ):
                 continue
-            texts = (*node.conditions.values(), *node.texts("Output"))
             below = self.plan.descendants(node)
-            passed_on = any(names & mentions(other, ["Output"]) for other in below)
+            passed_on = any(names & self.given[other.id] for other in below)
             if not passed_on and subplan not in self.plan.ancestors(node):
                 users.append(node.id)
-                if any(hashed in text for text in texts):
-                    # Whoever comes first builds the hash table for all.
-                    return [min(users, key=self._when)]
         return users
-
-    def _when(self, node: int) -> int:
-        event = Event(node, rest=False)
-        return self.events.index(event) if event in self.events else len(self.events)
 
     def _charge_init_plans(self) -> None:
         ran = [self.plan.nodes[event.node] for event in self.events if not event.rest]
@@ -181,7 +181,7 @@ class _Ledger:
         own = {init_plan.id, *(node.id for node in self.plan.descendants(init_plan))}
         scope = {owner.id, *(node.id for node in self.plan.descendants(owner))} - own
         names = names_of(init_plan)
-        mentioning = [node for node in ran if node.id in scope and names & mentions(node)]
+        mentioning = [node for node in ran if node.id in scope and names & self.mentioned[node.id]]
         for node in mentioning:
             # ExecInitParallelPlan hands values to workers, so it needs them before all.
             yield from (
@@ -321,6 +321,12 @@ def _processes(plan: Plan) -> list[float]:
     return processes
 
 
+def _hashes(node: Node, subplan: Node) -> bool:
+    """Whether a node builds a hash table of a SubPlan's rows instead of running it for each row."""
+    texts = (*node.conditions.values(), *node.texts("Output"))
+    return any(f"hashed {subplan.subplan}" in text for text in texts)
+
+
 def _evaluations(node: Node) -> float:
     """How often a node evaluates its conditions: the rows it lets pass and those it removes."""
     return (node.actual_rows or 0) * (node.loops or 0) + (node.removed.filter or 0)
@@ -393,81 +399,3 @@ def _rows(node: Node) -> dict[str, Any]:
             "row_direction": direction,
         }
     return filled
-
-
-# --- the statement as a whole ------------------------------------------------------------------
-
-
-def _account(plan: Plan, after_root: float) -> Plan:
-    """Place triggers and JIT, and find the time that nobody has."""
-    nodes = list(plan.nodes)
-    if plan.truncated:
-        last = nodes[-1]
-        for node in (last, *plan.ancestors(last)):
-            nodes[node.id] = replace(
-                node, self_ms=None, cpu_ms=None, self_buffers=None, self_io=None, self_wal=None
-            )
-    if not plan.timing:
-        return replace(plan, nodes=tuple(nodes), total_ms=plan.execution_ms or plan.duration_ms)
-    inside = (plan.root.inclusive_ms or 0.0) + after_root
-    given = plan.execution_ms if plan.execution_ms is not None else plan.duration_ms
-    total = inside if given is None else given
-    triggers = _place_triggers(plan, None if given is None else given - inside)
-    after = sum(one.time_ms or 0.0 for one in triggers if one.phase != "before")
-    if total > 0:
-        nodes = [
-            node if node.self_ms is None else replace(node, self_pct=100 * node.self_ms / total)
-            for node in nodes
-        ]
-    if (pinned := _pin_jit(plan)) is not None:
-        nodes[pinned[0]] = replace(nodes[pinned[0]], jit_ms=pinned[1])
-    unaccounted = None if given is None else max(0.0, given - inside - after)
-    return replace(
-        plan, nodes=tuple(nodes), triggers=triggers, total_ms=total, unaccounted_ms=unaccounted
-    )
-
-
-def _place_triggers(plan: Plan, outside: float | None) -> tuple[Trigger, ...]:
-    """AFTER triggers run when the nodes are done; BEFORE triggers are part of a ModifyTable.
-
-    Triggers of constraints are AFTER triggers. Of the others, the time that is left tells.
-    """
-    placed = []
-    for trigger in plan.triggers:
-        time = trigger.time_ms
-        room = sum(
-            node.self_ms or 0.0
-            for node in plan.nodes
-            if node.type == "ModifyTable" and trigger.relation in (node.relation, None)
-        )
-        phase: Literal["before", "after"] | None = None
-        if trigger.constraint is not None:
-            phase = "after"
-        elif time is not None and outside is not None:
-            fits_outside, fits_inside = time <= outside, time <= room
-            if fits_outside != fits_inside:
-                phase = "after" if fits_outside else "before"
-        if phase == "after" and outside is not None:
-            outside -= time or 0.0
-        placed.append(replace(trigger, phase=phase))
-    return tuple(placed)
-
-
-def _pin_jit(plan: Plan) -> tuple[int, float] | None:
-    """The node in which code was compiled, and how long that took.
-
-    LLVM inlines, optimizes and emits all code of a statement when the first compiled expression is
-    evaluated; only generating it is done before any node runs. Workers compile for themselves.
-    """
-    jit = plan.jit
-    parallel = any(node.number("Workers Launched") for node in plan.nodes)
-    if jit is None or parallel or plan.truncated:
-        return None
-    spent = (jit.inlining_ms or 0.0) + (jit.optimization_ms or 0.0) + (jit.emission_ms or 0.0)
-    if spent < 1:
-        return None
-    for event in execution_order(plan):
-        node = plan.nodes[event.node]
-        if node.self_ms is not None and node.self_ms >= spent:
-            return node.id, spent
-    return None

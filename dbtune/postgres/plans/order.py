@@ -7,7 +7,6 @@ whoever reads it first, as far as it is read, and an InitPlan by whoever needs i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dbtune.postgres.plans.model import Node, Plan
@@ -19,8 +18,8 @@ _MENTION = re.compile(r"\$\d+|\b(?:InitPlan|SubPlan) \w+|\((\w+_\d+)\)\.col\d+")
 
 GATHERS = ("Gather", "Gather Merge")
 _READ_WHOLE = ("Sort", "Hash", "Bitmap Heap Scan", "BitmapAnd", "BitmapOr")
-_ASKED_BEFORE_CHILDREN = ("Result", "Limit", "Append", "Merge Append", *GATHERS)
-"""Nodes that evaluate expressions before they run a child: One-Time Filter, LIMIT, pruning."""
+_FIRST_OF_ALL = "One-Time Filter"
+"""The expression that a node evaluates before it runs a child."""
 
 
 class Event(NamedTuple):
@@ -59,27 +58,31 @@ def cte_of(plan: Plan, scan: Node) -> Node | None:
     return None
 
 
-def mentions(node: Node, keys: Sequence[str] | None = None) -> frozenset[str]:
-    """What a node's expressions mention: ``$0`` up to 16, ``InitPlan 1``, ``SubPlan 2``."""
-    texts: Iterable[str]
-    if keys is None:
-        texts = [*node.conditions.values(), *_texts(node)]
-    else:
-        texts = [text for key in keys for text in node.texts(key)]
-    found: set[str] = set()
+def mentions(node: Node, *, output: bool = True, expressions: bool = True) -> list[str]:
+    """What a node's expressions mention, in the order in which it evaluates them.
+
+    That is ``$0`` up to 16, and ``InitPlan 1`` or ``SubPlan 2``.
+
+    Args:
+        output: look at its Output, which VERBOSE shows.
+        expressions: look at everything else.
+    """
+    texts: list[str] = []
+    if expressions:
+        texts += [node.conditions.get(_FIRST_OF_ALL, ""), *node.conditions.values()]
+        for key, value in node.props.items():
+            if isinstance(value, str):
+                texts.append(value)
+            elif key != "Output":
+                texts += node.texts(key)
+    if output:
+        texts += node.texts("Output")
+    found: dict[str, None] = {}
     for text in texts:
         if "$" in text or "Plan" in text or ").col" in text:
             for match in _MENTION.finditer(_LITERAL.sub("''", text)):
-                found.add(match[1] or match[0])
-    return frozenset(found)
-
-
-def _texts(node: Node) -> Iterable[str]:
-    for value in node.props.values():
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (item for item in value if isinstance(item, str))
+                found[match[1] or match[0]] = None
+    return list(found)
 
 
 def names_of(subplan: Node) -> frozenset[str]:
@@ -133,8 +136,8 @@ class _Executor:
         if Event(node.id, False) in self.done or node.loops == 0:
             return
         children = plain_children(self.plan, node)
-        if node.type in _ASKED_BEFORE_CHILDREN:
-            self.evaluate(node)
+        if _FIRST_OF_ALL in node.conditions:
+            self.evaluate(mentions(node, output=False))
         if node.type == "Append":
             children = children[:1]
         elif node.type == "Hash Join" and len(children) == 2:
@@ -146,7 +149,10 @@ class _Executor:
                 self.rest(child)
         if node.type == "CTE Scan" and (cte := cte_of(self.plan, node)):
             self.first(cte)
-        self.evaluate(node)
+        self.evaluate(mentions(node))
+        for child in self.plan.children(node):
+            if child.relationship == "SubPlan":
+                self.all(child)
         self.note(node, rest=False)
 
     def rest(self, node: Node) -> None:
@@ -161,15 +167,12 @@ class _Executor:
             self.rest(cte)
         self.note(node, rest=True)
 
-    def evaluate(self, node: Node) -> None:
-        """Run the sub-plans that a node's expressions need, unless they have run."""
-        for mention in mentions(node):
+    def evaluate(self, mentioned: list[str]) -> None:
+        """Run the InitPlans that expressions mention, unless they have run."""
+        for mention in mentioned:
             if (init_plan := self.init_plans.get(mention)) and init_plan.id not in self.ran:
                 self.ran.add(init_plan.id)
                 self.all(init_plan)
-        for child in self.plan.children(node):
-            if child.relationship == "SubPlan":
-                self.all(child)
 
     def hash_join_order(self, node: Node, outer: Node, inner: Node) -> list[Node]:
         """Whether the outer side is asked for a row before the hash table is built.

@@ -47,6 +47,8 @@ def child_counts(node_type: str) -> tuple[int, int]:
         return 2, 2
     if node_type in _ONE:
         return 1, 1
+    if node_type == "ModifyTable":
+        return 1, _ANY  # one per table before PostgreSQL 14
     if node_type == "SetOp":
         return 1, 2  # two since PostgreSQL 18
     if node_type in ("Result", "Foreign Scan"):
