@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -155,8 +156,17 @@ def test_no_value_and_no_password_shows(told: Result) -> None:
     assert PASSWORD not in told.out + told.err
 
 
-def test_findings(told: Result) -> None:
-    found = {(one["rule"], one["subject"]) for one in told.json["findings"]}
+def test_findings(secured: MongoDB, tmp_path: Path) -> None:
+    """Each planted problem; the profile says that no share of time is too small."""
+    rules = ("collection-scan", "sort-in-memory", "examined-far-more-than-returned", "large-skip")
+    lines = [f"      mongo.{rule}: {{min_time_share: 0}}" for rule in rules]
+    text = f"profiles:\n  shop:\n    url: {url(secured, 'least')}\n    thresholds:\n"
+    config = tmp_path / "dbtune.yaml"
+    config.write_text(text + "\n".join(lines) + "\n")
+    config.chmod(0o600)
+    result = dbtune("slow-queries", "shop", "-f", "json", env={"DBTUNE_CONFIG": str(config)}).ok()
+    assert result.json["target"]["name"] == "shop"
+    found = {(one["rule"], one["subject"]) for one in result.json["findings"]}
     scan = "shop.orders.find({customer.id: ?, status: ?})"
     assert ("mongo.collection-scan", scan) in found
     sort = "shop.orders.find({amount: {$gte: ?}}).sort({created: -1}).limit(?)"
