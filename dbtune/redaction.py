@@ -76,6 +76,9 @@ def redact(text: str) -> str:
 
     Used on everything that leaves the error boundary, and on statements and URLs shown to people.
     """
+    # What has quotes around it goes first: a secret masked inside them might take one away. URLs go
+    # last: at a space in a password they would end too early.
+    text = re.sub(_ANY, lambda match: match[1] or _mask_match(match), text)
     for secret in sorted(_known - _public, key=len, reverse=True):
         if secret in text:
             text = re.sub(_bounded(secret), MASK, text)

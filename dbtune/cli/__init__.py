@@ -5,6 +5,7 @@ Only the subcommand that was asked for is imported, and it imports its engine wh
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from importlib import import_module
@@ -21,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "slow-queries": ("slow_queries", "Rank statements by what they cost, and say what is wrong."),
     "pool-size": ("pool_size", "Derive connection pool sizes, step by step."),
     "explain": ("explain", "Read plans: where the time went, what is wrong, what to do."),
+    "explain diff": ("explain_diff", "Compare two plans: faster or slower, and why."),
+    "explain check": ("explain_check", "Judge plans by a policy, for CI."),
     "gen-config": (
         "gen_config",
         "Generate postgresql.conf or pgbouncer.ini, every line explained.",
@@ -30,7 +33,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("schema", "Print the JSON Schema of a command's output."),
     "demo": ("demo", "Start a PostgreSQL with planted problems and try everything on it."),
 }
-"""Name: (module in dbtune.cli, one line of help). Help is printed from here, importing nothing."""
+"""Name: (module in dbtune.cli, one line of help). Help is printed from here, importing nothing.
+
+A name of two words is a command beside the first: ``explain diff``, unless ``diff`` is a file.
+"""
 
 EPILOG = """\
 Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage or configuration, 3 target
@@ -43,6 +49,12 @@ class LazyGroup(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = " ".join(args[:2])
+        if len(args) > 1 and name in COMMANDS and not os.path.isfile(args[1]):  # noqa: PTH113
+            return name, self.get_command(ctx, name), args[2:]
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
@@ -62,7 +74,7 @@ class LazyGroup(TyperGroup):
         items: list[Any] = [
             CompletionItem(name, help=text)
             for name, (_, text) in COMMANDS.items()
-            if name.startswith(incomplete)
+            if name.startswith(incomplete) and " " not in name
         ]
         return (
             items
@@ -106,6 +118,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run dbtune with arguments; returns the exit code. Errors are sentences on stderr."""
+    if sys.stdout is None:
+        return _fail("can't write the output: stdout is closed", Exit.USAGE)
     group = get_command(app)
     # TyperGroup keeps suggestions in its commands mapping; the lazy table is the truth.
     group.commands = dict.fromkeys(COMMANDS)  # type: ignore[attr-defined]
@@ -113,29 +127,52 @@ def run(arguments: list[str]) -> int:
         code = group.main(arguments, prog_name="dbtune", standalone_mode=False)
         _flush()
         return int(code or 0)
-    except DbtuneError as error:
-        return _fail(str(error), error.exit_code)
-    except typer.Abort:
-        return _fail("interrupted", Exit.INTERRUPTED)
-    except KeyboardInterrupt:
-        return _fail("interrupted", Exit.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
-    except OSError as error:
-        if error.filename is None and error.errno is not None:
-            return _fail(f"can't write the output: {error.strerror}", Exit.USAGE)
-        return _bug(error)
-    except Exception as error:
-        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-            return _usage(error)
-        return _bug(error)
+    except SystemExit as leave:
+        # Typer leaves like this when it has completed a word, or with 1 when stdout was closed.
+        closed = type(sys.stdout).__name__ == "PacifyFlushWrapper"
+        return Exit.OK if closed else int(leave.code or 0)
+    except (Exception, KeyboardInterrupt) as error:
+        _learn_passwords(arguments)
+        return _explain(error)
 
 
 def _flush() -> None:
     sys.stdout.flush()
-    sys.stderr.flush()
+    if sys.stderr is not None:  # as it is when the shell closed it
+        sys.stderr.flush()
+
+
+def _learn_passwords(arguments: list[str]) -> None:
+    """Whatever broke, and wherever: no password that we were given is in what we say about it."""
+    from dbtune.redaction import Secret, passwords_in
+
+    given = [os.environ.get(name, "") for name in ("DATABASE_URL", "MONGODB_URI", "REDIS_URL")]
+    words = [word for text in (*arguments, *given) for word in passwords_in(text)]
+    words += [os.environ.get(name, "") for name in ("PGPASSWORD", "REDISCLI_AUTH")]
+    for word in words:
+        Secret(word)
+
+
+def _explain(error: BaseException) -> int:
+    if isinstance(error, DbtuneError):
+        return _fail(str(error), error.exit_code)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return _fail("interrupted", Exit.INTERRUPTED)
+    if isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
+        _silence(sys.stdout)
+        return Exit.OK
+    if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+        _silence(sys.stdout)
+        return _fail(f"can't write the output: {error.strerror}", Exit.USAGE)
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        return _usage(error)
+    return _bug(error)
+
+
+def _silence(stream: Any) -> None:
+    """Keep the interpreter from trying to write what is left, and complaining, when it exits."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _usage(error: Any) -> int:
@@ -150,8 +187,13 @@ def _usage(error: Any) -> int:
 
 def _fail(message: str, code: int) -> int:
     from dbtune.redaction import redact
+    from dbtune.text import visible
 
-    typer.echo(f"dbtune: {redact(message)}", err=True)
+    text = "\n".join(visible(line) for line in redact(message).split("\n"))
+    try:
+        typer.echo(f"dbtune: {text}", err=True)
+    except OSError:  # a full disk, a reader that left: the exit code has to do
+        _silence(sys.stderr)
     return code
 
 
