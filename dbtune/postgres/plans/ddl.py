@@ -66,6 +66,7 @@ def create_index(
         where: the predicate of a partial index.
     """
     assert node.relation is not None
+    keys = [key if isinstance(key, Column) else without_alias(key, node) for key in keys]
     written = [quote(key.name) if isinstance(key, Column) else key for key in keys]
     named = [key.name if isinstance(key, Column) else _words(key) for key in keys]
     plain = not method and not where and all(isinstance(key, Column) for key in keys)
@@ -77,6 +78,14 @@ def create_index(
         f"CREATE INDEX CONCURRENTLY {quote(name)} ON {table_of(node)}{using} "
         f"({', '.join(written)}){condition};"
     )
+
+
+def without_alias(expression: str, node: Node) -> str:
+    """An expression of a plan for a statement that knows the table by its own name only."""
+    alias = node.alias or node.relation or ""
+    name = rf'(?<![\w".])(?:{re.escape(quote(alias))}|{re.escape(alias)})\.'
+    parts = re.split(r"('(?:[^']|'')*')", expression)
+    return "".join(part if part.startswith("'") else re.sub(name, "", part) for part in parts)
 
 
 def _words(expression: str) -> str:

@@ -32,6 +32,10 @@ MIN_FACTOR = 10.0
 """Estimates are off by this factor before they are worth a finding."""
 MIN_ROWS = 1000
 """... and by this many rows in all loops together."""
+_EMPTY_SHARE = 0.0002
+"""With 100 bins, a range beyond the last value is taken for 0.0001 of the table."""
+_EMPTY_FACTOR = 1000
+"""Where it is not known what share was taken, such an error is taken for an empty range."""
 _PASSES_ON = frozenset(
     (
         *("Hash", "Sort", "Incremental Sort", "Materialize", "Memoize", "Gather", "Gather Merge"),
@@ -43,7 +47,7 @@ _PASSES_ON = frozenset(
 """Nodes whose estimate comes from below, from a rule of thumb, or is not comparable."""
 _READS_ALL = ("Sort", "Hash", "Bitmap Heap Scan", "BitmapAnd", "BitmapOr", "ModifyTable")
 _STOPS_AT_FIRST = ("Semi", "Anti", "Right Semi", "Right Anti")
-_DECIDES = (*JOINS, "Sort", "Hash", "Aggregate", "Memoize", "WindowAgg", "Incremental Sort")
+_DECIDES = (*JOINS, "Sort", "Aggregate", "Memoize", "WindowAgg", "Incremental Sort")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +217,18 @@ def _cause(plan: Plan, node: Node, found: tuple[Term, ...]) -> Cause:
     columns = {term.column.name for term in found if term.column}
     if len(columns) > 1:
         return "correlated"
-    ranges = any(term.kind == "range" for term in found)
-    return "beyond" if ranges and (node.plan_rows or 1) <= 1 < _actual(node) else "column"
+    return "beyond" if _is_beyond(node, found) else "column"
+
+
+def _is_beyond(node: Node, found: tuple[Term, ...]) -> bool:
+    """Whether a range was taken to be empty: a hundredth of a bin of the histogram, or one row."""
+    planned, actual = node.plan_rows or 1, _actual(node)
+    if actual < planned or any(term.kind != "range" for term in found):
+        return False
+    read = (node.actual_rows or 0) + (node.removed.filter or 0) / (node.loops or 1)
+    if node.type == "Seq Scan":
+        return planned <= max(1, _EMPTY_SHARE * read)
+    return planned <= 1 or actual >= _EMPTY_FACTOR * planned
 
 
 def _is_generic(plan: Plan, found: tuple[Term, ...]) -> bool:

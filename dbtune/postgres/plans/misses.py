@@ -10,7 +10,7 @@ from dbtune.postgres.plans.estimates import Miss
 from dbtune.postgres.plans.impact import node_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.postgres.plans.scans import JOINS, matters
-from dbtune.text import count_text, shorten
+from dbtune.text import count_text, plural, shorten
 
 _LARGE_FACTOR = 100
 """From here on an estimate of a join's input is taken for more than a remark."""
@@ -29,15 +29,15 @@ def miss_finding(
     rows = abs(miss.actual - miss.planned) * (miss.node.loops or 0)
     if not matters(plan, decided, bound, ms=min_ms, share=min_share, rows=rows):
         return
-    joined = decided.type in JOINS or decided.type == "Hash"
+    joined = decided.type in JOINS
     each = " each time" if (miss.node.loops or 0) > miss.node.processes * 1.5 else ""
     times = f"{count_text(round(miss.factor))} times {'more' if miss.under else 'fewer'}"
     condition = next(iter(miss.node.conditions.values()), "")
     yield node_finding(
         plan,
         miss.node,
-        f"{count_text(round(miss.planned))} rows were expected and "
-        f"{count_text(round(miss.actual))} came{each}, {times}; "
+        f"expected {plural(round(miss.planned), 'row')} and got {count_text(round(miss.actual))}"
+        f"{each}, {times}; "
         f"{about(decided)} (node {decided.id}) was planned by it",
         remedy,
         saving_ms=bound,

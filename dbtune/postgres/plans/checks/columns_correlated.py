@@ -40,14 +40,15 @@ def columns_correlated(
 
 
 def _remedy(miss: Miss) -> Remedy:
-    columns = list(dict.fromkeys(term.column.name for term in miss.found if term.column))
-    columns = columns[:_MAX_COLUMNS]
+    columns = _columns(miss, equal_only=True)
+    if len(columns) < 2:
+        columns = _columns(miss, equal_only=False)
     table = table_of(miss.node)
     assert miss.node.relation is not None
     name = quote(object_name((miss.node.relation, *columns), "stat"))
     # Its schema is that of the table, not the first of the search path.
     name = f"{quote(miss.node.schema)}.{name}" if miss.node.schema else name
-    ranges = any(term.kind == "range" for term in miss.found)
+    ranges = any(term.kind == "range" for term in miss.found if term.column)
     return Remedy(
         "Let the planner know how the columns go together; ANALYZE alone is enough if the table "
         "was not analyzed for long."
@@ -57,3 +58,9 @@ def _remedy(miss: Miss) -> Remedy:
         f"ANALYZE {table};",
         effect="ANALYZE reads a sample of the table and blocks neither reads nor writes",
     )
+
+
+def _columns(miss: Miss, *, equal_only: bool) -> list[str]:
+    """The columns of the conditions; dependencies between columns count for equality only."""
+    found = (t for t in miss.found if t.kind in ("equality", "boolean", "null") or not equal_only)
+    return list(dict.fromkeys(t.column.name for t in found if t.column))[:_MAX_COLUMNS]

@@ -14,6 +14,9 @@ from dbtune.postgres.plans.model import Plan
 from dbtune.postgres.plans.scans import TABLE_SCANS, Discard, discards
 from dbtune.text import shorten
 
+_DOCUMENT = re.compile(r"to_tsvector\('[\w.]+'::regconfig, [\w.\"]+\)")
+"""With the configuration given it is immutable."""
+
 
 @check("plan.containment-without-index")
 def containment_without_index(
@@ -56,6 +59,11 @@ def containment_without_index(
 
 
 def _remedy(one: Discard, term: Term) -> Remedy:
+    if _DOCUMENT.fullmatch(term.expression):
+        return index_remedy(
+            f"Make a GIN index on the document.{one.partition_hint}",
+            create_index(one.node, [term.expression], method="gin"),
+        )
     method, operator_class = _method(term)
     if not method or term.column is None:
         return Remedy(

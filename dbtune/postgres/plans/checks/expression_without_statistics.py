@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS
-from dbtune.postgres.plans.conditions import Term
-from dbtune.postgres.plans.ddl import is_indexable_expression, object_name, quote, table_of
+from dbtune.postgres.plans.ddl import (
+    is_indexable_expression,
+    object_name,
+    quote,
+    table_of,
+    without_alias,
+)
 from dbtune.postgres.plans.estimates import MIN_FACTOR, MIN_ROWS, Miss, misses
 from dbtune.postgres.plans.misses import miss_finding
 from dbtune.postgres.plans.model import Plan
@@ -15,6 +20,8 @@ from dbtune.text import shorten
 
 _DEFAULTS = {0.005: "1 in 200", 1 / 3: "a third", 1 / 9: "a ninth", 0.5: "half", 0.001: "1 in 1000"}
 """Shares of a table that the planner takes where it knows nothing (selfuncs.h)."""
+_MAX_EXPRESSIONS = 8
+"""As many as CREATE STATISTICS takes."""
 
 
 @check("plan.expression-without-statistics", confidence=Confidence.estimated)
@@ -36,33 +43,32 @@ def expression_without_statistics(
     Remedy: Statistics on the expression (PostgreSQL 14), or a condition on the bare column.
     """
     for miss in misses(plan, min_factor=min_factor, min_rows=min_rows):
-        term = next((t for t in miss.found if t.column is None), None)
-        if miss.cause == "expression" and term is not None:
-            yield from miss_finding(plan, miss, _remedy(miss, term), min_ms, min_share)
+        if miss.cause == "expression":
+            yield from miss_finding(plan, miss, _remedy(miss), min_ms, min_share)
 
 
-def _remedy(miss: Miss, term: Term) -> Remedy:
+def _remedy(miss: Miss) -> Remedy:
     share = _default(miss)
     guess = f" It took {share} of the table, as it does where it knows nothing." if share else ""
-    table = table_of(miss.node)
-    # Statistics need no immutable expression, but one that is about one table only.
-    alone = is_indexable_expression(term) or (term.cast and term.expression)
-    expression = term.expression
-    if alone and miss.node.alias:
-        expression = expression.replace(f"{miss.node.alias}.", "")
-    if not alone:
+    unknown = [term for term in miss.found if term.column is None]
+    computed = [term for term in unknown if is_indexable_expression(term) or term.cast]
+    if not computed:
         return Remedy(
-            f"Compare the bare column in place of {shorten(term.text, 120)}, or keep statistics on "
-            f"the expression (CREATE STATISTICS, since 14).{guess}"
+            f"Compare the bare column in place of {shorten(unknown[0].text, 120)}, or keep "
+            f"statistics on the expression (CREATE STATISTICS, since 14).{guess}"
         )
     assert miss.node.relation is not None
-    columns = (column.name for column in term.columns)
-    name = quote(object_name((miss.node.relation, *columns), "stat", unlike=expression))
+    written = [without_alias(term.expression, miss.node) for term in computed]
+    expressions = list(dict.fromkeys(f"({text})" for text in written))[:_MAX_EXPRESSIONS]
+    columns = dict.fromkeys(column.name for term in computed for column in term.columns)
+    listed = ", ".join(expressions)
+    name = quote(object_name((miss.node.relation, *columns), "stat", unlike=listed))
     name = f"{quote(miss.node.schema)}.{name}" if miss.node.schema else name
+    table = table_of(miss.node)
     return Remedy(
         "Keep statistics on the expression (since PostgreSQL 14; before, an index on it has the "
         f"same effect), or compare the bare column.{guess}",
-        sql=f"CREATE STATISTICS {name}\n  ON ({expression}) FROM {table};\nANALYZE {table};",
+        sql=f"CREATE STATISTICS {name}\n  ON {listed} FROM {table};\nANALYZE {table};",
         effect="ANALYZE reads a sample of the table and blocks neither reads nor writes",
     )
 

@@ -60,4 +60,5 @@ def index_scan_in_loop(
             ),
             saving_ms=saving,
             evidence={"loops": inner.loops, "inclusive_ms": saving},
+            level_=Level.info,
         )

@@ -59,7 +59,7 @@ def lossy_bitmap(
                 plan,
                 "An index on more of the condition's columns makes a smaller bitmap.",
                 advised,
-                f"A page takes {_ENTRY_BYTES} bytes, the bitmap {bytes_text(pages * _ENTRY_BYTES)}.",
+                f"A page takes {_ENTRY_BYTES} bytes, all {bytes_text(pages * _ENTRY_BYTES)}.",
             ),
             saving_ms=saving,
             evidence={

@@ -51,6 +51,7 @@ def many_index_searches(
             _remedy(heap, found),
             saving_ms=saving,
             evidence={"index_searches": searches, "loops": scans},
+            level_=Level.info,
         )
 
 
