@@ -100,7 +100,7 @@ def _tree(tree: PlanTree, width: int | None) -> Iterator[Text]:
         for column in columns:
             text, style = column.cells[at]
             line.append(f"{text:>{column.width}} ", style)
-        first, *more = _labels(node, None if room is None else room - len(guide))
+        first, *more = _labels(node, room and room - len(guide), room and room - len(below))
         yield line.append(" ").append(guide, "dim").append_text(first)
         space = " " * before
         for one in more:
@@ -168,18 +168,24 @@ def compact(value: float | None) -> str:
 # -------------------------------------------------------------------------------------- the labels
 
 
-def _labels(node: TreeNode, room: int | None) -> list[Text]:
-    """What a node does, what is remarkable, which findings; then details if it matters."""
+def _labels(node: TreeNode, first_room: int | None, room: int | None) -> list[Text]:
+    """What a node does, what is remarkable, which findings; then details if it matters.
+
+    Args:
+        node: the node.
+        first_room: columns for what fits into one line.
+        room: columns for each of several lines.
+    """
     rules = tuple(f"◀ {rule}" for rule in node.rules)
     texts = [plain(text) for text in (node.title, *node.marks, *rules)]
     style = "dim" if node.folds or not node.executed else ""
     matters = bool(node.level) or (node.share or 0) >= _WARM
-    if room is None or cell_len("  ".join(texts)) <= room:
+    if room is None or first_room is None or cell_len("  ".join(texts)) <= first_room:
         lines = [_styled(texts, node, style)]
     elif matters:
         lines = _stacked(texts, node, room)
     else:
-        lines = [Text(_cut("  ".join(texts), room), style)]
+        lines = [Text(_cut("  ".join(texts), first_room), style)]
     if room is None or matters:
         lines += _details(node, room)
     return lines

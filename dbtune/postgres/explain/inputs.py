@@ -103,9 +103,8 @@ def _opened(name: str, progress: Progress | None) -> AbstractContextManager[IO[b
         raise IsADirectoryError(21, "it is a folder")
     file = path.open("rb")
     size = path.stat().st_size
-    if progress is None or size < _LARGE_BYTES:
-        return file
-    return io.BufferedReader(_Tracked(file, progress(f"reading {path.name}", size)), 1 << 16)
+    shown = progress(f"reading {path.name}", size) if progress and size > _LARGE_BYTES else None
+    return io.BufferedReader(_Tracked(file, shown or nullcontext(lambda _: None)), 1 << 16)
 
 
 class _Tracked(io.RawIOBase):
