@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from dbtune.postgres.session import TAG
-from dbtune.postgres.sqltext import fingerprint
+from dbtune.postgres.sqltext import fingerprint, masked
 from dbtune.postgres.statements.facts import Entry
 from dbtune.statements import Statement
 
@@ -26,6 +26,8 @@ _JIT_TIMES = (
     "jit_emission_time",
 )
 _TAG_REACH = 40
+# What the server keeps without constants; others (CREATE ROLE ... PASSWORD 'x') it keeps as sent.
+_NORMALISED = ("select", "insert", "update", "delete", "merge", "with", "values", "(")
 UNKNOWN_TEXT = "(text not kept by the server)"
 
 
@@ -60,7 +62,7 @@ def _statement(entries: Sequence[Entry], block_bytes: int, io_timed: bool) -> St
     wal = blocks("wal_bytes")
     full_pages = blocks("wal_fpi")
     return Statement(
-        text=leading.text or f"{UNKNOWN_TEXT} queryid {leading.key.queryid}",
+        text=_shown(leading.text) if leading.text else f"{UNKNOWN_TEXT} {leading.key.queryid}",
         calls=calls,
         total_ms=total_ms,
         mean_ms=total_ms / calls,
@@ -83,6 +85,10 @@ def _statement(entries: Sequence[Entry], block_bytes: int, io_timed: bool) -> St
         variants=len(entries),
         ids=tuple(sorted({str(entry.key.queryid) for entry in entries})),
     )
+
+
+def _shown(text: str) -> str:
+    return text if text.lstrip().lower().startswith(_NORMALISED) else masked(text)
 
 
 def _stddev(entries: Sequence[Entry], mean: float) -> float:

@@ -129,3 +129,18 @@ def test_a_statement_inside_a_function_is_kept_apart() -> None:
     outer = entry([1.0], 1, "SELECT 1")
     inner = replace(outer, key=replace(outer.key, toplevel=False))
     assert sorted(one.nested for one in group([outer, inner], 8192, io_timed=True)) == [False, True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE ROLE app LOGIN PASSWORD 'topsecret'",
+        "alter user app password E'topsecret'",
+        "CREATE SUBSCRIPTION s CONNECTION 'host=h password=topsecret' PUBLICATION p",
+        "CREATE USER MAPPING FOR u SERVER s OPTIONS (user 'u', password $$topsecret$$)",
+    ],
+)
+def test_a_password_that_the_server_keeps_in_a_statement_is_not_shown(text: str) -> None:
+    (found,) = group([entry([1.0], 1, text)], 8192, io_timed=True)
+    assert "topsecret" not in found.text
+    assert found.text.split()[0] == text.split()[0]
