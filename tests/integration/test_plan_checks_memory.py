@@ -37,6 +37,11 @@ CREATE TABLE half AS SELECT id, id % 2 AS part, s FROM t;
 CREATE INDEX half_part ON half (part);
 CREATE TABLE list AS SELECT i AS id FROM generate_series(1, 6000) AS i;
 CREATE TABLE asked AS SELECT -i AS id FROM generate_series(1, 500) AS i;
+CREATE TABLE few_keys AS SELECT (i::bigint * i * 31) % 907 AS k FROM generate_series(1, 5000) AS i;
+CREATE TABLE many_keys AS SELECT i AS k FROM generate_series(1, 20000) AS i;
+ALTER TABLE few_keys ALTER COLUMN k SET (n_distinct = 10);
+ALTER TABLE many_keys ALTER COLUMN k SET (n_distinct = 10);
+CREATE INDEX t_id ON t (id);
 VACUUM ANALYZE;
 """
 
@@ -133,13 +138,15 @@ SPILLS = [
     Spill(
         "plan.hash-aggregate-spill",
         "SELECT id, s, count(*), max(k) FROM t GROUP BY id, s",
-        SERIAL + "SET enable_sort = off",
+        SERIAL
+        + "SET enable_sort = off; SET enable_indexscan = off; SET enable_indexonlyscan = off",
         fraction=0.15,
     ),
     Spill(
         "plan.hash-aggregate-spill",
         "SELECT DISTINCT id, k FROM t",
-        SERIAL + "SET enable_sort = off",
+        SERIAL
+        + "SET enable_sort = off; SET enable_indexscan = off; SET enable_indexonlyscan = off",
         fraction=0.15,  # up to 17 the plan does not tell the version, and so the multiplier
     ),
     Spill(
@@ -171,9 +178,9 @@ SPILLS = [
     ),
     Spill(
         "plan.memoize-evictions",
-        "SELECT count(t.s) FROM generate_series(1, 5000) AS g(i) JOIN t ON t.k = g.i % 900",
+        "SELECT count(t.s) FROM few_keys JOIN t USING (k)",
         SERIAL + "SET enable_hashjoin = off; SET enable_mergejoin = off",
-        work_mem="256kB",
+        work_mem="512kB",
         fraction=0.0,
         since=14,
     ),
@@ -226,13 +233,26 @@ class Defect(NamedTuple):
 
 DEFECTS = [
     Defect(
+        "plan.memoize-misses",
+        "SELECT count(t.s) FROM many_keys JOIN t ON t.id = many_keys.k",
+        "SELECT count(t.s) FROM many_keys JOIN t ON t.id = many_keys.k",
+        before=SERIAL + "SET enable_hashjoin = off; SET enable_mergejoin = off",
+        cure="SET enable_memoize = off",
+        since=14,
+    ),
+    Defect(
+        "plan.sort-for-few-rows",
+        "SELECT * FROM t ORDER BY s LIMIT 10",
+        "SELECT * FROM t ORDER BY id LIMIT 10",
+    ),
+    Defect(
         "plan.cte-materialized",
         "WITH x AS MATERIALIZED (SELECT * FROM t) SELECT * FROM x WHERE k = 5",
         "WITH x AS NOT MATERIALIZED (SELECT * FROM t) SELECT * FROM x WHERE k = 5",
     ),
     Defect(
         "plan.correlated-subplan",
-        "SELECT id, (SELECT count(*) FROM t WHERE t.id = asked.id) FROM asked LIMIT 120",
+        "SELECT id, (SELECT count(*) FROM t WHERE t.id + 0 = asked.id) FROM asked LIMIT 120",
         "SELECT asked.id, n FROM asked LEFT JOIN (SELECT id, count(*) AS n FROM t GROUP BY id) AS x"
         " USING (id) LIMIT 120",
     ),

@@ -18,6 +18,7 @@ def memoize_evictions(
     *,
     min_lookups: int = 1000,
     min_eviction_share: float = 0.1,
+    min_hit_ratio: float = 0.05,
     min_ms: float = MIN_MS,
     min_share: float = MIN_SHARE,
 ) -> Iterator[Finding]:
@@ -41,6 +42,8 @@ def memoize_evictions(
             lost = evictions + overflows
             if node.type != "Memoize" or hits + misses < min_lookups or misses <= 0:
                 continue
+            if hits < min_hit_ratio * (hits + misses):
+                continue  # keys that hardly come again: plan.memoize-misses
             below = sum(
                 child.inclusive_ms or 0 for child in plan.children(node) if child.subplan is None
             )
@@ -56,7 +59,7 @@ def memoize_evictions(
                 node,
                 f"the cache evicted {count_text(evictions)} of {count_text(misses)} entries"
                 + (f" and could not keep {count_text(overflows)}" if overflows else "")
-                + f" ({count_text(hits)} hits); all of them take about {bytes_text(need)}",
+                + f" ({count_text(hits)} hits); all of them take at most {bytes_text(need)}",
                 memory.remedy(
                     plan,
                     "See whether the statement is faster with SET LOCAL enable_memoize = off.",

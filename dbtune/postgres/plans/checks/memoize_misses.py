@@ -18,6 +18,7 @@ def memoize_misses(
     min_lookups: int = 1000,
     max_hit_ratio: float = 0.5,
     max_eviction_share: float = 0.1,
+    evicted_hit_ratio: float = 0.05,
     min_ms: float = MIN_MS,
     min_share: float = MIN_SHARE,
 ) -> Iterator[Finding]:
@@ -39,10 +40,17 @@ def memoize_misses(
             node.type != "Memoize"
             or lookups < min_lookups
             or hits >= max_hit_ratio * lookups
-            or evictions >= max_eviction_share * misses
+            # With some hits, a larger cache may have more: plan.memoize-evictions.
+            or (evictions >= max_eviction_share * misses and hits >= evicted_hit_ratio * lookups)
             or not worth(plan, node.inclusive_ms, min_ms, min_share)
         ):
             continue
+        evicted = ""
+        if evictions:
+            evicted = (
+                f" {count_text(evictions)} entries were evicted: if the keys come again, but late, "
+                "more work_mem helps, too."
+            )
         key = node.conditions.get("Cache Key", "its key")
         yield node_finding(
             plan,
@@ -52,12 +60,16 @@ def memoize_misses(
             Remedy(
                 f"Compare with enable_memoize off. If that is faster, tell the planner how many "
                 f"distinct values {key} has: ANALYZE, or ALTER TABLE ... ALTER COLUMN ... "
-                "SET (n_distinct = ...) and ANALYZE.",
+                f"SET (n_distinct = ...) and ANALYZE.{evicted}",
                 sql="SET LOCAL enable_memoize = off;  -- in the statement's transaction",
                 effect="lasts until the transaction's end",
             ),
             saving_ms=node.inclusive_ms,
-            evidence={"hits": round(hits), "misses": round(misses)},
+            evidence={
+                "hits": round(hits),
+                "misses": round(misses),
+                "evictions": round(evictions),
+            },
         )
 
 
