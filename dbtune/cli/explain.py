@@ -107,7 +107,8 @@ def explain(
     """Read plans: where the time went, what is wrong, what to do about it.
 
     Plans come from files, a pipe or logs, several at once, in whatever frame they were pasted. Or
-    a server is asked for the plan of a statement: --sql, --file or --queryid.
+    a server is asked for the plan of a statement: --sql, --file or --queryid. Beside it there are
+    dbtune explain diff, which compares two plans, and dbtune explain check, which judges plans.
     """
     asked = [one for one in (sql, file, queryid) if one is not None]
     if not asked:

@@ -16,6 +16,8 @@ from dbtune.text import plain
 CHECK_PACKAGES = (
     "dbtune.postgres.statements.checks",
     "dbtune.postgres.plans.checks",
+    "dbtune.postgres.plan_diff.checks",
+    "dbtune.postgres.plan_policy.checks",
     "dbtune.postgres.config.checks",
     "dbtune.pooling.checks",
     "dbtune.mongo.checks",

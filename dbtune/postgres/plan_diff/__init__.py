@@ -1,0 +1,1 @@
+"""``explain diff``: two plans aligned and compared. Pure: plans in, a report out."""
