@@ -230,10 +230,10 @@ def _told(error: psycopg.Error, session: Session, request: Request) -> Exception
     if isinstance(error, errors.QueryCanceled | errors.LockNotAvailable):
         return TargetError(f"{request.origin}: {translated.reason}")
     message, hint = translated.reason, translated.remedy
-    if isinstance(error, errors.ReadOnlySqlTransaction):
+    if "during recovery" in message:
+        hint = "this server is a standby: execute it on the primary"
+    elif isinstance(error, errors.ReadOnlySqlTransaction):
         hint = "add --allow-write to execute it and roll it back"
-        if "recovery" in message or "standby" in message:
-            hint = "this server is a standby: execute it on the primary"
     elif "cannot be prepared" in message:
         hint = "SELECT INTO creates a table; leave INTO out"
     elif "multiple commands" in message:
