@@ -106,7 +106,7 @@ class _Executor:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.events: list[Event] = []
-        self.done: set[Event] = set()
+        self.entered: set[Event] = set()
         self.init_plans = {
             name: node for node in plan.nodes if is_init_plan(node) for name in names_of(node)
         }
@@ -123,17 +123,16 @@ class _Executor:
         self.first(node)
         self.rest(node)
 
-    def note(self, node: Node, *, rest: bool) -> bool:
-        """Note an event unless it has happened; whether it was new."""
+    def enter(self, node: Node, *, rest: bool) -> bool:
+        """Whether a node is still to get its first row or its rest; no broken plan loops here."""
         event = Event(node.id, rest)
-        if event in self.done:
+        if event in self.entered or node.loops == 0:
             return False
-        self.done.add(event)
-        self.events.append(event)
+        self.entered.add(event)
         return True
 
     def first(self, node: Node) -> None:
-        if Event(node.id, False) in self.done or node.loops == 0:
+        if not self.enter(node, rest=False):
             return
         children = plain_children(self.plan, node)
         if _FIRST_OF_ALL in node.conditions:
@@ -153,10 +152,10 @@ class _Executor:
         for child in self.plan.children(node):
             if child.relationship == "SubPlan":
                 self.all(child)
-        self.note(node, rest=False)
+        self.events.append(Event(node.id, rest=False))
 
     def rest(self, node: Node) -> None:
-        if Event(node.id, True) in self.done or node.loops == 0:
+        if not self.enter(node, rest=True):
             return
         children = plain_children(self.plan, node)
         if node.type == "Nested Loop":
@@ -165,7 +164,7 @@ class _Executor:
             self.all(child)
         if node.type == "CTE Scan" and (cte := cte_of(self.plan, node)):
             self.rest(cte)
-        self.note(node, rest=True)
+        self.events.append(Event(node.id, rest=True))
 
     def evaluate(self, mentioned: list[str]) -> None:
         """Run the InitPlans that expressions mention, unless they have run."""

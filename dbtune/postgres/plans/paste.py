@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from dbtune.postgres.plans import jsonplan, xmlplan, yamlplan
@@ -47,6 +48,24 @@ def find_plans(lines: Sequence[Line]) -> Iterator[Found]:
         index += max(1, length)
         if length:
             start = index
+
+
+def find_plan(lines: Sequence[Line]) -> Iterator[Found]:
+    """The only plan of a log's entry. A statement may have in it what looks like a plan.
+
+    Raises:
+        PlanSyntaxError: it cannot be read.
+    """
+    if not lines or not _QUERY.match(lines[0].text) or _YAML.match(lines[0].text):
+        yield from islice(find_plans(lines), 1)
+        return
+    roots = [at for at, line in enumerate(lines) if "(cost=" in line.text and root_at(lines, at)]
+    for root in roots:
+        document = read_text(lines[root:])
+        if document.end == len(lines) - root or root == roots[-1]:
+            document.raw = _query(lines[:root]) | document.raw
+            yield Found(document, "text", lines[root].number)
+            return
 
 
 def _plan_at(lines: Sequence[Line], index: int, start: int) -> tuple[list[Found], int]:

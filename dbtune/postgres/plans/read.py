@@ -9,6 +9,7 @@ import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import IO, cast
 
 from dbtune.errors import UsageError
@@ -17,26 +18,34 @@ from dbtune.postgres.plans.frames import unframe
 from dbtune.postgres.plans.lines import Line, PlanSyntaxError, number_lines
 from dbtune.postgres.plans.logs import Entry, is_record, split_log
 from dbtune.postgres.plans.model import Plan, Source
-from dbtune.postgres.plans.paste import Found, find_plans
+from dbtune.postgres.plans.paste import Found, find_plan, find_plans
+from dbtune.text import plural
 
 Input = str | bytes | IO[str] | IO[bytes]
 Unreadable = Callable[[UsageError], None]
 
+_MOST_UNSORTED = 4_000_000
+"""Characters after which it is decided whether an input is a log, whose records are no plans."""
 _MOST_PASTED = 64_000_000
-"""Characters outside log entries that are searched for plans; a log has more, and none there."""
+"""Characters that are searched for pasted plans."""
 
 
 def read_plans(source: Input, *, unreadable: Unreadable | None = None) -> list[Plan]:
-    """All plans of an input, in the order in which they stand.
+    """All plans of an input: those of a log's entries, then those that are pasted.
 
     Args:
         source: a text, bytes, or a stream; compressed with gzip, bzip2 or xz if it is bytes.
         unreadable: called with the error for each thing that looks like a plan and cannot be read.
+            Without it, such a thing is an error, except in a log from which other plans were read.
 
     Raises:
-        UsageError: there is no plan, or one cannot be read and `unreadable` is not given.
+        UsageError: there is no plan, or one cannot be read.
     """
-    plans = list(iter_plans(source, unreadable=unreadable))
+    problems: list[UsageError] = []
+    plans = list(iter_plans(source, unreadable=unreadable or problems.append))
+    pasted = [one for one in plans if one.source.origin == "paste"]
+    if problems and not (plans and not pasted):
+        raise problems[0]
     if not plans and unreadable is None:
         raise UsageError(
             "line 1, column 1: expected a plan: the output of EXPLAIN in any format, "
@@ -45,35 +54,54 @@ def read_plans(source: Input, *, unreadable: Unreadable | None = None) -> list[P
     return plans
 
 
-def iter_plans(source: Input, *, unreadable: Unreadable | None = None) -> Iterator[Plan]:
-    """As :func:`read_plans`, one by one and in constant memory if the input is a log.
+def iter_plans(source: Input, *, unreadable: Unreadable) -> Iterator[Plan]:
+    """As :func:`read_plans`, one by one, and in constant memory if the input is a log.
 
     It yields nothing if there is no plan.
     """
-    pasted: list[Line] = []
-    size, entries, is_log = 0, 0, False
-    for part in _checked(split_log(_texts(source))):
+    pasted = _Pasted()
+    is_log = False
+    for part in _checked(split_log(_lines(source))):
         if isinstance(part, Entry):
-            entries += 1
-            plans, rest = _read_entry(part, unreadable)
-            yield from plans
-            pasted += rest
-            continue
-        if is_log and is_record(part.text):
-            continue
-        pasted.append(part)
-        size += len(part.text)
-        if size > _MOST_PASTED:
-            pasted = [line for line in pasted if not is_record(line.text)]
-            size, is_log = sum(len(line.text) for line in pasted), True
-            if size > _MOST_PASTED // 2:
-                if not entries:
-                    raise UsageError(
-                        f"line {part.number}, column 1: expected a plan, or an entry of "
-                        f"auto_explain, in the first {_MOST_PASTED:,} characters"
-                    )
-                pasted, size = [], 0
-    yield from _read_pasted(pasted, unreadable)
+            is_log |= not part.open_ended
+            yield from _read_entry(part, unreadable)
+        elif not is_log:
+            pasted.add(part)
+    if not is_log:
+        yield from _read_pasted(pasted.lines, unreadable)
+
+
+class _Pasted:
+    """Lines outside a log's entries, in which plans may be pasted; of a log, hardly any."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+        self._size = 0
+        self._is_log: bool | None = None
+
+    def add(self, line: Line) -> None:
+        """Keep a line, unless it is one of a log.
+
+        Raises:
+            UsageError: there is too much that is neither.
+        """
+        if self._is_log and is_record(line.text):
+            return
+        self.lines.append(line)
+        self._size += len(line.text) + 1
+        if self._is_log is None and self._size > _MOST_UNSORTED:
+            records = [one for one in self.lines if is_record(one.text)]
+            self._is_log = len(records) > len(self.lines) / 10
+            if self._is_log:
+                self.lines = [one for one in self.lines if not is_record(one.text)]
+                self._size = sum(len(one.text) + 1 for one in self.lines)
+        if self._size > _MOST_PASTED:
+            if not self._is_log:
+                raise UsageError(
+                    f"line {line.number}, column 1: expected the end of a plan, "
+                    f"or a log with entries of auto_explain"
+                )
+            self.lines, self._size = [], 0
 
 
 def _checked(parts: Iterator[Entry | Line]) -> Iterator[Entry | Line]:
@@ -84,66 +112,56 @@ def _checked(parts: Iterator[Entry | Line]) -> Iterator[Entry | Line]:
         raise UsageError(f"the input could not be read to its end: {error}") from error
 
 
-def _read_pasted(lines: list[Line], unreadable: Unreadable | None) -> Iterator[Plan]:
+def _read_pasted(lines: list[Line], unreadable: Unreadable) -> Iterator[Plan]:
     cleaned = [line for one in lines for line in number_lines([one.text], one.number)]
     framed = unframe(cleaned)
-    for found in _guarded(find_plans(framed), framed, unreadable):
-        yield _plan(found, Source(found.format, line=found.line))
+    for found in _guarded(find_plans(framed), unreadable):
+        yield from _plan(found, Source(found.format, line=found.line), unreadable)
 
 
-def _read_entry(entry: Entry, unreadable: Unreadable | None) -> tuple[list[Plan], list[Line]]:
-    """The plan of an entry, and the lines after it that are not part of it."""
-    plans = []
+def _read_entry(entry: Entry, unreadable: Unreadable) -> Iterator[Plan]:
+    """The plan of an entry; where nothing marked its end, plans that are pasted after it."""
     body = unframe(entry.body) if entry.open_ended else entry.body
-    for found in _guarded(find_plans(body), body, unreadable):
+    first = True
+    for found in _guarded(find_plans(body) if entry.open_ended else find_plan(body), unreadable):
         source = Source(found.format, "log", entry.line, entry.context)
-        plans.append(_plan(found, source, entry.duration_ms))
-        break
-    return plans, []
+        if first:
+            yield from _plan(found, source, unreadable, entry.duration_ms)
+        else:
+            yield from _plan(found, Source(found.format, line=found.line), unreadable)
+        first = False
+    if first:
+        unreadable(UsageError(f"line {entry.line}, column 1: expected a plan in this entry"))
 
 
-def _guarded(
-    found: Iterator[Found], lines: list[Line], unreadable: Unreadable | None
-) -> Iterator[Found]:
+def _guarded(found: Iterator[Found], unreadable: Unreadable) -> Iterator[Found]:
     """Plans up to the first that cannot be read."""
     count = 0
     try:
         for one in found:
             count += 1
             yield one
-    except (PlanSyntaxError, RecursionError) as error:
-        problem = _usage_error(error, lines, count)
-        if unreadable is None:
-            raise problem from None
-        unreadable(problem)
+    except PlanSyntaxError as error:
+        read = f"; {plural(count, 'plan')} read before it" if count else ""
+        unreadable(UsageError(f"{error}{read}"))
 
 
-def _usage_error(
-    error: PlanSyntaxError | RecursionError, lines: list[Line], count: int
-) -> UsageError:
-    if isinstance(error, RecursionError):
-        first = lines[0].number if lines else 1
-        error = PlanSyntaxError(first, 1, "expected fewer levels of nesting")
-    read = f"; read up to there: {count} plans" if count else ""
-    return UsageError(f"line {error.number}, column {error.column}: {error.expected}{read}")
-
-
-def _plan(found: Found, source: Source, duration_ms: float | None = None) -> Plan:
-    source = Source(
-        source.format,
-        source.origin,
-        source.line,
-        source.context,
-        version_of(found.document),
-        tuple(found.document.warnings),
-    )
-    return build(found.document, source, duration_ms)
+def _plan(
+    found: Found, source: Source, unreadable: Unreadable, duration_ms: float | None = None
+) -> Iterator[Plan]:
+    try:
+        document = found.document
+        version = version_of(document)
+        source = replace(source, version_guess=version, warnings=tuple(document.warnings))
+        yield build(document, source, duration_ms)
+    except RecursionError:
+        unreadable(UsageError(f"line {found.line}, column 1: expected fewer levels of nesting"))
 
 
 # --- text from whatever it is in -----------------------------------------------------------------
 
 
-def _texts(source: Input) -> Iterable[str]:
+def _lines(source: Input) -> Iterable[str]:
     """The lines of an input, decoded and decompressed."""
     if isinstance(source, str):
         return source.split("\n")

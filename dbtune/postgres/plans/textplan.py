@@ -69,7 +69,7 @@ def root_at(lines: Sequence[Line], index: int) -> bool:
     a plan as well, since ``Limit`` and ``Result`` are words, too.
     """
     text = lines[index].text.strip()
-    if not text or _ARROW.match(text) or not (text[0].isalpha() or text[0] == "?"):
+    if not text or _ARROW.match(text) or not (text[0].isupper() or text[0] == "?"):
         return False
     name, tail = _split_tail(text)
     if tail:

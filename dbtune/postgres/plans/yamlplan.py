@@ -16,9 +16,7 @@ from dbtune.postgres.plans.keys import put, scalar
 from dbtune.postgres.plans.lines import Line, OpenString, PlanSyntaxError
 
 _ITEM = re.compile(r"( *)((?:- +)*(?:-$)?)(.*)", re.DOTALL)
-_PAIR = re.compile(
-    r'("(?:[^"\\]|\\.)*"|[^\s"\'\[\]{}#,&*!|>%@`-][^:#]*?|[^\s:]+): *(?:(?<= )(.*))?'
-)
+_PAIR = re.compile(r'("(?:[^"\\]|\\.)*"|[^\s"\'\[\]{}#,&*!|>%@`-][^:#]*?):(?: +(.*))?')
 
 
 def decode(lines: Sequence[Line]) -> tuple[Any, int, bool]:
