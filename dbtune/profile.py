@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from dbtune.errors import UsageError
-from dbtune.redaction import Secret, holds_password, passwords_in, public, redact, redact_url
+from dbtune.redaction import (
+    Secret,
+    has_scheme,
+    holds_password,
+    passwords_in,
+    public,
+    redact,
+    redact_url,
+)
 from dbtune.text import plain, plural
 
 if TYPE_CHECKING:
@@ -161,8 +169,8 @@ def profile_from_url(url: str, source: str) -> Profile:
     url = url.strip()
     for password in passwords_in(url):
         Secret(password)
-    scheme, separator, rest = url.partition("://")
-    if not separator:
+    scheme, _, rest = url.partition("://")
+    if not has_scheme(url):
         return Profile(redact_url(url), Engine.postgresql, source, Secret(url, alone=False))
     scheme = scheme.lower().removeprefix("jdbc:")
     if scheme.startswith(("postgresql+", "postgres+")):  # SQLAlchemy's way to name the driver
@@ -213,7 +221,7 @@ def _check_url(rest: str, source: str, engine: Engine) -> None:
         path,
         *(host.partition(":")[0] for host in hosts.split(",")),
     )
-    public(*map(unquote, shown))
+    public(*shown, *map(unquote, shown))
 
 
 def _without_foreign_parameters(rest: str) -> str:

@@ -41,10 +41,10 @@ class Secret:
 
     def __init__(self, value: str, *, alone: bool = True) -> None:
         self._value = value
-        if not alone:
+        if not alone or len(unquote(value)) < _SHORTEST:
             return
         forms = {value, unquote(value), quote(value, safe=""), repr(value)[1:-1], plain(value)}
-        _known.update(form for form in forms if len(form) >= _SHORTEST)
+        _known.update(forms)
 
     def reveal(self) -> str:
         """The value itself, for the driver only."""
@@ -102,9 +102,14 @@ def _mask_match(match: re.Match[str]) -> str:
     return f"{match[2]}{match[3]}{MASK}" if match[2] else f"{match[5]}{match[6]}{MASK}"
 
 
+def has_scheme(url: str) -> bool:
+    """Whether it is a URL; a libpq connection string may have :// in one of its values."""
+    return re.match(r"(?i)\s*[a-z][a-z0-9+.:-]*://", url) is not None
+
+
 def redact_url(url: str) -> str:
     """A URL or connection string with its secrets masked and control characters made visible."""
-    if "://" in url:
+    if has_scheme(url):
         # Before and after: the secret may be split by a space, at which redact() sees an end.
         url = _mask_url(url)
     return plain(redact(url))
@@ -134,10 +139,9 @@ def _mask_port(host: str) -> str:
 
 def passwords_in(url: str) -> list[str]:
     """Whatever stands where passwords stand in a URL or a libpq connection string, as written."""
-    _, separator, rest = url.partition("://")
-    if not separator:
+    if not has_scheme(url):
         return [_unquoted(match[3]) for match in re.finditer(f"(?is){_SETTING}", url)]
-    userinfo, _, place = rest.rpartition("@")
+    userinfo, _, place = url.partition("://")[2].rpartition("@")
     _, _, query = place.partition("?")
     pairs = (pair.partition("=") for pair in query.split("&"))
     found = [value for key, _, value in pairs if re.fullmatch(f"(?i){_KEY}", key)]

@@ -147,7 +147,8 @@ def _learn_passwords(arguments: list[str]) -> None:
     from dbtune.redaction import Secret, passwords_in
 
     given = [os.environ.get(name, "") for name in ("DATABASE_URL", "MONGODB_URI", "REDIS_URL")]
-    words = [word for text in (*arguments, *given) for word in passwords_in(text)]
+    given += [text.partition("=")[2] if text.startswith("--") else text for text in arguments]
+    words = [word for text in given for word in passwords_in(text)]
     words += [os.environ.get(name, "") for name in ("PGPASSWORD", "REDISCLI_AUTH")]
     for word in words:
         Secret(word)
