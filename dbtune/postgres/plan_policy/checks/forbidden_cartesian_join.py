@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dbtune.finding import Finding, Level, check
 from dbtune.postgres.plan_policy.policy import Policy
-from dbtune.postgres.plans.checks.cartesian_join import cartesian_join
+from dbtune.postgres.plans.checks import cartesian_join as advice
 from dbtune.postgres.plans.model import Plan
 
 
@@ -26,7 +26,7 @@ def forbidden_cartesian_join(
     """
     if not policy.cartesian_join:
         return
-    for finding in cartesian_join(
+    for finding in advice.cartesian_join(
         plan,
         min_side_rows=min_side_rows,
         min_rows=min_rows,

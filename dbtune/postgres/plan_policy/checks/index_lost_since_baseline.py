@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dbtune.finding import Finding, Level, check
-from dbtune.postgres.plan_diff.checks.index_lost import index_lost
+from dbtune.postgres.plan_diff.checks import index_lost as diff
 from dbtune.postgres.plan_diff.compare import Comparison
 from dbtune.postgres.plan_policy.policy import Policy
 
@@ -24,7 +24,7 @@ def index_lost_since_baseline(comparison: Comparison, policy: Policy) -> Iterato
     """
     if not policy.index_lost:
         return
-    for finding in index_lost(comparison, min_rows=policy.near_empty_rows):
+    for finding in diff.index_lost(comparison, min_rows=policy.near_empty_rows):
         yield replace(
             finding,
             evidence={**finding.evidence, "table": finding.subject.split(" ")[0]},
