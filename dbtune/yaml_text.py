@@ -50,7 +50,7 @@ def read(text: str, name: str) -> tuple[Any, dict[tuple[str, ...], int]]:
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         # What it quotes may be a piece of a password, say one that begins with * or !.
         problem = plain(error.problem or "not valid YAML")
-        shown = re.sub(r"'(?!\\t')[^']{2,}'", "'…'", problem)
+        shown = re.sub(r"'([^']*)'", _sign_or_nothing, problem)
         raise UsageError(f"{name}{where}: {shown}{_hint(problem)}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -59,6 +59,10 @@ def read(text: str, name: str) -> tuple[Any, dict[tuple[str, ...], int]]:
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise UsageError(f"{name} is not valid YAML") from None
+
+
+def _sign_or_nothing(match: re.Match[str]) -> str:
+    return match[0] if len(match[1]) < 2 or match[1] == r"\t" else "'…'"
 
 
 def _hint(problem: str) -> str:
