@@ -11,16 +11,22 @@ import typer
 from dbtune.cli.command import Run, command, new_app, text_parser
 from dbtune.errors import UsageError
 from dbtune.postgres.explain import from_files, from_session
-from dbtune.postgres.explain.table import TABLES
 from dbtune.report import Report
 from dbtune.text import plain
-
-__all__ = ["TABLES", "app"]
 
 app = new_app()
 
 _LIVE = "A statement on the TARGET"
 _STDIN = "-"
+
+
+def __getattr__(name: str) -> object:
+    """``TABLES``, whose nested types are many: only ``dbtune schema`` needs them."""
+    if name != "TABLES":
+        raise AttributeError(name)
+    from dbtune.postgres.explain.table import TABLES
+
+    return TABLES
 
 
 def _parameter(text: str) -> tuple[int, str | None]:

@@ -7,7 +7,7 @@ without a width (pipes, files, ``--wide``) everything is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -75,19 +75,22 @@ def percent(share: float) -> str:
 
 
 class _Column(NamedTuple):
-    """A column before the tree: a heading, and text and style for each line."""
+    """A column before the tree: a heading, text and style for each line, and the widest of them."""
 
     head: str
     cells: list[tuple[str, str]]
+    width: int
 
-    @property
-    def width(self) -> int:
-        return max(len(self.head), *(len(text) for text, _ in self.cells))
+
+def _column(head: str, cells: Iterable[tuple[str, str]]) -> _Column:
+    listed = list(cells)
+    longest = max((len(text) for text, _ in listed), default=0)
+    return _Column(head, listed, max(len(head), longest) if longest else 0)
 
 
 def _tree(tree: PlanTree, width: int | None) -> Iterator[Text]:
     nodes = tree.nodes if width is None else folded(tree.nodes)
-    columns = [column for column in _columns(nodes, tree, width) if any(t for t, _ in column.cells)]
+    columns = [column for column in _columns(nodes, tree, width) if column.width]
     before = sum(column.width + 1 for column in columns) + 1
     room = None if width is None else max(_NARROWEST, width - before)
     heads = "".join(f"{column.head:>{column.width}} " for column in columns)
@@ -109,18 +112,17 @@ def _tree(tree: PlanTree, width: int | None) -> Iterator[Text]:
 
 def _columns(nodes: Sequence[TreeNode], tree: PlanTree, width: int | None) -> Iterator[_Column]:
     heat = [_heat(node) for node in nodes]
-    yield _Column("#", [("" if n.folds else f"#{n.id}", "dim") for n in nodes])
-    yield _Column("own", [(_share(n.share), style) for n, style in zip(nodes, heat, strict=True)])
-    amounts = [_amount(node, tree) for node in nodes]
-    yield _Column("cost" if tree.unit == "cost" else "time", list(zip(amounts, heat, strict=True)))
+    yield _column("#", (("" if node.folds else f"#{node.id}", "dim") for node in nodes))
+    yield _column("own", zip((_share(node.share) for node in nodes), heat, strict=True))
+    amounts = (_amount(node, tree) for node in nodes)
+    yield _column("cost" if tree.unit == "cost" else "time", zip(amounts, heat, strict=True))
     ran = any(node.rows is not None for node in nodes)
     if not ran or width is None or width >= _ROOM_FOR_ESTIMATES:
-        yield _Column("planned", [(compact(node.estimate), "dim" * ran) for node in nodes])
-    yield _Column("rows", [(compact(node.rows), "") for node in nodes])
-    yield _Column("est", [_error(node) for node in nodes])
-    often = any((node.loops or 0) > 1 for node in nodes)
-    loops = [("" if node.loops is None or not often else compact(node.loops), "") for node in nodes]
-    yield _Column("loops", loops)
+        yield _column("planned", ((compact(node.estimate), "dim" * ran) for node in nodes))
+    yield _column("rows", ((compact(node.rows), "") for node in nodes))
+    yield _column("est", map(_error, nodes))
+    if any((node.loops or 0) > 1 for node in nodes):
+        yield _column("loops", ((compact(node.loops), "") for node in nodes))
 
 
 def _heat(node: TreeNode) -> str:
