@@ -12,7 +12,7 @@ from dbtune.postgres.explain.report import Given
 from dbtune.postgres.plan_diff.access import touched
 from dbtune.postgres.plan_diff.compare import compare
 from dbtune.postgres.plan_policy.policy import Policy
-from dbtune.postgres.plan_policy.sizes import has_large_index, most_rows
+from dbtune.postgres.plan_policy.sizes import most_rows, uses_large_table
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import count_text, plain
 
@@ -76,7 +76,7 @@ def _untold(plan: Plan, policy: Policy) -> Iterator[Skipped]:
     if plan.truncated:
         yield Skipped("", "the plan is cut off: what is missing may be what is forbidden")
     rows = most_rows(plan)
-    if rows < policy.near_empty_rows and not has_large_index(plan):
+    if rows < policy.near_empty_rows and not uses_large_table(plan):
         yield Skipped(
             "",
             f"near-empty: no more than {count_text(round(rows))} rows anywhere, and below "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from dbtune.postgres.plan_diff.access import touched
 from dbtune.postgres.plans.model import Node, Plan
 
 _ROW_COST = 0.0125
@@ -13,6 +15,11 @@ _ROW_HEADER_BYTES = 28
 _BLOCK_BYTES = 8192
 _TWO_LEVELS = 0.25
 """What descending a B-tree of two levels costs (100 cpu_operator_cost): it has some 300 rows."""
+_INDEX_BLOCKS = 3
+_HEAP_BLOCKS = 10
+"""As many as the planner takes a table to have that was never analyzed."""
+_SEVERAL = re.compile(r"ANY|[@&?~#|]")
+"""A condition that is searched for repeatedly, or that another kind than a B-tree serves."""
 
 
 def rows_read(plan: Plan, node: Node) -> tuple[float, bool]:
@@ -36,12 +43,25 @@ def most_rows(plan: Plan) -> float:
     return max(_rows(plan), default=0)
 
 
-def has_large_index(plan: Plan) -> bool:
-    """Whether an index of more than one level was searched: its table is not near-empty."""
-    return any(
-        node.type in ("Index Scan", "Index Only Scan") and (node.startup_cost or 0) >= _TWO_LEVELS
-        for node in plan.nodes
-    )
+def uses_large_table(plan: Plan) -> bool:
+    """Whether an index search shows that its table is not near-empty, however few rows it finds.
+
+    That is so where the cost of starting an Index Scan is that of two levels, where a bitmap's
+    index took three blocks (one may be the index's first, which has no rows), or where its rows
+    lie in ten blocks of the table.
+    """
+    return any(_is_large(node) for node in plan.nodes)
+
+
+def _is_large(node: Node) -> bool:
+    loops = max(1, node.loops or 0)
+    if node.type in ("Index Scan", "Index Only Scan"):
+        return (node.startup_cost or 0) >= _TWO_LEVELS
+    if node.type == "Bitmap Heap Scan":
+        return (node.number("Exact Heap Blocks") or 0) >= _HEAP_BLOCKS * loops
+    if node.type != "Bitmap Index Scan" or _SEVERAL.search(node.conditions.get("Index Cond", "")):
+        return False
+    return (touched(node.self_buffers) or 0) >= _INDEX_BLOCKS * loops
 
 
 def _rows(plan: Plan) -> Iterator[float]:

@@ -31,6 +31,18 @@ Index Scan using orders_customer_id on orders o  (cost=0.29..61.74 rows=15 width
   Index Cond: (customer_id = 4711)
 Execution Time: 1.000 ms
 """
+BITMAP = """\
+Bitmap Heap Scan on orders o  (cost=4.5..61.7 rows=15 width=8) \
+(actual time=0.1..0.9 rows=15 loops=1)
+  Recheck Cond: {condition}
+  Heap Blocks: exact={heap}
+  Buffers: shared hit={both}
+  ->  Bitmap Index Scan on orders_customer_id  (cost=0.0..4.5 rows=15 width=0) \
+(actual time=0.1..0.1 rows=15 loops=1)
+        Index Cond: {condition}
+        Buffers: shared hit={index}
+Execution Time: 1.000 ms
+"""
 SORT = """\
 Sort  (cost=900.00..950.00 rows=9000 width=8) (actual time=50.0..60.0 rows=9000 loops=1)
   Sort Key: total
@@ -143,6 +155,23 @@ def test_an_index_of_one_level_does_not_tell_a_near_empty_table_from_a_large_one
     assert verdicts(judged("sequential-scan: forbid", INDEX)) == ["passed"]
     flat = INDEX.replace("cost=0.29", "cost=0.14")
     assert verdicts(judged("sequential-scan: forbid", flat)) == ["not judged"]
+
+
+@pytest.mark.parametrize(
+    ("heap", "index", "condition", "verdict"),
+    [
+        (10, 2, "(customer_id = 4711)", "passed"),
+        (9, 3, "(customer_id = 4711)", "passed"),
+        (9, 2, "(customer_id = 4711)", "not judged"),
+        (9, 30, "(customer_id = ANY ('{1,2,3}'::integer[]))", "not judged"),
+        (9, 3, "(tags @> '{a}'::text[])", "not judged"),
+    ],
+)
+def test_blocks_of_a_bitmap_tell_a_large_table(
+    heap: int, index: int, condition: str, verdict: str
+) -> None:
+    plan = BITMAP.format(heap=heap, index=index, both=heap + index, condition=condition)
+    assert verdicts(judged("sequential-scan: forbid", plan)) == [verdict]
 
 
 EXCEPTION = """\
