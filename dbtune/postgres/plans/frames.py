@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from dbtune.postgres.plans.lines import Line, unescape_html
 
@@ -36,7 +37,10 @@ _OPEN_CELL = re.compile(r'"(\s*(?:[\[{]|<explain|- Plan:|Plan:|[A-Z])(?:[^"]|"")
 def unframe(lines: Sequence[Line]) -> list[Line]:
     """The lines in which a plan may stand, as the server printed them."""
     lines = _without_html(unescape_html(lines))
-    lines = [line for line in _without_replies(lines) if not _FENCE.fullmatch(line.text)]
+    lines = [
+        line._replace(text="") if _FENCE.fullmatch(line.text) else line
+        for line in _without_replies(lines)
+    ]
     lines = list(_without_records(lines))
     lines = list(_without_tables(lines))
     return list(_without_quotes(lines))
@@ -130,12 +134,18 @@ def _without_tables(lines: Sequence[Line]) -> Iterator[Line]:
         elif _EDGE.fullmatch(line.text):
             end = index + 1
         else:
-            # A table without its head: bars or marks alone.
+            # A table without its head: bars or marks are all that is left of it.
+            barred = _is_barred(line)
             end = index + 1
-            while end < len(lines) and lines[end].text.strip():
+            while end < len(lines) and _is_barred(lines[end]) == barred and lines[end].text.strip():
                 end += 1
-            yield from _headless(lines[index:end])
+            yield from _headless(lines[index:end], barred=barred)
         index = max(end, index + 1)
+
+
+def _is_barred(line: Line) -> bool:
+    text = line.text.strip()
+    return len(text) > 1 and text.startswith(_BARS)
 
 
 def _end_of_table(lines: Sequence[Line], index: int, *, barred: bool) -> int:
@@ -167,24 +177,33 @@ def _table(rows: Sequence[Line], rule: re.Match[str]) -> Iterator[Line]:
     if all(row.text[:1] in ("", *_MARGIN) for row in rows):
         yield from _mended(rows, width - 1, first_row=True)
     else:  # \pset border 0 has no margin
-        rows = [row._replace(column=row.column - 1, text=f" {row.text}") for row in rows]
-        yield from _mended(rows, width + 1, first_row=True)
+        yield from _mended([_with_margin(row) for row in rows], width + 1, first_row=True)
 
 
-def _headless(rows: Sequence[Line]) -> Iterator[Line]:
-    """Lines up to an empty one, of which bars and marks may be all that is left of a table."""
-    texts = [row.text.strip() for row in rows]
-    if len(rows) > 1 and all(text.startswith(_BARS) and len(text) > 1 for text in texts):
-        yield from _mended([_unbarred(row) for row in rows], None, first_row=True)
+def _headless(rows: Sequence[Line], *, barred: bool) -> Iterator[Line]:
+    """Lines up to an empty one, which may be the rest of a table."""
+    if len(rows) > 1:
+        if barred:
+            yield from _mended([_unbarred(row) for row in rows], None, first_row=True)
+            return
+        if all(row.text.rstrip().endswith(_BARS) for row in rows):
+            rows = [row.cut(0, len(row.text.rstrip()) - 1) for row in rows]
+    wraps = any(
+        row.text.rstrip().endswith((".", "…")) and following.text.startswith(row.text.rstrip()[-1])
+        for row, following in pairwise(rows)
+    )
+    if not wraps and _column_of_breaks(rows) < 0:
+        yield from rows
     elif all(row.text.startswith(_MARGIN) for row in rows[1:]):
-        rows = [
-            row if row.text.startswith(_MARGIN) else row._replace(text=f" {row.text}")
-            for row in rows
-        ]
-        yield from _mended(rows, None)
+        # Whoever copied them may have missed the first row's margin.
+        margin = rows[0] if rows[0].text.startswith(_MARGIN) else _with_margin(rows[0])
+        yield from _mended([margin, *rows[1:]], None)
     else:
-        padded = [row._replace(column=row.column - 1, text=f" {row.text}") for row in rows]
-        yield from _mended(padded, None)
+        yield from _mended([_with_margin(row) for row in rows], None)
+
+
+def _with_margin(row: Line) -> Line:
+    return row._replace(column=row.column - 1, text=f" {row.text}")
 
 
 def _unbarred(line: Line) -> Line:

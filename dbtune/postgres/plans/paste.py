@@ -16,7 +16,9 @@ from dbtune.postgres.plans.lines import Joined, Line, OpenString, PlanSyntaxErro
 from dbtune.postgres.plans.textplan import Document, read_text, root_at
 
 _JSON = re.compile(r'\s*(?:[\[{]|"Plan":)')
-_JSON_INSIDE = re.compile(r"""["'](?:Plan|Node Type|Query Text|QUERY PLAN)["']\s*:""")
+_JSON_INSIDE = re.compile(
+    r"""["'](?:Plan|Node Type|Query Text|QUERY PLAN)["']\s*:|^\s*\[+\s*".*\(cost="""
+)
 _XML = re.compile(r"<(explain|Query|Plan)\b[^<]*>")
 _YAML = re.compile(r"\s*(?:- +)?(?:Plan|Query Text|Node Type): *(?:\"(?:[^\"\\]|\\.)*\")? *$")
 _YAML_INSIDE = re.compile(r"\s*(?:- +)?Node Type: ")

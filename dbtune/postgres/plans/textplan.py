@@ -129,7 +129,7 @@ class _Reader:
         index, lines = 0, self.lines
         while index < len(lines):
             line, start = lines[index], index
-            text, index, unclosed = self._closed(line.text.rstrip(), index + 1)
+            text, index, unclosed = self._closed(line.text, index + 1)
             while not unclosed and index < len(lines) and self._goes_on(index, text, start):
                 text = self._glue(text, lines[index - 1], lines[index])
                 text, index, unclosed = self._closed(text, index + 1)
@@ -143,7 +143,7 @@ class _Reader:
         """Go on until quotes and parentheses are closed; if they never are, the line was whole."""
         state = _open(text)
         if not state:
-            return text, index, False
+            return text.rstrip(), index, False
         joined = text
         for ahead in range(index, min(index + _LOOK_AHEAD, len(self.lines))):
             line = self.lines[ahead]
@@ -152,7 +152,7 @@ class _Reader:
             joined = self._glue(joined, self.lines[ahead - 1], line, quoted=state != "(")
             state = _open(joined)
             if not state:
-                return joined, ahead + 1, False
+                return joined.rstrip(), ahead + 1, False
         rest_is_wrapped = state == "(" and all(
             not self._starts(line) for line in self.lines[index:] if line.text.strip()
         )
@@ -164,7 +164,10 @@ class _Reader:
         """Two lines as one: a line break in a literal stays one, a wrapped line leaves no trace."""
         full = len(line.text) == self.width
         if quoted:
-            return text + ("" if full and self.wraps else "\n") + following.text
+            margin = " " * self.root_indent
+            return (
+                text + ("" if full and self.wraps else "\n") + following.text.removeprefix(margin)
+            )
         word = following.text.strip()
         at_space = text.endswith((",", ")")) or word.startswith(("(", "rows=", "width=", "loops="))
         if full and (self.wraps or not at_space):
@@ -181,7 +184,7 @@ class _Reader:
             return False
         if line.indent > self.root_indent or word.startswith(("(cost=", "(actual ", "(never ")):
             return True
-        filled = len(self.lines[index - 1].text) + 1 + len(word.split()[0]) > self.width >= 40
+        filled = self.wraps and len(self.lines[index - 1].text) == self.width >= 40
         return filled or _UNFINISHED.search(text) is not None
 
     def _starts(self, line: Line) -> bool:

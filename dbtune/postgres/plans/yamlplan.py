@@ -112,9 +112,9 @@ class _Reader:
         while (item := self.peek()) and item.indent == indent and not item.dashes:
             pair = _PAIR.fullmatch(item.text)
             if pair is None:
+                if indent == self.items[0].indent:
+                    break  # what follows the document
                 if self.index + 1 < len(self.items):
-                    if indent == self.items[0].indent:
-                        break  # what follows the document
                     raise self.error(item, "expected a key and a colon")
                 self.index += 1
                 self.truncated = True
