@@ -126,7 +126,10 @@ def explain(
         # The last of the files stood where a TARGET may stand.
         files = [*(plan_file or ()), *([run.target] if run.target else ())]
         run.target = None
-        return from_files(files or _stdin(), limit=limit, progress=run.progress)
+        thresholds = run.profile().thresholds if run.target_given else None
+        return from_files(
+            files or _stdin(), limit=limit, progress=run.progress, thresholds=thresholds
+        )
     if len(asked) > 1:
         raise UsageError("give one of --sql, --file and --queryid")
     if plan_file:
