@@ -177,7 +177,7 @@ def parse(text: str, location: Location, environ: Mapping[str, str] = os.environ
     if not isinstance(data, dict):
         raise file.fail("the file must be a mapping with the keys 'default' and 'profiles'")
     for key in data:
-        if key not in ("default", "profiles"):
+        if key not in ("default", "profiles", "plans"):  # plans: the policy of explain check
             close = get_close_matches(key, ["default", "profiles"], n=1)
             hint = f"did you mean {close[0]!r}?" if close else "known: default, profiles"
             raise file.fail(f"unknown key {plain(key)!r}; {hint}", key)

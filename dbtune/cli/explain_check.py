@@ -27,7 +27,7 @@ __all__ = ["TABLES", "app"]
 
 app = new_app()
 _STDIN = "-"
-_MOST = 10_000
+_MOST = 1_000_000
 
 
 @command(

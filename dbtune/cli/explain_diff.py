@@ -19,7 +19,7 @@ __all__ = ["TABLES", "app"]
 
 app = new_app()
 _STDIN = "-"
-_MOST = 1000
+_MOST = 100_000
 
 
 @command(

@@ -39,6 +39,12 @@ class Access:
     blocks: float | None
 
     @property
+    def name(self) -> str:
+        """The table, and its alias where that is another: ``sales.orders o``."""
+        bare = self.table.rpartition(".")[2]
+        return self.table if self.alias in ("", self.table, bare) else f"{self.table} {self.alias}"
+
+    @property
     def text(self) -> str:
         """What it does: ``Index Scan using orders_pkey``."""
         using = f" using {', '.join(self.indexes)}" if self.indexes else ""

@@ -33,7 +33,13 @@ def baselines(given: Sequence[Given], folder: Path, read: Reader) -> list[Plan |
     before: dict[str, Sequence[Given] | Unavailable] = {
         name: _read(name, folder, read) for name in of_file
     }
-    return [_match(one, of_file[one.file], before[one.file]) for one in given]
+    found: list[Plan | Unavailable] = []
+    passed = dict.fromkeys(of_file, 0)
+    for one in given:
+        count = len(of_file[one.file])
+        found.append(_match(one.plan, passed[one.file], count, before[one.file]))
+        passed[one.file] += 1
+    return found
 
 
 def write(names: Sequence[str], folder: Path) -> int:
@@ -70,19 +76,19 @@ def _read(name: str, folder: Path, read: Reader) -> Sequence[Given] | Unavailabl
 
 
 def _match(
-    one: Given, group: Sequence[Given], before: Sequence[Given] | Unavailable
+    plan: Plan, at: int, count: int, before: Sequence[Given] | Unavailable
 ) -> Plan | Unavailable:
+    """The plan of before for the plan at a place among so many of its file."""
     if isinstance(before, Unavailable):
         return before
-    plan = one.plan
     for key in (plan.query_id, plan.query):
         same = [old.plan for old in before if key and key in (old.plan.query_id, old.plan.query)]
         if same:
             return same[0]
-    if len(before) == len(group):
-        return before[group.index(one)].plan
+    if len(before) == count:
+        return before[at].plan
     return Unavailable(
-        f"the baseline has {plural(len(before), 'plan')} of this file, not {len(group)}, and none "
+        f"the baseline has {plural(len(before), 'plan')} of this file, not {count}, and none "
         "of the same statement",
         WRITE,
     )

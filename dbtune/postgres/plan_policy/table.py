@@ -11,7 +11,7 @@ PLANS = Table(
         Column("verdict", "verdict", "text", "passed, failed, excepted or not judged."),
         Column("file", "plan", "text", "The file; blank for standard input."),
         Column("line", "line", "int", "The line where it starts."),
-        Column("broken", "rules broken", "list", "Rules that it breaks, let through or not."),
+        Column("broken", "rules broken", "list", "Rules that it breaks, let through or not.", 1),
         Column("total_ms", "time", "ms", "What it took.", 1),
         Column("blocks", "blocks", "float", "Blocks touched.", 1),
         Column("cost", "cost", "float", "The planner's estimate.", 1),

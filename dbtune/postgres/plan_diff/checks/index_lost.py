@@ -39,7 +39,7 @@ def index_lost(
             else f"a table at a cost of {count_text(cost)}"
         )
         yield Finding(
-            f"{change.table} {change.alias}" if change.alias != change.table else change.table,
+            change.after.name,
             f"{lost} was searched; now {' and '.join(change.after.types)} reads {number}",
             Remedy(
                 f"Look whether {lost} still exists and is valid (\\d {change.table}), and ANALYZE "

@@ -38,10 +38,11 @@ def forbidden_seq_scan(plan: Plan, policy: Policy) -> Iterator[Finding]:
         rows = sum(count for count, _ in counted)
         if rows <= rule.above_rows:
             continue
-        about = "" if plan.analyzed else "about "
+        # Two digits of what is only an estimate.
+        shown = count_text(round(rows)) if plan.analyzed else f"about {float(f'{rows:.1e}'):,.0f}"
         yield Finding(
-            f"Seq Scan on {access.table} {access.alias}",
-            f"{about}{count_text(round(rows))} rows of {access.table} are read one after the "
+            f"Seq Scan on {access.name}",
+            f"{shown} rows of {access.table} are read one after the "
             f"other; the policy allows {count_text(rule.above_rows)}",
             Remedy(f"See dbtune explain for the index that {access.table} lacks."),
             evidence={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from dbtune.errors import UsageError
 from dbtune.finding import load_checks
 from dbtune.postgres.plan_policy.policy import ALL_RULES, SeqScans
 from dbtune.postgres.plan_policy.read import parse
+from dbtune.profile_file import Location
+from dbtune.profile_file import parse as load_profiles
 
 
 def test_a_whole_policy() -> None:
@@ -41,6 +44,12 @@ plans:
     assert exemption.rule == "plan.forbidden-spill"
     assert (exemption.plan, exemption.reason) == ("*", "runs at night")
     assert (exemption.until, exemption.line) == (date(2027, 1, 31), 9)
+
+
+def test_a_policy_may_stand_beside_profiles() -> None:
+    text = "default: a\nprofiles:\n  a: {url: 'postgresql://h/d'}\nplans:\n  spill: forbid\n"
+    assert parse(text, "dbtune.yaml").spill
+    assert load_profiles(text, Location(Path("dbtune.yaml"), own=False), {}).names == ("a",)
 
 
 def test_names_with_and_without_schema() -> None:
