@@ -108,7 +108,12 @@ def compare(
     findings_before: Sequence[Finding] = (),
     findings_after: Sequence[Finding] = (),
 ) -> Comparison:
-    """Put two plans side by side; findings are told apart by rule and subject."""
+    """Put two plans side by side; findings are told apart by rule and subject.
+
+    Where the plans do not tell as much, what only one of them shows is neither fixed nor new.
+    """
+    if unlike(before, after):
+        findings_before = findings_after = ()
     left = {finding.fingerprint for finding in findings_before}
     right = {finding.fingerprint for finding in findings_after}
     return Comparison(
@@ -125,6 +130,17 @@ def compare(
         tuple(one for one in findings_before if one.fingerprint not in right),
         tuple(one for one in findings_after if one.fingerprint not in left),
     )
+
+
+def unlike(before: Plan, after: Plan) -> str:
+    """What one plan tells and the other does not, so that findings can't be compared; or ""."""
+    if before.truncated or after.truncated:
+        return "a plan is cut off"
+    if before.analyzed != after.analyzed:
+        return "only one of the plans was executed"
+    if before.timing != after.timing:
+        return "only one of the plans has times"
+    return "only one of the plans has blocks" if before.buffers != after.buffers else ""
 
 
 def _tables(before: Plan, after: Plan) -> list[TableChange]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.postgres.explain.report import CHECKS, Given, Thresholds
 from dbtune.postgres.plan_diff.access import scan_of
-from dbtune.postgres.plan_diff.compare import Comparison, TableChange, compare
+from dbtune.postgres.plan_diff.compare import Comparison, TableChange, compare, unlike
 from dbtune.postgres.plan_diff.measures import NOISE_MS, NOISE_RATIO, Measure
 from dbtune.postgres.plan_diff.table import CHANGES, RULES, SETTINGS, STEPS, VERDICT, MeasureData
 from dbtune.postgres.plans.checks import about
@@ -149,6 +149,8 @@ def _shown(table: Table, rows: Iterator[Row]) -> tuple[Table, ...]:
 
 
 def _untold(comparison: Comparison) -> Iterator[Skipped]:
+    if why := unlike(comparison.before, comparison.after):
+        yield Skipped("findings fixed and new", why, "Make both plans with the same options")
     for name, remedy in (
         ("time", "EXPLAIN (ANALYZE, BUFFERS, SETTINGS) <the statement>;"),
         ("blocks", "EXPLAIN (ANALYZE, BUFFERS, SETTINGS) <the statement>;"),

@@ -186,6 +186,18 @@ def test_temporary_files_that_were_not_there() -> None:
     assert "plan.spills-now" not in findings(diff(seq(), few))
 
 
+def test_findings_are_fixed_only_where_the_plan_after_would_show_them() -> None:
+    checks = load_checks("dbtune.postgres.plans.checks")
+    before, fast = read_plans(seq())[0], read_plans(INDEX)[0]
+    found = run_checks(checks, {"plan": before})[0]
+    assert [one.rule for one in compare(before, fast, found, ()).fixed] == [
+        "plan.seq-scan-discards-rows"
+    ]
+    estimate = read_plans("Seq Scan on orders o  (cost=0.00..7160.00 rows=15 width=8)\n")[0]
+    assert compare(before, estimate, found, ()).fixed == ()
+    assert compare(estimate, before, (), found).new == ()
+
+
 def test_a_cut_off_plan_is_not_compared() -> None:
     lines = INDEX.split("\n")
     comparison = diff(INDEX, "\n".join(lines[:4]) + "\n  ->  Bitmap Index Sc")
