@@ -39,6 +39,11 @@ class Access:
     blocks: float | None
 
     @property
+    def is_family(self) -> bool:
+        """Whether it is the partitions of a table, whose alias is the whole table's."""
+        return all(node.alias != self.alias for node in self.nodes if node.relation)
+
+    @property
     def name(self) -> str:
         """The table, and its alias where that is another: ``sales.orders o``."""
         bare = self.table.rpartition(".")[2]

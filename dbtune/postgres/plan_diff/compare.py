@@ -162,15 +162,11 @@ def _alike(one: Access, other: Access) -> bool:
     """Whether both read the same table, or partitions of one that are called the same."""
     if _relations(one) & _relations(other):
         return True
-    return one.alias == other.alias and _is_family(one) and _is_family(other)
+    return one.alias == other.alias and one.is_family and other.is_family
 
 
 def _relations(access: Access) -> set[str]:
     return {node.relation for node in access.nodes if node.relation}
-
-
-def _is_family(access: Access) -> bool:
-    return all(node.alias != access.alias for node in access.nodes if node.relation)
 
 
 def _without(one: Access | None, other: Access | None) -> tuple[str, ...]:

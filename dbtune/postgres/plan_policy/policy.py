@@ -17,7 +17,7 @@ class Exemption:
     Attributes:
         rule: the rule's name.
         plan: pattern of the plan's file name or path (``*``, ``?``).
-        table: the table it is about, "" for any.
+        table: pattern of the table it is about, "" for any.
         reason: why.
         until: the last day on which it counts.
         line: where it stands in the policy file.
@@ -36,7 +36,8 @@ class Exemption:
         if finding.rule != self.rule or not any(fnmatchcase(one, self.plan) for one in names):
             return False
         table = str(finding.evidence.get("table") or "")
-        return not self.table or self.table in (table, table.rpartition(".")[2])
+        tables = (table, table.rpartition(".")[2])
+        return not self.table or any(fnmatchcase(one, self.table) for one in tables)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ def forbidden_seq_scan(plan: Plan, policy: Policy) -> Iterator[Finding]:
         names = {
             f"{node.schema}.{node.relation}" if node.schema else node.relation for node in scans
         }
+        # Without an alias of its own, a partitioned table's alias is its name.
+        names |= {access.alias} if access.is_family else set()
         if not scans or not any(rule.names(name or "") for name in names):
             continue
         if plan.analyzed and not any(node.executed for node in scans):
@@ -46,7 +48,7 @@ def forbidden_seq_scan(plan: Plan, policy: Policy) -> Iterator[Finding]:
             f"other; the policy allows {count_text(rule.above_rows)}",
             Remedy(f"See dbtune explain for the index that {access.table} lacks."),
             evidence={
-                "table": access.table,
+                "table": access.alias if access.is_family else access.table,
                 "node": scans[0].id,
                 "rows_read": round(rows),
                 "limit_rows": rule.above_rows,

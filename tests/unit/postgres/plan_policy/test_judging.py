@@ -174,6 +174,31 @@ def test_blocks_of_a_bitmap_tell_a_large_table(
     assert verdicts(judged("sequential-scan: forbid", plan)) == [verdict]
 
 
+PARTITIONS = """\
+Append  (cost=0.00..900.00 rows=900 width=8) (actual time=0.1..60.0 rows=900 loops=1)
+  ->  Seq Scan on m_2024 {0}_1  (cost=0.00..400.00 rows=400 width=8) \
+(actual time=0.1..9.0 rows=400 loops=1)
+  ->  Seq Scan on m_2025 {0}_2  (cost=0.00..500.00 rows=500 width=8) \
+(actual time=0.1..9.0 rows=500 loops=1)
+Execution Time: 61.000 ms
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "above", "found"),
+    [
+        ("measurements", 899, True),
+        ("measurements", 900, False),
+        ("m_2025", 899, True),
+        ("m_*", 899, True),
+        ("m_2023", 0, False),
+    ],
+)
+def test_partitions_are_one_table(table: str, above: int, found: bool) -> None:
+    rules = f"sequential-scan: {{tables: [{table}], above-rows: {above}}}"
+    assert len(judged(rules, PARTITIONS.format("measurements")).findings) == found
+
+
 EXCEPTION = """\
 sequential-scan: forbid
 exceptions:
