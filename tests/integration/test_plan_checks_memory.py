@@ -37,7 +37,7 @@ CREATE TABLE half AS SELECT id, id % 2 AS part, s FROM t;
 CREATE INDEX half_part ON half (part);
 CREATE TABLE list AS SELECT i AS id FROM generate_series(1, 6000) AS i;
 CREATE TABLE asked AS SELECT -i AS id FROM generate_series(1, 500) AS i;
-CREATE TABLE few_keys AS SELECT (i::bigint * i * 31) % 907 AS k FROM generate_series(1, 5000) AS i;
+CREATE TABLE few_keys AS SELECT ((i::bigint * i * 31) % 907)::int AS k FROM generate_series(1, 5000) AS i;
 CREATE TABLE many_keys AS SELECT i AS k FROM generate_series(1, 20000) AS i;
 ALTER TABLE few_keys ALTER COLUMN k SET (n_distinct = 10);
 ALTER TABLE many_keys ALTER COLUMN k SET (n_distinct = 10);

@@ -69,14 +69,17 @@ def is_missing_index(plan: Plan, trigger: Trigger, min_ms_per_call: float = 0.5)
 def _checks_referencing_rows(plan: Plan, trigger: Trigger) -> bool:
     """Whether it is a foreign key's trigger on the referenced side.
 
-    A look from the referencing side (INSERT) goes by the referenced table's unique index.
+    A look from the referencing side (INSERT) goes by the referenced table's unique index. Which
+    side it is the trigger's name tells, with VERBOSE; else the constraint's, as it usually begins
+    with the referencing table's.
     """
     if not trigger.constraint or (trigger.name or "").startswith(_REFERENCING_SIDE):
         return False
-    return any(
-        node.type == "ModifyTable" and node.operation in ("Delete", "Update", "Merge")
-        for node in plan.nodes
-    )
+    operations = {node.operation for node in plan.nodes if node.type == "ModifyTable"}
+    if "Delete" in operations:
+        return True
+    referencing = not trigger.name and trigger.constraint.startswith(f"{trigger.relation}_")
+    return bool(operations & {"Update", "Merge"}) and not referencing
 
 
 def _definition(constraint: str) -> str:

@@ -36,7 +36,7 @@ def hash_aggregate_spill(
     """
     for node in plan.nodes:
         disks = [kb for kb in _each(node, "Disk Usage") if kb > 0]
-        if node.type != "Aggregate" or not disks:
+        if node.type != "Aggregate" or not disks or node.loops == 0:
             continue
         worst = max(disks)
         if not worth(plan, node.self_ms, min_ms, min_share) or (

@@ -34,7 +34,7 @@ def sort_spill(
     """
     for node in plan.nodes:
         disks = [kb for kb in _spaces(node, "Disk") if kb > 0]
-        if node.type != "Sort" or not disks:
+        if node.type != "Sort" or not disks or node.loops == 0:
             continue
         worst = max(disks)
         if not worth(plan, node.self_ms, min_ms, min_share) or (
