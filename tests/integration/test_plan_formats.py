@@ -7,16 +7,11 @@ prefix of its settings changed are other modules: four of them print one executi
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
-import pytest
 
-from dbtune.postgres.plans.model import Plan, Planning
-from dbtune.postgres.plans.read import read_plans
 from tests.servers import Build, Postgres, builds, fresh_database
 
 FORMATS = ("text", "json", "yaml", "xml")
