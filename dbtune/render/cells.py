@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -21,8 +22,8 @@ def cell(column: Column, item: object) -> str:
         return ""
     if isinstance(item, bool):
         return "yes" if item else "no"
-    if isinstance(item, Decimal):
-        item = float(item)
+    if isinstance(item, Decimal):  # which has more digits than a float
+        item = int(item) if column.kind == "int" and item.is_finite() else float(item)
     if isinstance(item, int | float):
         return _number(column.kind, item)
     if isinstance(item, datetime):
@@ -35,6 +36,8 @@ def cell(column: Column, item: object) -> str:
 
 
 def _number(kind: str, number: float) -> str:
+    if number != number or abs(number) == math.inf:
+        return ""  # as null in JSON
     if kind == "bytes":
         return bytes_text(number)
     if kind == "ms":

@@ -12,6 +12,7 @@ from dbtune.render import Style
 from dbtune.render.document import row_data
 from dbtune.render.json import dumps
 from dbtune.report import Report
+from dbtune.text import CONTROL, visible
 
 
 def render(report: Report, style: Style) -> str:
@@ -28,8 +29,15 @@ def render(report: Report, style: Style) -> str:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value  # a spreadsheet would run it as a formula
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, bool):
         return str(value).lower()
     return dumps(value) if isinstance(value, list | dict) else value
+
+
+def _text(value: str) -> str:
+    """Line breaks and tabs stay; other controls, which could steer a terminal, become visible."""
+    clean = CONTROL.sub(lambda found: found[0] if found[0] in "\n\t" else visible(found[0]), value)
+    # A spreadsheet would run it as a formula.
+    return f"'{clean}" if clean.startswith(("=", "+", "-", "@", "\t")) else clean

@@ -30,7 +30,7 @@ def render(report: Report, style: Style) -> str:
     ]
     for one in report.skipped:
         reason = quoteattr(_clean(plain(one.reason)))
-        cases.append(_case(report, one.what, "", f"<skipped message={reason}/>"))
+        cases.append(_case(report, plain(one.what), "", f"<skipped message={reason}/>"))
     failures = sum((f.level or Level.info) >= Level.warning for f in report.findings)
     counts = (
         f'tests="{len(cases)}" failures="{failures}" skipped="{len(report.skipped)}" errors="0"'

@@ -13,6 +13,8 @@ from dbtune.report import Report, Table
 from dbtune.text import plain, shorten, visible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&@!])")
+# At the start of a paragraph or list item: another list, a heading's underline, a number's dot.
+_STARTS_BLOCK = r"^(\s*(?=[-+](?:[\s-]|$)|=+\s*$)|\s*\d+(?=[.)](?:\s|$)))(.)"
 _SQL_WIDTH = 200
 _TREE_WIDTH = 120
 
@@ -36,7 +38,8 @@ def render(report: Report, style: Style) -> str:
 
 def escape(text: str) -> str:
     """Text that Markdown and HTML show as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\>", "&gt;")
+    escaped = _SPECIAL.sub(r"\\\1", plain(text)).replace("\\<", "&lt;").replace("\\>", "&gt;")
+    return re.sub(_STARTS_BLOCK, r"\1\\\2", escaped)
 
 
 def fence(text: str, language: str = "") -> str:

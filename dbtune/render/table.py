@@ -51,7 +51,8 @@ def render(report: Report, style: Style) -> str:
         console.print()
         console.print(Text("Not examined (skipped is not clean):", style="bold"))
         for skipped in report.skipped:
-            console.print(Padding(Text(f"{skipped.what}: {skipped.reason}"), (0, 2)), width=prose)
+            what = Text(plain(f"{skipped.what}: {skipped.reason}"))
+            console.print(Padding(what, (0, 2)), width=prose)
             if skipped.remedy:
                 _print_code(console, skipped.remedy, 4)
     if report.notes:
