@@ -226,8 +226,10 @@ def _comparison(
             operator, operator
         )
     columns = tuple(dict.fromkeys((*on_left, *on_right)))
-    own_right = alias is not None and _about(on_right, alias)
-    if not _about(on_left, alias) or own_right or _VOLATILE.search(_without_strings(body)):
+    mixed = alias is not None and (
+        _about(on_right, alias) or any(one.table not in (None, alias) for one in on_left)
+    )
+    if not _about(on_left, alias) or mixed or _VOLATILE.search(_without_strings(body)):
         return Term(body, "other", operator, None, left, right, columns)
     kind = _OPERATORS.get(operator, "other")
     relabelled = cast = function = ""
@@ -296,7 +298,8 @@ def columns_of(expression: str) -> tuple[Column, ...]:
 
 @lru_cache(maxsize=1000)
 def _parsed_columns(expression: str) -> tuple[Column, ...]:
-    if len(expression) > _MAX_LENGTH:
+    # A parser that tries every way of closing brackets would take for ever.
+    if len(expression) > _MAX_LENGTH or not _is_balanced(expression):
         return _guessed_columns(expression)
     import sqlglot  # slow to import, and most conditions do without
     from sqlglot import exp
@@ -314,6 +317,16 @@ def _parsed_columns(expression: str) -> tuple[Column, ...]:
     return tuple(dict.fromkeys(c for c in found if c.name and c.name not in _NOT_COLUMNS))
 
 
+def _is_balanced(text: str) -> bool:
+    """Whether all brackets close, and none are nested too deep."""
+    depth = 0
+    for found in _TOKEN.finditer(text):
+        depth += (found.lastgroup == "open") - (found.lastgroup == "close")
+        if not 0 <= depth <= _MAX_DEPTH:
+            return False
+    return depth == 0
+
+
 def _folded(identifier: object) -> str:
     name = str(getattr(identifier, "this", "") or "")
     return name if getattr(identifier, "quoted", False) else name.lower()
@@ -322,7 +335,7 @@ def _folded(identifier: object) -> str:
 def _guessed_columns(expression: str) -> tuple[Column, ...]:
     """Words with an alias before them: the rest could be types and functions."""
     without = re.sub(r"::[\w\" ]+", " ", _without_strings(expression))
-    found = re.finditer(rf"({_NAME})\.({_NAME})(?!\()", without)
+    found = re.finditer(rf'(?<![\w"$])({_NAME})\.({_NAME})(?!\()', without)
     return tuple(dict.fromkeys(Column(unquote(one[2]), unquote(one[1])) for one in found))
 
 

@@ -142,7 +142,7 @@ def is_indexable_expression(term: Term) -> bool:
     """Whether an index may surely be made of the term's expression: all in it is immutable."""
     text = re.sub(r"'(?:[^']|'')*'::text", "", term.expression)
     text = re.sub(r"\((?:\w|\"[^\"]*\")+\)::text", "", text)
-    if not term.expression or term.cast or "::" in text or "'" in text:
+    if not term.expression or term.cast or re.search(r"::|'|\b(?:CURRENT|LOCAL)[A-Z_]+\b", text):
         return False
     if any(name.strip('"').lower() not in _IMMUTABLE for name in _CALLED.findall(text)):
         return False
@@ -161,12 +161,11 @@ def unqualified(term: Term) -> str:
 
 
 def ambiguous_text(terms: Sequence[Term]) -> str:
-    """A warning where ``(column)::text`` may be a varchar or a number turned into text."""
-    for term in terms:
-        if term.relabelled == "text" and re.fullmatch(r"[-\d.: /a-fA-F]+", term.literal or "x"):
-            assert term.column is not None
-            return (
-                f" If {term.column.name} is neither text nor varchar, compare it without ::text "
-                "instead: the cast hides it from an index."
-            )
-    return ""
+    """A warning where ``(column)::text`` may be a varchar, or an enum that is turned into text."""
+    names = {t.column.name for t in terms if t.column and t.relabelled == "text" and is_strong(t)}
+    if not names:
+        return ""
+    return (
+        f" This takes {' and '.join(sorted(names))} for varchar; a column of another type (an "
+        "enum, a number) has to be compared without ::text, which else hides it from its index."
+    )

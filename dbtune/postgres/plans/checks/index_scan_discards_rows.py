@@ -8,6 +8,7 @@ from dbtune.finding import Finding, check
 from dbtune.postgres.plans.checks import MIN_MS, MIN_SHARE, ancestors
 from dbtune.postgres.plans.conditions import Term, terms
 from dbtune.postgres.plans.ddl import (
+    ambiguous_text,
     create_index,
     index_keys,
     index_remedy,
@@ -63,7 +64,7 @@ def index_scan_discards_rows(
             one.message,
             index_remedy(
                 "Make an index that has the columns of the filter, too; the one that was used may "
-                f"then be superfluous.{one.partition_hint}",
+                f"then be superfluous.{ambiguous_text(one.terms)}{one.partition_hint}",
                 sql,
             ),
             saving_ms=one.saving_ms,

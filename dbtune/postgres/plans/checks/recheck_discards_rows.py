@@ -70,4 +70,4 @@ def _advice(condition: str) -> str:
             "For a value that is often searched, index just that (for JSON a b-tree on "
             "(data ->> 'key')); for jsonb, jsonb_path_ops finds fewer wrong rows than the default."
         )
-    return "If it is a BRIN index, a smaller pages_per_range finds fewer wrong rows, a b-tree none."
+    return _BRIN

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from dbtune.finding import Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, MIN_SHARE
 from dbtune.postgres.plans.conditions import Term, terms
-from dbtune.postgres.plans.ddl import create_index, index_keys, index_remedy, is_strong
+from dbtune.postgres.plans.ddl import (
+    ambiguous_text,
+    create_index,
+    index_keys,
+    index_remedy,
+    is_strong,
+)
 from dbtune.postgres.plans.impact import node_finding
 from dbtune.postgres.plans.model import Node, Plan
 from dbtune.postgres.plans.scans import executions, is_user_table, matters, own_ms
@@ -78,6 +84,6 @@ def _remedy(node: Node, found: tuple[Term, ...]) -> Remedy:
             "compare the bare column with =, or read the other table first."
         )
     return index_remedy(
-        "Make an index on the columns by which the rows are looked up.",
+        f"Make an index on the columns by which the rows are looked up.{ambiguous_text(found)}",
         create_index(node, index_keys(found)),
     )
