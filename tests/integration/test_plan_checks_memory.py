@@ -37,7 +37,8 @@ CREATE TABLE half AS SELECT id, id % 2 AS part, s FROM t;
 CREATE INDEX half_part ON half (part);
 CREATE TABLE list AS SELECT i AS id FROM generate_series(1, 6000) AS i;
 CREATE TABLE asked AS SELECT -i AS id FROM generate_series(1, 500) AS i;
-CREATE TABLE few_keys AS SELECT ((i::bigint * i * 31) % 907)::int AS k FROM generate_series(1, 5000) AS i;
+CREATE TABLE few_keys AS
+    SELECT ((i::bigint * i * 31) % 907)::int AS k FROM generate_series(1, 5000) AS i;
 CREATE TABLE many_keys AS SELECT i AS k FROM generate_series(1, 20000) AS i;
 ALTER TABLE few_keys ALTER COLUMN k SET (n_distinct = 10);
 ALTER TABLE many_keys ALTER COLUMN k SET (n_distinct = 10);
@@ -205,18 +206,21 @@ def test_with_the_work_mem_that_it_advises_nothing_spills_any_more(
     needed = max(cast(int, finding.evidence["work_mem_needed_bytes"]) for finding in findings)
     with connection.transaction():
         run(connection, f"SET LOCAL work_mem = '{needed // 1024}kB'")
-        after = explain(connection, spill.sql, form=spill.form)
-        assert CHECKS[spill.rule](after, **_no_threshold(spill.rule)) == []
+        # On a busy machine one process may happen to get nearly all rows of a small table.
+        attempts = 5 if spill.settings.startswith(PARALLEL) else 1
+        assert any(not _spills(connection, spill) for _ in range(attempts))
     if spill.fraction:
         with connection.transaction():
             run(connection, f"SET LOCAL work_mem = '{round(needed * spill.fraction / 1024)}kB'")
-            less = explain(connection, spill.sql, form=spill.form)
-            assert CHECKS[spill.rule](less, **_no_threshold(spill.rule)), less.nodes
+            assert _spills(connection, spill)
 
 
-def _no_threshold(rule: str) -> dict[str, float]:
+def _spills(connection: Connection, spill: Spill) -> bool:
+    """Whether the check finds anything at all, however small."""
+    check = CHECKS[spill.rule]
     wanted = {"min_ms": 0.0, "min_share": 0.0, "min_disk_kb": 1}
-    return {name: value for name, value in wanted.items() if name in CHECKS[rule].thresholds}
+    thresholds = {name: value for name, value in wanted.items() if name in check.thresholds}
+    return bool(check(explain(connection, spill.sql, form=spill.form), **thresholds))
 
 
 class Defect(NamedTuple):

@@ -26,6 +26,12 @@ def level(plan: Plan, saving_ms: float | None) -> Level | None:
     return Level.warning if share >= WARNING_SHARE else Level.info
 
 
+def cautious_level(plan: Plan, saving_ms: float | None) -> Level | None:
+    """As :func:`level`, but never critical: for what may be chance, or is only suspected."""
+    found = level(plan, saving_ms)
+    return None if found is None else min(found, Level.warning)
+
+
 def subject(plan: Plan, node: Node) -> str:
     """The node as a finding's subject; what reads no table is told apart by its keys."""
     name = about(node)

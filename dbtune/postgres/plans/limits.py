@@ -10,12 +10,18 @@ from dbtune.postgres.plans.model import Plan
 _ALL = "EXPLAIN (ANALYZE, BUFFERS, VERBOSE, SETTINGS)"
 
 
-def not_judged(plan: Plan) -> list[Skipped]:
-    """What could not be judged for want of data in the plan."""
-    return list(_limits(plan))
+def not_judged(plan: Plan, *, live: bool = False) -> list[Skipped]:
+    """What could not be judged for want of data in the plan.
+
+    Args:
+        plan: the plan.
+        live: dbtune ran EXPLAIN itself: it asks for all the server has, and has an option to
+            execute the statement.
+    """
+    return list(_limits(plan, live=live))
 
 
-def _limits(plan: Plan) -> Iterator[Skipped]:
+def _limits(plan: Plan, *, live: bool) -> Iterator[Skipped]:
     if plan.truncated:
         yield Skipped(
             "plan: what is missing",
@@ -26,7 +32,7 @@ def _limits(plan: Plan) -> Iterator[Skipped]:
         yield Skipped(
             "plan: times, rows, spills, workers",
             "the plan was not executed: only estimates are judged",
-            f"{_ALL} ...  -- executes the statement",
+            "--analyze" if live else f"{_ALL} ...  -- executes the statement",
         )
         if all(node.total_cost is None for node in plan.nodes):
             yield Skipped("plan: costs", "COSTS OFF: there is no estimate either", f"{_ALL} ...")
@@ -37,13 +43,13 @@ def _limits(plan: Plan) -> Iterator[Skipped]:
             "TIMING OFF: which node took the time is not known, so no saving can be given",
             f"{_ALL} ...  -- executes the statement",
         )
-    if not plan.buffers:
+    if not plan.buffers and not live:
         yield Skipped(
             "plan: blocks read and written",
             "no node has buffers: cache, temporary files and bloat are not judged",
             f"{_ALL} ...  -- executes the statement",
         )
-    elif not plan.io_timing and _reads(plan):
+    elif plan.buffers and not plan.io_timing and _reads(plan):
         yield Skipped(
             "plan: time spent on I/O",
             "blocks were read, but not how long it took (track_io_timing is off)",

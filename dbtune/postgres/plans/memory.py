@@ -19,6 +19,7 @@ MARGIN = 1.1
 OLDEST = 13
 """The version to reckon with where a plan does not tell its own: older ones need more memory."""
 MIB = 1024 * 1024
+DEFAULT_WORK_MEM = 4 * MIB
 TOO_MUCH = 1024 * MIB
 """Above this much work_mem no setting is offered to paste."""
 
@@ -136,9 +137,13 @@ def work_mem_bytes(plan: Plan) -> int | None:
 
 
 def advised_bytes(plan: Plan, need: float) -> int:
-    """The work_mem to set: the need with its margin, more than it is now, in whole megabytes."""
-    current = work_mem_bytes(plan) or 0
-    wanted = max(need * MARGIN, current * 1.25, 1)
+    """The work_mem to set: the need with its margin, more than it is now, in whole megabytes.
+
+    Where the plan does not tell what it is now, it is taken for the default: less is seldom set,
+    and advice to lower it would be worse than none.
+    """
+    current = work_mem_bytes(plan) or DEFAULT_WORK_MEM
+    wanted = max(need * MARGIN, current * 1.25)
     return math.ceil(wanted / MIB) * MIB
 
 

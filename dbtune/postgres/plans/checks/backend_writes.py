@@ -60,5 +60,5 @@ def backend_writes(
         what="writes",
         saving_ms=saving,
         evidence={"blocks_written": round(buffers.shared_written)},
-        level_=Level.info if saving is None else None,
+        level_=Level.info,
     )

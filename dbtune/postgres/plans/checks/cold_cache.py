@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, worth
-from dbtune.postgres.plans.impact import of_time, statement_finding
+from dbtune.postgres.plans.impact import cautious_level, of_time, statement_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import bytes_text, ratio_text
 
@@ -54,19 +54,17 @@ def cold_cache(
         return
     if not worth(plan, saving, min_ms, min_share):
         return
-    timed = f" and took {bytes_text(read * _BLOCK)}" if saving is None else ""
+    advice = (
+        "Run it again and look at the second plan: what is still read then is worth reading less "
+        "of (an index, fewer columns, fewer rows)."
+    )
+    if saving is None:
+        advice += " How long reading took shows with track_io_timing on."
     yield statement_finding(
         plan,
         f"{ratio_text(read / (read + hit))} of the blocks were read from outside shared_buffers, "
-        f"{bytes_text(read * _BLOCK)}{of_time(plan, saving) if saving is not None else timed}",
-        Remedy(
-            "Run it again and look at the second plan: what is still read then is worth reading "
-            "less of (an index, fewer columns, fewer rows). "
-            + (
-                "" if saving is not None else "How long reading took shows with track_io_timing on."
-            ).strip(),
-            sql="" if saving is not None else "SET track_io_timing = on;  -- superuser",
-        ),
+        f"{bytes_text(read * _BLOCK)}{of_time(plan, saving)}",
+        Remedy(advice, sql="" if saving is not None else "SET track_io_timing = on;  -- superuser"),
         what="reads",
         saving_ms=saving,
         evidence={
@@ -74,5 +72,5 @@ def cold_cache(
             "blocks_hit": round(hit),
             "read_ms": saving,
         },
-        level_=Level.info if saving is None else None,
+        level_=Level.info if saving is None else cautious_level(plan, saving),
     )

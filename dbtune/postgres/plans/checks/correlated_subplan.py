@@ -8,7 +8,7 @@ from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, worth
 from dbtune.postgres.plans.impact import node_finding, of_time
 from dbtune.postgres.plans.model import Plan
-from dbtune.text import count_text, ms_text
+from dbtune.text import count_text, ms_text, plain
 
 
 @check("plan.correlated-subplan", confidence=Confidence.estimated)
@@ -53,7 +53,7 @@ def correlated_subplan(
                 f" As long as it stays, each run reads all of {scans[0].relation}: an index on the "
                 f"column that is compared with the outer row would help most"
                 + (
-                    f" ({scans[0].conditions['Filter']})."
+                    f": {plain(scans[0].conditions['Filter'])}."
                     if "Filter" in scans[0].conditions
                     else "."
                 )

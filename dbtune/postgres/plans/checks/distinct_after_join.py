@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, MIN_SHARE, worth
-from dbtune.postgres.plans.impact import node_finding, of_time
+from dbtune.postgres.plans.impact import cautious_level, node_finding, of_time
 from dbtune.postgres.plans.model import Node, Plan
 from dbtune.postgres.plans.order import plain_children
 from dbtune.text import count_text
@@ -62,6 +62,7 @@ def distinct_after_join(
                 "that side distinct before it is joined."
             ),
             saving_ms=saving,
+            level_=cautious_level(plan, saving),
             evidence={"rows_joined": round(into), "rows_distinct": round(out)},
         )
 

@@ -58,11 +58,10 @@ def hash_aggregate_spill(
         advised = memory.advised_bytes(plan, need / multiplier * (1.25 if sharing > 1 else 1))
         foreseen = bool(node.number("Planned Partitions"))
         first = "An index on the grouping columns would do without a hash table."
-        if not foreseen:
+        if not foreseen and node.plan_rows is not None and groups > 1.5 * node.plan_rows:
             first = (
-                "No spill was planned, so the groups were underestimated"
-                + (f" ({count_text(node.plan_rows)} planned)" if node.plan_rows else "")
-                + ": ANALYZE the table, or CREATE STATISTICS (ndistinct) on the grouping columns."
+                f"Only {count_text(node.plan_rows)} groups were expected: ANALYZE the table, or "
+                "CREATE STATISTICS (ndistinct) on the grouping columns."
             )
         yield node_finding(
             plan,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, MIN_SHARE, worth
-from dbtune.postgres.plans.impact import node_finding
+from dbtune.postgres.plans.impact import cautious_level, node_finding
 from dbtune.postgres.plans.model import Node, Plan
 from dbtune.text import count_text, ratio_text
 
@@ -65,6 +65,7 @@ def memoize_misses(
                 effect="lasts until the transaction's end",
             ),
             saving_ms=node.inclusive_ms,
+            level_=cautious_level(plan, node.inclusive_ms),
             evidence={
                 "hits": round(hits),
                 "misses": round(misses),

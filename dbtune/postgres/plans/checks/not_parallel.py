@@ -62,7 +62,7 @@ def not_parallel(
                 "  -- in the statement's transaction"
                 if off
                 else "",
-                effect="takes CPUs from other sessions",
+                effect="takes CPUs from other sessions" if off else "",
             ),
             saving_ms=node.self_ms * (1 - 1 / (_WORKERS + 1)),
             evidence={"rows": round(read), "self_ms": node.self_ms},

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import worth
-from dbtune.postgres.plans.impact import node_finding, of_time
+from dbtune.postgres.plans.impact import cautious_level, node_finding, of_time
 from dbtune.postgres.plans.model import Plan
 from dbtune.postgres.plans.order import plain_children
-from dbtune.text import count_text, ms_text
+from dbtune.text import ms_text, plural
 
 
 @check("plan.possible-lock-wait", confidence=Confidence.rule_of_thumb)
@@ -46,7 +46,7 @@ def possible_lock_wait(
         yield node_finding(
             plan,
             node,
-            f"{ms_text(spent)} for {count_text(rows)} rows, {ms_text(spent / rows)} each: "
+            f"{ms_text(spent)} for {plural(round(rows), 'row')}, {ms_text(spent / rows)} each: "
             f"probably waiting for locks{of_time(plan, spent)}",
             Remedy(
                 "See who holds locks the next time, and shorten the transactions that write these "
@@ -56,5 +56,6 @@ def possible_lock_wait(
                 config="log_lock_waits = on",
             ),
             saving_ms=spent,
+            level_=cautious_level(plan, spent),
             evidence={"rows": round(rows), "ms_per_row": spent / rows},
         )

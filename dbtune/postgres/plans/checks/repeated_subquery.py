@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, worth
-from dbtune.postgres.plans.impact import node_finding, of_time
+from dbtune.postgres.plans.impact import cautious_level, node_finding, of_time
 from dbtune.postgres.plans.model import Node, Plan
 from dbtune.postgres.plans.order import is_cte
 from dbtune.text import count_text
@@ -54,6 +54,7 @@ def repeated_subquery(
                 "one that depends on the outer row, in one LEFT JOIN LATERAL."
             ),
             saving_ms=saving,
+            level_=cautious_level(plan, saving),
             evidence={"subqueries": len(alike)},
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, worth
-from dbtune.postgres.plans.impact import node_finding, of_time
+from dbtune.postgres.plans.impact import cautious_level, node_finding, of_time
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import count_text, ms_text
 
@@ -54,6 +54,7 @@ def slow_reads(
                 else "",
             ),
             saving_ms=saving,
+            level_=cautious_level(plan, saving),
             evidence={
                 "blocks_read": round(buffers.shared_read),
                 "ms_per_block": each,

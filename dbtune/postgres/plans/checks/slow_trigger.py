@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbtune.finding import Finding, Remedy, check
+from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, worth
 from dbtune.postgres.plans.checks.foreign_key_without_index import is_missing_index
 from dbtune.postgres.plans.impact import of_time, statement_finding
@@ -18,6 +18,7 @@ def slow_trigger(
     *,
     min_ms: float = MIN_MS,
     min_share: float = 0.1,
+    usual_ms_per_call: float = 0.1,
 ) -> Iterator[Finding]:
     """Triggers take a large part of a writing statement's time.
 
@@ -48,6 +49,8 @@ def slow_trigger(
             "(REFERENCING NEW TABLE AS ...), or restrict it with WHEN (...) or UPDATE OF columns. "
             "auto_explain.log_nested_statements shows the plans of what it runs."
         )
+        # So much the check of a row costs, and there is little to do about it.
+        usual = trigger.constraint is not None and spent / calls < usual_ms_per_call
         before = trigger.phase == "before"
         yield statement_finding(
             plan,
@@ -57,5 +60,6 @@ def slow_trigger(
             Remedy(advice),
             what=f"{kind} {name}" + (f" on {trigger.relation}" if trigger.relation else ""),
             saving_ms=spent,
+            level_=Level.info if usual else None,
             evidence={"calls": round(trigger.calls), "ms_per_call": spent / calls},
         )

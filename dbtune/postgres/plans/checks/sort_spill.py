@@ -48,15 +48,16 @@ def sort_spill(
             need *= 2 * node.actual_rows / rows  # from twice the limit on it keeps the best only
         note = ""
         if sharing > 1:
-            need *= 1.25
-            note = "Processes share the rows differently each time: a quarter is added for that."
+            need *= max(1.25, 1.5 * sum(disks) / len(disks) / worst)
+            note = "Processes share the rows differently each time: that much more is added."
         advised = memory.advised_bytes(plan, need)
         keys = shorten(", ".join(node.texts("Sort Key")), 100)
         order = f"An index that delivers the order ({keys})" if keys else "An index on the sort key"
         yield node_finding(
             plan,
             node,
-            f"sorts {count_text(round(rows))} rows on disk: {bytes_text(worst * 1024)} of temporary"
+            f"sorts {'up to ' if sharing > 1 else ''}{count_text(round(rows))} rows on disk: "
+            f"{bytes_text(worst * 1024)} of temporary"
             f" file{' in one process' if sharing > 1 else ''}, about {bytes_text(need)} in memory"
             + of_time(plan, node.self_ms),
             memory.remedy(plan, f"{order} would make the sort unnecessary.", advised, note),

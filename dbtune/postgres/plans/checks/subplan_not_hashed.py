@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from dbtune.finding import Finding, check
+from dbtune.finding import Finding, Remedy, check
 from dbtune.postgres.plans import memory
 from dbtune.postgres.plans.checks import MIN_MS, worth
 from dbtune.postgres.plans.impact import node_finding, of_time
@@ -47,22 +47,26 @@ def subplan_not_hashed(
         need = max(node.plan_rows or 0, rows or 0) * width
         multiplier = memory.hash_multiplier(plan)
         advised = memory.advised_bytes(plan, need / multiplier)
+        current = memory.work_mem_bytes(plan) or memory.DEFAULT_WORK_MEM
+        fits = need <= current * multiplier
+        advice = "Write NOT EXISTS (or a join) instead of NOT IN."
         yield node_finding(
             plan,
             node,
             f"{node.subplan or 'a sub-query'} was searched {count_text(round(runs))} times, a list "
             f"of {count_text(round(rows or 0))} rows ({bytes_text(need)} as a hash table)"
             + of_time(plan, saving),
-            memory.remedy(
-                plan,
-                "Write NOT EXISTS (or a join) instead of NOT IN.",
-                advised,
-                memory.hash_note(plan),
-            ),
+            # Then it is not for want of memory, unless work_mem is below its default.
+            Remedy(
+                f"{advice} In work_mem there was room for a hash table: see whether the "
+                "comparison can be hashed, and is with = and of equal types."
+            )
+            if fits
+            else memory.remedy(plan, advice, advised, memory.hash_note(plan)),
             saving_ms=saving,
             evidence={
                 "loops": node.loops,
                 "list_rows": rows,
-                "work_mem_needed_bytes": advised,
+                "work_mem_needed_bytes": None if fits else advised,
             },
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import worth
-from dbtune.postgres.plans.impact import statement_finding
+from dbtune.postgres.plans.impact import cautious_level, statement_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import bytes_text, count_text
 
@@ -63,5 +63,6 @@ def temp_table_reads(
         ),
         what="temporary tables",
         saving_ms=saving,
+        level_=cautious_level(plan, saving),
         evidence={"local_read_blocks": round(read), "local_hit_blocks": round(hit)},
     )

@@ -35,7 +35,7 @@ def timing_overhead(
         ((node.total_rows or 0) + (node.loops or 0)) / max(1.0, node.processes)
         for node in plan.nodes
     )
-    cost = calls * 2 * _CLOCK_MS
+    cost = min(plan.total_ms, calls * 2 * _CLOCK_MS)
     if calls < min_calls or cost < min_share * plan.total_ms:
         return
     yield statement_finding(

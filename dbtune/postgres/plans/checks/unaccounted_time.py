@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import worth
-from dbtune.postgres.plans.impact import of_time, statement_finding
+from dbtune.postgres.plans.impact import cautious_level, of_time, statement_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import count_text, ms_text
 
@@ -54,5 +54,6 @@ def unaccounted_time(
         ),
         what="time outside the plan",
         saving_ms=lost,
+        level_=cautious_level(plan, lost),
         evidence={"unaccounted_ms": plan.unaccounted_ms, "tables": relations},
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import worth
-from dbtune.postgres.plans.impact import node_finding
+from dbtune.postgres.plans.impact import cautious_level, node_finding
 from dbtune.postgres.plans.model import Node, Plan
 from dbtune.text import ms_text
 
@@ -54,6 +54,7 @@ def uneven_workers(
                     "ALTER TABLE ... SET (parallel_workers = 4)."
                 ),
                 saving_ms=saving,
+                level_=cautious_level(plan, saving),
                 evidence={
                     "processes": len(times),
                     "longest_ms": longest,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, MIN_SHARE, worth
-from dbtune.postgres.plans.impact import node_finding
+from dbtune.postgres.plans.impact import cautious_level, node_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import count_text
 
@@ -52,5 +52,6 @@ def workers_not_launched(
                 "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'parallel worker';",
             ),
             saving_ms=saving,
+            level_=cautious_level(plan, saving),
             evidence={"workers_planned": round(planned), "workers_launched": round(launched)},
         )

@@ -29,6 +29,7 @@ from tests.unit.postgres.plans.checks_b.cases import (
     memoize,
     planned,
     sort,
+    subplan,
     top_n,
     uneven,
     with_settings,
@@ -238,7 +239,7 @@ def test_of_parallel_processes_the_worst_counts() -> None:
     assert finding.evidence["processes_on_disk"] == 2
     assert finding.evidence["processes_in_memory"] == 1
     assert "3 processes" in finding.remedy.text
-    assert "a quarter is added" in finding.remedy.text
+    assert "share the rows differently" in finding.remedy.text
 
 
 def test_a_sort_that_returns_less_than_it_sorts_is_judged_by_its_input() -> None:
@@ -284,10 +285,35 @@ def test_the_planner_wants_room_for_what_it_expects() -> None:
 def test_batches_that_were_not_foreseen_ask_for_analyze_first() -> None:
     assert "ANALYZE" in only("plan.hash-join-spill", hash_join(500, 64, planned=2)).remedy.text
     assert "ANALYZE" not in only("plan.hash-join-spill", hash_join(500, 8)).remedy.text
-    assert (
-        "underestimated"
-        in only("plan.hash-aggregate-spill", groups(500, 9000, partitions=0)).remedy.text
-    )
+    few = groups(500, 9000, partitions=0, plan_rows=500)
+    assert "Only 500 groups" in only("plan.hash-aggregate-spill", few).remedy.text
+    right = groups(500, 9000, partitions=0)
+    assert "ANALYZE" not in only("plan.hash-aggregate-spill", right).remedy.text
+
+
+def test_no_less_memory_is_advised_than_there_probably_is() -> None:
+    """What the plan's settings do not mention has its default: 4 MB."""
+    small = sort(500, 20_000, "Disk", 600)
+    assert only("plan.sort-spill", small).remedy.sql.startswith("SET LOCAL work_mem = '5MB'")
+    known = document(small, Settings={"work_mem": "1MB"})
+    assert only("plan.sort-spill", known).remedy.sql.startswith("SET LOCAL work_mem = '3MB'")
+
+
+def test_memory_is_not_advised_for_a_list_that_there_was_room_for() -> None:
+    raw = subplan(500, 1000, "Materialize")
+    roomy = only("plan.subplan-not-hashed", raw)
+    assert roomy.remedy.sql == ""
+    assert "equal types" in roomy.remedy.text
+    tight = only("plan.subplan-not-hashed", document(raw, Settings={"work_mem": "64kB"}))
+    assert tight.remedy.sql.startswith("SET LOCAL work_mem = '1MB'")
+
+
+def test_what_is_suspected_only_is_never_critical() -> None:
+    for rule, case in CASES.items():
+        for raw in case.bad:
+            finding = only(rule, raw)
+            if finding.confidence is Confidence.rule_of_thumb:
+                assert finding.level is not Level.critical, rule
 
 
 def test_evictions_need_memory_for_the_evicted() -> None:
