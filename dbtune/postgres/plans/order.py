@@ -50,8 +50,8 @@ def is_init_plan(node: Node) -> bool:
 
 
 def cte_of(plan: Plan, scan: Node) -> Node | None:
-    """The CTE that a CTE Scan reads: the nearest definition of that name above it."""
-    for above in plan.ancestors(scan):
+    """The CTE that a CTE Scan reads: the nearest definition of that name, its own included."""
+    for above in (scan, *plan.ancestors(scan)):
         for child in plan.children(above):
             if child.subplan == f"CTE {scan.cte}" and child.id != scan.id:
                 return child
