@@ -105,6 +105,8 @@ def significant(value: float, digits: int = 3) -> str:
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
     rounded = abs(float(f"{value:.{digits - 1}e}"))  # 0.9996 is 1.00, not 1.000
+    if not math.isfinite(rounded):  # the largest floats round up beyond what a float can hold
+        return f"{value:,.0f}"
     decimals = max(0, digits - 1 - math.floor(math.log10(rounded))) if rounded else 9
     return f"{value:,.{min(decimals, 9)}f}"
 

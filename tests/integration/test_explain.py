@@ -112,7 +112,6 @@ def test_an_execution(shop: tuple[Postgres, str]) -> None:
     assert plan["planning_ms"] > 0.005  # it is planned anew, not taken from the guard's PREPARE
     assert (plan["serialization"] is not None) == (pg.version >= 17)
     assert result.json["notes"] == []
-    assert [one["rule"] for one in result.json["findings"]]
 
 
 @pytest.mark.parametrize("options", [(), ("--generic",)])
@@ -341,6 +340,9 @@ def test_on_a_hot_standby(new_pg: Callable[[], Postgres]) -> None:
 
 def test_dbtune_is_not_what_it_shows(shop18: tuple[Postgres, str]) -> None:
     pg, url = shop18
+    name = url.rpartition("/")[2]
+    database = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    pg.psql(f"SELECT pg_stat_statements_reset(0, {database}, 0)", name)  # other tests' EXPLAINs
     asked(url, OPEN + " /* mine */", "--analyze").ok()
     texts = [
         row[0] for row in pg.psql("SELECT query FROM pg_stat_statements", url.rpartition("/")[2])
