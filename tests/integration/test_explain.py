@@ -344,9 +344,8 @@ def test_dbtune_is_not_what_it_shows(shop18: tuple[Postgres, str]) -> None:
     database = "(SELECT oid FROM pg_database WHERE datname = current_database())"
     pg.psql(f"SELECT pg_stat_statements_reset(0, {database}, 0)", name)  # other tests' EXPLAINs
     asked(url, OPEN + " /* mine */", "--analyze").ok()
-    texts = [
-        row[0] for row in pg.psql("SELECT query FROM pg_stat_statements", url.rpartition("/")[2])
-    ]
+    kept = pg.psql(f"SELECT query FROM pg_stat_statements WHERE dbid = {database}", name)
+    texts = [row[0] for row in kept]
     assert not [text for text in texts if "EXPLAIN (" in text]
 
 
