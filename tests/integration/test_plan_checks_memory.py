@@ -94,6 +94,13 @@ def found(plan: Plan, rule: str) -> list[Finding]:
     return CHECKS[rule](plan)
 
 
+def seen(plan: Plan, rule: str) -> list[Finding]:
+    """What one check says if no saving is too small: the machine may be fast."""
+    check = CHECKS[rule]
+    floors = {name: 0.0 for name in ("min_ms", "min_share") if name in check.thresholds}
+    return check(plan, **floors)
+
+
 def version(connection: Connection) -> int:
     return connection.info.server_version // 10_000
 
@@ -198,7 +205,7 @@ def test_with_the_work_mem_that_it_advises_nothing_spills_any_more(
     with connection.transaction():
         run(connection, f"SET LOCAL work_mem = '{spill.work_mem}'")
         before = explain(connection, spill.sql, form=spill.form)
-        findings = found(before, spill.rule)
+        findings = seen(before, spill.rule)
         assert findings, before.nodes
         for finding in findings:
             assert finding.evidence["saving_at_most_ms"] is not None
@@ -334,7 +341,7 @@ def test_a_defect_is_found_and_its_cure_makes_the_finding_go_away(
             pytest.skip(f"since PostgreSQL {defect.since}")
         run(connection, defect.before)
         bad = explain(connection, defect.bad, defect.options)
-        (finding, *_) = found(bad, defect.rule)
+        (finding, *_) = seen(bad, defect.rule)
         assert finding.why
         assert finding.mistaken_when
         assert finding.remedy.text
