@@ -15,6 +15,8 @@ from itertools import pairwise
 from dbtune.postgres.plans.lines import Line, unescape_html
 
 _BARS = tuple("|│║")
+_BROKEN_RANGE = re.compile(r"(?:time=\d+\.\d{3}|cost=\d+\.\d\d)\.\s*$")
+"""``time=0.010..0.020`` that a terminal broke between its dots."""
 _WRAPS = tuple(".…;")
 _BREAKS = tuple("+↵")
 _MARGIN = (" ", ":", *_WRAPS)
@@ -188,10 +190,7 @@ def _headless(rows: Sequence[Line], *, barred: bool) -> Iterator[Line]:
             return
         if all(row.text.rstrip().endswith(_BARS) for row in rows):
             rows = [row.cut(0, len(row.text.rstrip()) - 1) for row in rows]
-    wraps = any(
-        row.text.rstrip().endswith((".", "…")) and following.text.startswith(row.text.rstrip()[-1])
-        for row, following in pairwise(rows)
-    )
+    wraps = any(_is_wrapped(row.text, following.text) for row, following in pairwise(rows))
     if not wraps and _column_of_breaks(rows) < 0:
         yield from rows
     elif all(row.text.startswith(_MARGIN) for row in rows[1:]):
@@ -200,6 +199,14 @@ def _headless(rows: Sequence[Line], *, barred: bool) -> Iterator[Line]:
         yield from _mended([margin, *rows[1:]], None)
     else:
         yield from _mended([_with_margin(row) for row in rows], None)
+
+
+def _is_wrapped(text: str, following: str) -> bool:
+    """Whether a row ends with psql's mark of a wrapped one, and the next begins with it."""
+    mark = text.rstrip()[-1:]
+    if mark not in (".", "…") or not following.startswith(mark):
+        return False
+    return _BROKEN_RANGE.search(text) is None
 
 
 def _with_margin(row: Line) -> Line:
@@ -250,7 +257,7 @@ def _split_mark(text: str, column: int, following: Line | None) -> tuple[str, st
     # Wide characters move the mark; and a wrapped row tells by how the next begins.
     if not text.isascii() and stripped.endswith(_BREAKS) and column > 0:
         return stripped[:-1], stripped[-1]
-    if stripped.endswith((".", "…")) and following and following.text.startswith(stripped[-1]):
+    if following and _is_wrapped(text, following.text):
         return stripped[:-1], stripped[-1]
     return text, ""
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from dbtune.postgres.plans import jsonplan, xmlplan, yamlplan
 from dbtune.postgres.plans.lines import Joined, Line, OpenString, PlanSyntaxError, number_lines
-from dbtune.postgres.plans.textplan import Document, read_text, root_at
+from dbtune.postgres.plans.textplan import Document, read_text
+from dbtune.postgres.plans.wrapped import root_at
 
 _JSON = re.compile(r'\s*(?:[\[{]|"Plan":)')
 _JSON_INSIDE = re.compile(

@@ -15,7 +15,13 @@ from dbtune.postgres.plans.names import IDENTIFIER, unquote
 
 Keys = dict[str, Any]
 
-_PAIRS = re.compile(r" {2,}(?=[A-Z][\w ]*: )")
+_LATER = (
+    r"(?:(?:Average |Peak )?(?:Memory|Disk)(?: Usage)?|Batches|Misses|Evictions|Overflows"
+    r"|Maximum Storage|Sort Methods?): "
+)
+LATER_PAIR = re.compile(rf"\s*{_LATER}")
+"""What may follow another key and its value in the same line."""
+_PAIRS = re.compile(rf"(?<!Average)(?<!Peak)(?<!Maximum)\s+(?={_LATER})")
 _COUNTERS = re.compile(r"(\w+(?: full)?)=([\d.]+)")
 _GROUPS = re.compile(r"(?:([a-z/]+) )?((?:[a-z]+=[\d.]+ ?)+)")
 _UNIT = re.compile(r"(-?\d+(?:\.\d+)?) ?(?:ms|kB|b)")
@@ -28,7 +34,8 @@ _TRIGGER = re.compile(
     r"(?:time=([\d.]+) )?calls=(\d+)"
 )
 _ACTUAL = re.compile(
-    r"actual (?:time=(\d+(?:\.\d+)?)\.\.(\d+(?:\.\d+)?) )?rows=(\d+(?:\.\d+)?) loops=(\d+)"
+    r"actual\s*(?:time=(\d+(?:\.\d+)?)\.\.(\d+(?:\.\d+)?)\s*)?"
+    r"rows=(\d+(?:\.\d+)?)\s*loops=(\d+)"
 )
 
 
@@ -225,6 +232,7 @@ _DENSE: dict[str, Callable[[str, str, str], Keys]] = {
     "Buckets": _hash,
     "Batches": _hash,
     "Planned Partitions": _hash,
+    "Memory Usage": _hash,
     "Hits": _memoize,
     "Heap Blocks": _heap_blocks,
     "Tuples": _tuples,

@@ -95,33 +95,66 @@ def _by_arity(placed: Sequence[Placed]) -> None:
     """Give each node the children that its type must have, in the order in which they came.
 
     Append and its like take any number: there the costs tell, a node's is never below its child's.
+    InitPlans and CTEs come before a node's children, SubPlans after them.
     """
-    stack: list[tuple[dict[str, Any], int]] = [(placed[0].node, _room(placed[0].node))]
+    stack = [placed[0].node]
     label = ""
+    owner = placed[0].node
     for one in placed[1:]:
         if one.label:
             label = one.label
             continue
-        while len(stack) > 1 and not label and not _takes(*stack[-1], one.node):
-            stack.pop()
-        parent, room = stack.pop()
-        adopt(parent, one.node, label)
-        stack.append((parent, room if label else room - 1))
-        stack.append((one.node, _room(one.node)))
+        if label.startswith("SubPlan"):
+            while len(stack) > 1 and not _mentions(stack[-1], label):
+                stack.pop()
+        elif label:
+            waiting = [node for node in stack if _lacks_children(node)]
+            if waiting:
+                owner = waiting[-1]
+            elif "Plans" not in stack[-1] and not stack[-1].get("Subplan Name"):
+                owner = stack[-1]
+            del stack[next(at for at, node in enumerate(stack) if node is owner) + 1 :]
+        else:
+            while len(stack) > 1 and not _takes(stack[-1], one.node):
+                stack.pop()
+        adopt(stack[-1], one.node, label)
+        stack.append(one.node)
         label = ""
 
 
-def _room(node: dict[str, Any]) -> int:
-    return child_counts(node["Node Type"])[1]
+def _plain(node: dict[str, Any]) -> list[dict[str, Any]]:
+    return [child for child in node.get("Plans", ()) if "Subplan Name" not in child]
 
 
-def _takes(parent: dict[str, Any], room: int, child: dict[str, Any]) -> bool:
-    if room <= 0:
+def _lacks_children(node: dict[str, Any]) -> bool:
+    return len(_plain(node)) < child_counts(node["Node Type"])[0]
+
+
+def _mentions(node: dict[str, Any], label: str) -> bool:
+    """Whether a node's lines mention a SubPlan."""
+    return label.partition(" (")[0] in str({**node, "Plans": ()})
+
+
+def _takes(parent: dict[str, Any], child: dict[str, Any]) -> bool:
+    """Whether a node can have one more child."""
+    kind, child_kind = parent["Node Type"], child["Node Type"]
+    members = [*_plain(parent), child]
+    if len(members) > child_counts(kind)[1]:
         return False
-    if room < _ANY // 2 or "Total Cost" not in parent:
+    if (child_kind in _BITMAPS) != (kind in ("Bitmap Heap Scan", "BitmapAnd", "BitmapOr")):
+        return False
+    if _lacks_children(parent):
         return True
-    spent = sum(other.get("Total Cost", 0.0) for other in parent.get("Plans", ()))
-    return bool(spent + child.get("Total Cost", 0.0) <= parent["Total Cost"] + 0.01)
+    rows = sum(other.get("Plan Rows") or 0 for other in members)
+    cost = sum(other.get("Total Cost") or 0.0 for other in members)
+    exact = kind in _APPENDS and not parent.get("Parallel Aware")
+    if exact and rows > (parent.get("Plan Rows") or rows):
+        return False
+    return bool(cost <= parent.get("Total Cost", cost) + 0.01)
+
+
+_BITMAPS = ("Bitmap Index Scan", "BitmapAnd", "BitmapOr")
+_APPENDS = ("Append", "Merge Append")
 
 
 def adopt(parent: dict[str, Any], child: dict[str, Any], label: str) -> None:
