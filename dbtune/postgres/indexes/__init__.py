@@ -1,0 +1,1 @@
+"""Which indexes a workload should have, and which of those that exist it can do without."""

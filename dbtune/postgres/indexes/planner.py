@@ -1,0 +1,72 @@
+"""What would a statement cost with these indexes? The one service that an analysis may ask.
+
+Two implementations: HypoPG on the target (``dbtune/postgres/indexes/hypopg.py``), and the planner
+lab, a private throw-away server with the target's schema and statistics (``dbtune/postgres/lab``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple, Protocol
+
+from dbtune.postgres.indexes.definition import Definition
+
+
+class NotPlannable(Exception):
+    """The planner refuses a statement; its sentence says why."""
+
+
+class Planned(NamedTuple):
+    """The plan of a statement under hypothetical indexes.
+
+    Attributes:
+        cost: the root's total cost, in the planner's unit.
+        used: hypothetical indexes that the plan reads.
+        existing: oids on the *target* of existing indexes that it reads.
+        plan: the document of EXPLAIN (FORMAT JSON): its ``Plan``, hypothetical indexes under the
+            names of their definitions.
+    """
+
+    cost: float
+    used: frozenset[Definition]
+    existing: frozenset[int]
+    plan: dict[str, Any]
+
+
+class Planner(Protocol):
+    """Plans statements under indexes that do not exist. A context manager; one thread at a time."""
+
+    name: str
+    """``hypopg`` or ``lab``, for the report."""
+    calls: int
+    """How many plans were asked for so far."""
+
+    def plan(
+        self,
+        statement: str,
+        indexes: Collection[Definition] = (),
+        *,
+        without: Collection[int] = (),
+        search_path: str = "",
+    ) -> Planned:
+        """Plan one statement.
+
+        Args:
+            statement: one SQL statement; with ``$n`` a generic plan is made.
+            indexes: the hypothetical indexes that there are, and no others.
+            without: oids on the target of existing indexes to plan without.
+            search_path: where its names are looked up; "" is the session's.
+
+        Raises:
+            NotPlannable: the server refuses the statement.
+            TargetError: the connection broke.
+        """
+        ...
+
+    def refuses(self, index: Definition) -> str:
+        """Why the server can't make this index (a sentence), or "" if it can."""
+        ...
+
+    def size_bytes(self, index: Definition) -> int:
+        """The planner's own idea of the index's size, on which costs depend."""
+        ...

@@ -1,0 +1,1 @@
+"""What the catalog and the statistics say of a database's tables, columns and indexes."""
