@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "gen_config",
         "Generate postgresql.conf or pgbouncer.ini, every line explained.",
     ),
+    "snapshot": ("snapshot", "Save all facts of a target to a file, for later or for comparison."),
     "profile": ("profile", "Add, list, show, test, edit and remove profiles of targets."),
     "rules": ("rules", "List and explain the rules that findings come from."),
     "schema": ("schema", "Print the JSON Schema of a command's output."),

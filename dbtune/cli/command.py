@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,6 +29,7 @@ from dbtune.errors import UsageError
 from dbtune.text import parse_bytes, parse_seconds
 
 if TYPE_CHECKING:  # imported where they are used: help and usage errors need none of them
+    from dbtune.facts import Snapshot
     from dbtune.mongo.session import Session as MongoSession
     from dbtune.postgres.session import Session as PostgresSession
     from dbtune.profile import Profile
@@ -81,6 +82,8 @@ class Run:
     timeout_seconds: float = 15.0
     verbose: bool = False
     quiet: bool = False
+    saved: Path | None = None
+    output: Output | None = None
 
     @property
     def limits(self) -> Limits:
@@ -136,6 +139,44 @@ class Run:
         from dbtune.session import open_redis
 
         return open_redis(profile or self.profile(), self.limits, self._trace)
+
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot that ``--from`` names; ``None`` without that option.
+
+        Raises:
+            UsageError: a target was given as well, or the file is no snapshot.
+        """
+        if self.saved is None:
+            return None
+        if self.target or self.url:
+            raise UsageError("give a TARGET or --from FILE, not both")
+        from dbtune.facts import read
+
+        return read(self.saved)
+
+    @property
+    def thresholds(self) -> Mapping[str, Mapping[str, object]]:
+        """The profile's thresholds if one was given: for what comes from files."""
+        return self.profile().thresholds if self.target_given else {}
+
+    def claim_output(self, what: str) -> Path:
+        """The file of ``--output``, which the command writes itself; the report goes to stdout.
+
+        Args:
+            what: what is written there, for the message.
+
+        Raises:
+            UsageError: none was given.
+        """
+        if self.output is None or self.output.path is None:
+            raise UsageError(f"name the file for {what}: --output FILE")
+        path, self.output = self.output.path, self.output._replace(path=None)
+        return path
+
+    @property
+    def force(self) -> bool:
+        """Whether existing files may be overwritten."""
+        return self.output is not None and self.output.force
 
     def say(self, text: str) -> None:
         """A line on stderr, unless ``--quiet``."""
@@ -243,6 +284,21 @@ _TARGET_OPTIONS: dict[str, tuple[Any, object]] = {
             typer.Option(help="Time limit for connecting.", rich_help_panel=_TARGET),
         ],
         "10s",
+    ),
+}
+_FROM_OPTION: dict[str, tuple[Any, object]] = {
+    "saved": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--from",
+                metavar="FILE",
+                help="A snapshot in place of a target.",
+                rich_help_panel=_TARGET,
+                show_default=False,
+            ),
+        ],
+        None,
     ),
 }
 _OUTPUT_OPTIONS: dict[str, tuple[Any, object]] = {
@@ -353,6 +409,7 @@ def command(
     name: str | None = None,
     fail_on: FailOn = FailOn.never,
     epilog: str | None = None,
+    saved: bool = False,
 ) -> Callable[[Callable[..., Report]], Callable[..., Report]]:
     """Register a function as a subcommand with the shared options.
 
@@ -364,6 +421,7 @@ def command(
         name: the subcommand's name; derived from the function's by default.
         fail_on: the default of ``--fail-on``.
         epilog: text below the options in help, for an example.
+        saved: whether it takes ``--from``, a snapshot in place of a target.
     """
 
     def decorate(function: Callable[..., Report]) -> Callable[..., Report]:
@@ -372,7 +430,7 @@ def command(
         shared = dict(_OUTPUT_OPTIONS)
         shared["fail_on"] = (shared["fail_on"][0], fail_on)
         if target != "none":
-            shared = _TARGET_OPTIONS | shared
+            shared = _TARGET_OPTIONS | (_FROM_OPTION if saved else {}) | shared
         extra = [
             inspect.Parameter(
                 key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
@@ -413,7 +471,9 @@ def _run(
         given["color"],
         given["quiet"],
     )
-    run = Run(verbose=given["verbose"], quiet=given["quiet"])
+    run = Run(
+        verbose=given["verbose"], quiet=given["quiet"], saved=given.get("saved"), output=output
+    )
     if "target" in given:
         run.target, run.url, run.profile_name = given["target"], given["url"], given["profile"]
         run.connect_timeout_seconds = parse_seconds(given["connect_timeout"])
@@ -422,7 +482,8 @@ def _run(
         from dbtune.cli.output import check_writable
 
         check_writable(output)  # before any work is done, not after
-    return function(run, **values), output, given["fail_on"], given["strict"]
+    report = function(run, **values)
+    return report, run.output or output, given["fail_on"], given["strict"]
 
 
 def _finish(report: Report, output: Output, fail_on: FailOn, strict: bool) -> NoReturn:

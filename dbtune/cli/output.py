@@ -105,7 +105,7 @@ def _refuse_existing(path: Path, *, force: bool) -> None:
         raise UsageError(f"{path} exists; give --force to overwrite it, or another name")
 
 
-def write_file(path: Path, text: str, *, force: bool) -> None:
+def write_file(path: Path, text: str | bytes, *, force: bool) -> None:
     """Write a file whole or not at all.
 
     Raises:
@@ -114,17 +114,18 @@ def write_file(path: Path, text: str, *, force: bool) -> None:
     _refuse_existing(path, force=force)
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file in it")
+    content = text.encode() if isinstance(text, str) else text
     try:
         if path.exists() and not path.is_file():  # a device or pipe: nothing to replace
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(content)
             return
         import tempfile  # loads random, and that OpenSSL
 
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()

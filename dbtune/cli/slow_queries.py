@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
+from dbtune.errors import Unavailable, UsageError
 from dbtune.profile import Engine
 from dbtune.report import Report
 from dbtune.statements import STATEMENTS, SUMMARY_RECORD, Order, Selection, check_grep
+
+if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
 
 TABLES = (STATEMENTS, SUMMARY_RECORD)
 
@@ -18,6 +23,7 @@ app = new_app()
 
 @command(
     app,
+    saved=True,
     epilog="Example: dbtune slow-queries prod --by mean --min-calls 100 --interval 60s",
 )
 def slow_queries(
@@ -47,6 +53,8 @@ def slow_queries(
     MongoDB: the profiler's collection. Redis: SLOWLOG.
     """
     selection = Selection(by, limit, min_calls, database, user, grep, interval)
+    if (snapshot := run.snapshot()) is not None:
+        return _of_snapshot(snapshot, selection, run.thresholds)
     profile = run.profile()
     if profile.engine is Engine.mongodb:
         from dbtune.mongo.statements import slow_queries as of_mongo
@@ -62,3 +70,15 @@ def slow_queries(
 
     with run.postgres(profile) as postgres:
         return of_postgres(postgres, selection, run.wait)
+
+
+def _of_snapshot(
+    snapshot: Snapshot, selection: Selection, thresholds: Mapping[str, Mapping[str, object]]
+) -> Report:
+    from dbtune.postgres.statements import from_snapshot
+
+    try:
+        report = from_snapshot(snapshot.require("postgresql"), selection, thresholds)
+    except Unavailable as missing:
+        raise UsageError(f"{snapshot.name} has no statements: {missing.reason}") from None
+    return snapshot.described(report)

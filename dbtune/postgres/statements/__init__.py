@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from dbtune.errors import Unavailable
+from dbtune.errors import Unavailable, UsageError
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.report import Report
 from dbtune.statements import Selection, Statement, Wait, Window, narrow, tables
 from dbtune.text import ms_text, plural
 
 if TYPE_CHECKING:
+    from dbtune.facts import Source
+    from dbtune.postgres.server import Server
     from dbtune.postgres.session import Session
     from dbtune.postgres.statements.facts import Entry, Reading, Setup
 
@@ -36,6 +39,7 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
 
     server = read_server(session)
     setup = read_setup(session)
+    given = _Given(server, setup, selection, session.profile.thresholds)
     try:
         first = read_statements(session, setup, texts=selection.interval_seconds <= 0)
     except Unavailable as missing:
@@ -45,17 +49,45 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
         if selection.interval_seconds > 0:
             wait(selection.interval_seconds, "observing statements")
             second = read_statements(session, setup, texts=True)
-            report = _of_interval(first, second, selection, setup, session)
+            report = _of_interval(first, second, given)
         else:
-            report = _of_totals(first, selection, setup, session)
+            report = _of_totals(first, given)
     return replace(report, target=target(session, server), collected_at=server.now)
+
+
+def from_snapshot(
+    source: Source, selection: Selection, thresholds: Mapping[str, Mapping[str, object]]
+) -> Report:
+    """As :func:`slow_queries`, of the totals that a snapshot holds.
+
+    Raises:
+        Unavailable: the snapshot has none.
+        UsageError: an interval was asked for, or the file is damaged.
+    """
+    from dbtune.postgres.facts.server import server
+    from dbtune.postgres.facts.statements import statements, statements_setup
+
+    if selection.interval_seconds > 0:
+        raise UsageError("--interval needs a server; two snapshots are compared by dbtune compare")
+    reading = source.of(statements)
+    given = _Given(source.of(server), source.of(statements_setup), selection, thresholds)
+    return _of_totals(reading, given)
+
+
+class _Given(NamedTuple):
+    """What a report on statements is made from, beside the statements."""
+
+    server: Server
+    setup: Setup
+    selection: Selection
+    thresholds: Mapping[str, Mapping[str, object]]
 
 
 def _absent(setup: Setup, missing: Unavailable) -> bool:
     return not setup.schema or "shared_preload_libraries" in missing.reason
 
 
-def _of_totals(reading: Reading, selection: Selection, setup: Setup, session: Session) -> Report:
+def _of_totals(reading: Reading, given: _Given) -> Report:
     since = reading.stats_reset
     window = Window(
         "pg_stat_statements",
@@ -69,17 +101,15 @@ def _of_totals(reading: Reading, selection: Selection, setup: Setup, session: Se
             "use --interval 60s for those"
         )
     if reading.dealloc:
-        limit = setup.settings.get("pg_stat_statements.max", "?")
+        limit = given.setup.settings.get("pg_stat_statements.max", "?")
         notes.append(
             f"statements were evicted {plural(reading.dealloc, 'time')} since the last reset: rare "
             f"ones are missing (pg_stat_statements.max is {limit}; raising it needs a restart)"
         )
-    return _report(reading.entries, reading, window, selection, setup, session, notes)
+    return _report(reading.entries, reading, window, given, notes)
 
 
-def _of_interval(
-    first: Reading, second: Reading, selection: Selection, setup: Setup, session: Session
-) -> Report:
+def _of_interval(first: Reading, second: Reading, given: _Given) -> Report:
     from dbtune.postgres.statements.interval import difference
 
     change = difference(first, second)
@@ -97,20 +127,19 @@ def _of_interval(
             f"{plural(change.vanished, 'statement')} were evicted meanwhile; what they did in the "
             "interval is not known"
         )
-    return _report(change.entries, second, window, selection, setup, session, notes)
+    return _report(change.entries, second, window, given, notes)
 
 
 def _report(
     entries: tuple[Entry, ...],
     reading: Reading,
     window: Window,
-    selection: Selection,
-    setup: Setup,
-    session: Session,
+    given: _Given,
     notes: list[str],
 ) -> Report:
     from dbtune.postgres.statements.group import group
 
+    setup, selection = given.setup, given.selection
     io_timed = setup.settings.get("track_io_timing") == "on"
     chosen = [
         entry
@@ -122,17 +151,18 @@ def _report(
     shown = narrow(statements, replace(selection, database="", user=""))
     checks = load_checks(CHECKS)
     facts = {"statements": shown, "window": window, "settings": setup.settings}
-    findings, skipped = run_checks(checks, facts, session.profile.thresholds)
+    findings, skipped = run_checks(checks, facts, given.thresholds)
     if reading.hidden_entries:
-        role = session.user.replace('"', '""')
+        role = given.server.user.replace('"', '""')
         skipped.append(
             Skipped(
                 "statements of other roles",
-                f"{plural(reading.hidden_entries, 'entry', 'entries')} hidden from {session.user}",
+                f"{plural(reading.hidden_entries, 'entry', 'entries')} hidden from "
+                f"{given.server.user}",
                 f'GRANT pg_read_all_stats TO "{role}";  -- or pg_monitor, which includes it',
             )
         )
-    notes += _setting_notes(setup, session, shown, io_timed=io_timed)
+    notes += _setting_notes(setup, given.server.version // 10000, shown, io_timed=io_timed)
     return Report(
         "slow-queries",
         tables(shown, window, selection),
@@ -144,7 +174,7 @@ def _report(
 
 
 def _setting_notes(
-    setup: Setup, session: Session, shown: list[Statement], *, io_timed: bool
+    setup: Setup, major: int, shown: list[Statement], *, io_timed: bool
 ) -> list[str]:
     from dbtune.postgres.statements.facts import TEXT_LIMIT
     from dbtune.postgres.statements.group import UNKNOWN_TEXT
@@ -157,7 +187,7 @@ def _setting_notes(
         notes.append("pg_stat_statements.track_planning is off: planning times are not kept")
     if settings.get("pg_stat_statements.track") == "none":
         notes.append("pg_stat_statements.track is none: nothing new is counted")
-    if session.major < 14 and settings.get("pg_stat_statements.track") == "all":
+    if major < 14 and settings.get("pg_stat_statements.track") == "all":
         notes.append("pg_stat_statements.track is all: time inside functions is counted twice")
     cut = sum(len(one.text) >= TEXT_LIMIT for one in shown)
     if cut:

@@ -31,6 +31,11 @@ _NORMALISED = ("select", "insert", "update", "delete", "merge", "with", "values"
 UNKNOWN_TEXT = "(text not kept by the server)"
 
 
+def is_own(entry: Entry) -> bool:
+    """Whether a statement is dbtune's."""
+    return entry.text is not None and TAG in entry.text[:_TAG_REACH]
+
+
 def group(entries: Iterable[Entry], block_bytes: int, *, io_timed: bool) -> list[Statement]:
     """Fold entries into statements by fingerprint; dbtune's own are left out.
 
@@ -38,7 +43,7 @@ def group(entries: Iterable[Entry], block_bytes: int, *, io_timed: bool) -> list
     """
     groups: defaultdict[tuple[str, bool], list[Entry]] = defaultdict(list)
     for entry in entries:
-        if entry.calls <= 0 or (entry.text is not None and TAG in entry.text[:_TAG_REACH]):
+        if entry.calls <= 0 or is_own(entry):
             continue
         name = fingerprint(entry.text) if entry.text else f"queryid {entry.key.queryid}"
         groups[name, entry.key.toplevel].append(entry)

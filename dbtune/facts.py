@@ -1,0 +1,498 @@
+"""Facts as files: frozen dataclasses to JSON and back, and the snapshot file that holds them.
+
+A snapshot is one gzip-compressed JSON document::
+
+    {"schema": "dbtune.snapshot/1", "dbtune": "0.1.0", "engine": "postgresql",
+     "target": {...}, "collected_at": "...", "facts": {"server": {...}, "statements": {...}}}
+
+A fact that could not be read stands there as ``{"unavailable": reason, "remedy": ...}``. Within
+schema 1 fields are only added: what a file lacks gets its default, what dbtune does not know is
+passed over, so that files of other versions can be read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from dbtune.errors import Unavailable, UsageError
+from dbtune.text import ms_text, plain
+
+if TYPE_CHECKING:
+    from dbtune.report import Report
+
+SCHEMA = "dbtune.snapshot/1"
+MAX_BYTES = 2 * 1024**3
+"""Most bytes that a snapshot may have when unpacked: a small file can hold a bomb."""
+
+S = TypeVar("S")
+T = TypeVar("T")
+Converter = Callable[[Any], Any]
+
+
+class Mismatch(Exception):
+    """A value is not what its type says; the text is where and why."""
+
+
+# ------------------------------------------------------------------------ facts and their sources
+
+
+class Fact(Generic[S, T]):
+    """Something that can be read from a target: a name, a type, and the function that reads it.
+
+    Attributes:
+        name: what checks call it, and its key in a snapshot.
+        read: reads it in an open session.
+    """
+
+    def __init__(self, name: str, read: Callable[[S], T]) -> None:
+        self.name = name
+        self.read = read
+
+    @property
+    def kind(self) -> type[T]:
+        """The type of its values: what the function says that it returns."""
+        found: type[T] = get_type_hints(self.read, vars(sys.modules[self.read.__module__]))[
+            "return"
+        ]
+        return found
+
+
+def fact(name: str) -> Callable[[Callable[[S], T]], Fact[S, T]]:
+    """Make a function that reads something in a session a fact of that name.
+
+    It raises :class:`~dbtune.errors.Unavailable` where the role, the server or its version can't
+    give it. The file is the registration: see :func:`load_facts`.
+    """
+    return lambda read: Fact(name, read)
+
+
+def load_facts(package: str) -> dict[str, Fact[Any, Any]]:
+    """Import every module of a package; returns the facts that they define, by name."""
+    import importlib
+    import pkgutil
+
+    found: dict[str, Fact[Any, Any]] = {}
+    parent = importlib.import_module(package)
+    for info in pkgutil.iter_modules(parent.__path__, package + "."):
+        module = importlib.import_module(info.name)
+        found |= {item.name: item for item in vars(module).values() if isinstance(item, Fact)}
+    return dict(sorted(found.items()))
+
+
+class Source(Protocol):
+    """Where facts come from: a server now, or a file of what it was like."""
+
+    def of(self, fact: Fact[Any, T]) -> T:
+        """A fact.
+
+        Raises:
+            Unavailable: it can't be had.
+        """
+        ...
+
+
+class Live(Generic[S]):
+    """Facts of an open session; each is read once, when it is first asked for."""
+
+    def __init__(self, session: S) -> None:
+        self.session = session
+        self._known: dict[str, Any] = {}
+
+    def of(self, fact: Fact[S, T]) -> T:
+        """A fact.
+
+        Raises:
+            Unavailable: this role, server or version can't give it.
+            TargetError: the connection broke.
+        """
+        if fact.name not in self._known:
+            try:
+                self._known[fact.name] = fact.read(self.session)
+            except Unavailable as missing:
+                self._known[fact.name] = missing
+        found = self._known[fact.name]
+        if isinstance(found, Unavailable):
+            raise found
+        value: T = found
+        return value
+
+
+def gather(source: Source, facts: Iterable[Fact[Any, Any]]) -> dict[str, object]:
+    """Facts by name, as checks take them: what can't be had is an ``Unavailable``."""
+    found: dict[str, object] = {}
+    for one in facts:
+        try:
+            found[one.name] = source.of(one)
+        except Unavailable as missing:
+            found[one.name] = missing
+    return found
+
+
+# ------------------------------------------------------------------------------------ to JSON
+
+
+def dump(value: object) -> Any:
+    """A value as JSON has it; fields that have their default are left out."""
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Unavailable):
+        return {"unavailable": value.reason, "remedy": value.remedy}
+    if isinstance(value, Mapping):
+        return {str(key): dump(one) for key, one in value.items()}
+    if dataclasses.is_dataclass(value):
+        return _fields(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: dump(getattr(value, name)) for name in value._fields}
+    if isinstance(value, frozenset | set):
+        return sorted(dump(one) for one in value)
+    if isinstance(value, tuple | list):
+        return [dump(one) for one in value]
+    raise TypeError(f"a fact holds a {type(value).__name__}, which has no form in JSON")
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field, default in _defaults(value.__class__):
+        one = getattr(value, field)
+        if default is dataclasses.MISSING or one != default:
+            found[field] = dump(one)
+    return found
+
+
+@functools.cache
+def _defaults(kind: Any) -> list[tuple[str, Any]]:
+    return [
+        (
+            field.name,
+            field.default_factory()
+            if field.default_factory is not dataclasses.MISSING
+            else field.default,
+        )
+        for field in dataclasses.fields(kind)
+    ]
+
+
+# ---------------------------------------------------------------------------------- from JSON
+
+
+def load(kind: type[T], data: Any) -> T:
+    """The inverse of :func:`dump`.
+
+    Raises:
+        Mismatch: the data are not of that type.
+    """
+    result: T = _converter(kind)(data)  # type: ignore[arg-type] # types are hashable
+    return result
+
+
+@functools.cache
+def _converter(kind: Any) -> Converter:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind in (Any, object):
+        return lambda data: data
+    if origin in (typing.Union, types.UnionType):
+        return _union(arguments)
+    if origin is tuple:
+        return _tuple(arguments)
+    if origin is frozenset:
+        item = _converter(arguments[0])
+        return lambda data: frozenset(item(one) for one in _list(data))
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(*arguments)
+    if origin is typing.Literal:
+        return _literal(arguments)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind)
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return _named_tuple(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return _enum(kind)
+    if kind is datetime:
+        return _time
+    if kind in (int, float, str, bool):
+        return _scalar(kind)
+    raise TypeError(f"facts cannot hold {kind}")
+
+
+def _scalar(kind: type) -> Converter:
+    accepted = (int, float) if kind is float else (kind,)
+
+    def convert(data: Any) -> Any:
+        if not isinstance(data, accepted) or (isinstance(data, bool) and kind is not bool):
+            raise Mismatch(f"expected {kind.__name__}, found {_shown(data)}")
+        return data
+
+    return convert
+
+
+def _shown(data: Any) -> str:
+    return "nothing" if data is None else plain(repr(data))[:60]
+
+
+def _time(data: Any) -> datetime:
+    try:
+        found = datetime.fromisoformat(data)
+    except (TypeError, ValueError):
+        raise Mismatch(f"expected a time, found {_shown(data)}") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _list(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise Mismatch(f"expected a list, found {_shown(data)}")
+    return data
+
+
+def _object(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise Mismatch(f"expected an object, found {_shown(data)}")
+    return data
+
+
+def _union(arguments: tuple[Any, ...]) -> Converter:
+    options = [_converter(one) for one in arguments if one is not types.NoneType]
+    optional = types.NoneType in arguments
+
+    def convert(data: Any) -> Any:
+        if data is None and optional:
+            return None
+        problem = Mismatch(f"unexpected {_shown(data)}")
+        for option in options:
+            try:
+                return option(data)
+            except Mismatch as found:
+                problem = found
+        raise problem
+
+    return convert
+
+
+def _tuple(arguments: tuple[Any, ...]) -> Converter:
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        item = _converter(arguments[0])
+        return lambda data: tuple([item(one) for one in _list(data)])
+    items = [_converter(one) for one in arguments]
+
+    def convert(data: Any) -> Any:
+        if len(_list(data)) != len(items):
+            raise Mismatch(f"expected {len(items)} values, found {len(data)}")
+        return tuple(item(one) for item, one in zip(items, data, strict=True))
+
+    return convert
+
+
+def _mapping(key: Any, value: Any) -> Converter:
+    convert_value = _converter(value)
+    numeric = key is int
+
+    def convert(data: Any) -> Any:
+        found = {}
+        for name, one in _object(data).items():
+            if numeric and not name.lstrip("-").isdigit():
+                raise Mismatch(f"expected a number as a key, found {_shown(name)}")
+            found[int(name) if numeric else name] = convert_value(one)
+        return found
+
+    return convert
+
+
+def _literal(arguments: tuple[Any, ...]) -> Converter:
+    def convert(data: Any) -> Any:
+        if data not in arguments:
+            raise Mismatch(f"expected one of {', '.join(map(str, arguments))}: {_shown(data)}")
+        return data
+
+    return convert
+
+
+def _enum(kind: type[Enum]) -> Converter:
+    def convert(data: Any) -> Any:
+        try:
+            return kind(data)
+        except ValueError:
+            raise Mismatch(f"no {kind.__name__}: {_shown(data)}") from None
+
+    return convert
+
+
+def _dataclass(kind: Any) -> Converter:
+    names = [field.name for field in dataclasses.fields(kind)]
+    return _by_names(kind, names, {name for name, default in _defaults(kind) if _needed(default)})
+
+
+def _named_tuple(kind: Any) -> Converter:
+    return _by_names(kind, kind._fields, set(kind._fields) - set(kind._field_defaults))
+
+
+def _needed(default: object) -> bool:
+    return default is dataclasses.MISSING
+
+
+def _by_names(kind: Any, names: typing.Iterable[str], needed: set[str]) -> Converter:
+    # The hints may refer to the type itself: they are resolved when the first value comes.
+    fields: dict[str, Converter] = {}
+
+    def convert(data: Any) -> Any:
+        if not fields:
+            hints = get_type_hints(kind)
+            fields.update({name: _converter(hints[name]) for name in names})
+        given = {}
+        for name, value in _object(data).items():
+            if (field := fields.get(name)) is not None:
+                try:
+                    given[name] = field(value)
+                except Mismatch as problem:
+                    raise Mismatch(f"{name}: {problem}") from None
+        if missing := needed - given.keys():
+            raise Mismatch(f"{kind.__name__} lacks {', '.join(sorted(missing))}")
+        return kind(**given)
+
+    return convert
+
+
+# ------------------------------------------------------------------------------ snapshot files
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What was read from a target at one time.
+
+    Attributes:
+        engine: ``postgresql``, ``mongodb`` or ``redis``.
+        target: the report's description of the target, without secrets.
+        collected_at: when.
+        facts: as JSON has them, by name; :func:`of` gives them back.
+        dbtune: version that wrote it.
+        name: the file it came from, for messages.
+    """
+
+    engine: str
+    target: Mapping[str, object]
+    collected_at: datetime
+    facts: Mapping[str, Any]
+    dbtune: str = ""
+    name: str = ""
+
+    def require(self, engine: str) -> Snapshot:
+        """Itself, if it is of that engine.
+
+        Raises:
+            UsageError: it is of another.
+        """
+        if self.engine != engine:
+            raise UsageError(f"{self.name} is a snapshot of {self.engine}; this needs {engine}")
+        return self
+
+    def described(self, report: Report) -> Report:
+        """A report on facts of the snapshot, saying what it is about and of when."""
+        age = (datetime.now(UTC) - self.collected_at).total_seconds()
+        taken = self.collected_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        note = f"from {self.name}, taken {taken}, {ms_text(max(age, 0) * 1000)} ago"
+        return dataclasses.replace(
+            report,
+            target=self.target,
+            collected_at=self.collected_at,
+            notes=(note, *report.notes),
+        )
+
+    def of(self, fact: Fact[Any, T]) -> T:
+        """A fact of the snapshot.
+
+        Raises:
+            Unavailable: it could not be read then, or the dbtune that wrote it did not know it.
+            UsageError: the file is damaged there.
+        """
+        data = self.facts.get(fact.name)
+        if data is None:
+            raise Unavailable(f"the snapshot has no {fact.name.replace('_', ' ')}")
+        if isinstance(data, dict) and "unavailable" in data:
+            raise Unavailable(str(data["unavailable"]), str(data.get("remedy", "")))
+        try:
+            return load(fact.kind, data)
+        except Mismatch as problem:
+            raise UsageError(f"{self.name}: {fact.name}: {problem}") from None
+
+
+def write(snapshot: Snapshot) -> bytes:
+    """A snapshot as the content of a file; the same facts give the same bytes."""
+    import gzip
+    import json
+
+    document = {"schema": SCHEMA} | {
+        key: dump(getattr(snapshot, key))
+        for key in ("dbtune", "engine", "target", "collected_at", "facts")
+    }
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
+    return gzip.compress(text.encode("utf-8", "surrogatepass"), compresslevel=6, mtime=0)
+
+
+def read(path: Path) -> Snapshot:
+    """Read a snapshot file, compressed or not.
+
+    Raises:
+        UsageError: it can't be read, or is no snapshot.
+    """
+    import json
+
+    name = plain(str(path))
+    text = _unpacked(path, name)
+    try:
+        document = json.loads(text.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
+        raise UsageError(f"{name} is no snapshot: {_instead(text)}") from None
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if not isinstance(schema, str) or not schema.startswith("dbtune.snapshot/"):
+        raise UsageError(f"{name} is no snapshot of dbtune (dbtune snapshot TARGET -o FILE)")
+    if schema != SCHEMA:
+        raise UsageError(f"{name} is written in {schema}; this dbtune reads {SCHEMA}: upgrade it")
+    try:
+        return dataclasses.replace(load(Snapshot, document), name=name)
+    except Mismatch as problem:
+        raise UsageError(f"{name} is damaged: {problem}") from None
+
+
+def _unpacked(path: Path, name: str) -> bytes:
+    import gzip
+    import zlib
+
+    try:
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            text: bytes = stream.read(MAX_BYTES + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise UsageError(f"{name} is damaged: it is not a whole gzip file") from None
+    except OSError as error:
+        raise UsageError(f"{name} can't be read: {error.strerror}") from None
+    if len(text) > MAX_BYTES:
+        raise UsageError(f"{name} is larger than {MAX_BYTES // 1024**3} GiB when unpacked")
+    return text
+
+
+def _instead(text: bytes) -> str:
+    if not text.strip():
+        return "it is empty"
+    return "it is not JSON"

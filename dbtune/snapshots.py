@@ -1,0 +1,104 @@
+"""``dbtune snapshot``: all facts of a target in one file, so that everything can run offline."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dbtune import __version__
+from dbtune.errors import Unavailable
+from dbtune.facts import Live, Snapshot, dump, load_facts
+from dbtune.finding import Skipped
+from dbtune.report import Column, Report, Row, Table
+
+if TYPE_CHECKING:
+    from dbtune.mongo.session import Session as MongoSession
+    from dbtune.postgres.session import Session as PostgresSession
+    from dbtune.redis.session import Session as RedisSession
+
+    Session = PostgresSession | MongoSession | RedisSession
+
+FACTS = Table(
+    "facts",
+    "What the snapshot holds",
+    (
+        Column("fact", "fact", "text", "Name of the fact."),
+        Column("items", "items", "int", "How many things of the kind; null for a single one."),
+        Column("json_bytes", "size", "bytes", "Its size, uncompressed."),
+    ),
+)
+Progress = Callable[[int], None]
+Strip = Callable[[Any], Any]
+
+
+def take(
+    session: Session,
+    package: str,
+    describe: Callable[[Any, Any], Mapping[str, object]],
+    *,
+    strip: Mapping[str, Strip],
+    progress: Progress = lambda _done: None,
+) -> Snapshot:
+    """Read every fact of an engine.
+
+    Args:
+        session: an open session.
+        package: the engine's package of facts.
+        describe: makes the target's description from the session and the fact ``server``.
+        strip: what to take out of facts before they are kept, by name of the fact.
+        progress: told how many facts are read.
+
+    Raises:
+        TargetError: the connection broke.
+    """
+    live = Live(session)
+    found: dict[str, Any] = {}
+    facts = load_facts(package)
+    for done, one in enumerate(facts.values()):
+        progress(done)
+        try:
+            found[one.name] = dump(strip.get(one.name, _whole)(live.of(one)))
+        except Unavailable as missing:
+            found[one.name] = dump(missing)
+    server = live.of(facts["server"])
+    return Snapshot(
+        engine=session.profile.engine.value,
+        target=describe(session, server),
+        collected_at=getattr(server, "now", None) or datetime.now(UTC),
+        facts=found,
+        dbtune=__version__,
+    )
+
+
+def _whole(value: Any) -> Any:
+    return value
+
+
+def report(snapshot: Snapshot, notes: tuple[str, ...] = ()) -> Report:
+    """What a snapshot holds, and what it lacks and why."""
+    import json
+
+    rows: list[Row] = []
+    skipped = []
+    for name, data in snapshot.facts.items():
+        if isinstance(data, dict) and "unavailable" in data:
+            skipped.append(Skipped(name, data["unavailable"], data["remedy"]))
+            continue
+        size = len(json.dumps(data, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        rows.append({"fact": name, "items": _items(data), "json_bytes": size})
+    return Report(
+        "snapshot",
+        (dataclasses.replace(FACTS, rows=tuple(rows)),),
+        skipped=tuple(skipped),
+        notes=notes,
+        target=snapshot.target,
+        collected_at=snapshot.collected_at,
+    )
+
+
+def _items(data: object) -> int | None:
+    """The length of a fact's largest collection."""
+    values = list(data.values()) if isinstance(data, dict) else [data]
+    return max((len(one) for one in values if isinstance(one, list | dict)), default=None)
