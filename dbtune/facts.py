@@ -61,11 +61,16 @@ class Fact(Generic[S, T]):
     Attributes:
         name: what checks call it, and its key in a snapshot.
         read: reads it in an open session.
+        between: of counters, what happened between two readings, as the same type; ``None`` for
+            what is a state.
     """
 
-    def __init__(self, name: str, read: Callable[[S], T]) -> None:
+    def __init__(
+        self, name: str, read: Callable[[S], T], between: Callable[[T, T], T] | None = None
+    ) -> None:
         self.name = name
         self.read = read
+        self.between = between
 
     @property
     def kind(self) -> type[T]:
@@ -83,6 +88,11 @@ def fact(name: str) -> Callable[[Callable[[S], T]], Fact[S, T]]:
     give it. The file is the registration: see :func:`load_facts`.
     """
     return lambda read: Fact(name, read)
+
+
+def counters(name: str, between: Callable[[T, T], T]) -> Callable[[Callable[[S], T]], Fact[S, T]]:
+    """As :func:`fact`, for what only grows: ``between`` is what happened between two readings."""
+    return lambda read: Fact(name, read, between)
 
 
 def load_facts(package: str) -> dict[str, Fact[Any, Any]]:
@@ -134,6 +144,32 @@ class Live(Generic[S]):
             raise found
         value: T = found
         return value
+
+
+def observe(
+    session: S, facts: Iterable[Fact[S, Any]], pause: Callable[[], None], *, twice: bool = True
+) -> dict[str, object]:
+    """Facts by name, counters as what happened while ``pause`` ran.
+
+    Args:
+        session: an open session.
+        facts: what to read.
+        pause: lets time pass between the two readings of counters.
+        twice: whether counters are read twice; else they are what was counted so far.
+    """
+    facts = list(facts)
+    if not twice:
+        return gather(Live(session), facts)
+    growing = [one for one in facts if one.between is not None]
+    first = gather(Live(session), growing)
+    pause()
+    second = gather(Live(session), facts)
+    for one in growing:
+        assert one.between is not None
+        early, late = first[one.name], second[one.name]
+        if not isinstance(early, Unavailable) and not isinstance(late, Unavailable):
+            second[one.name] = one.between(early, late)
+    return second
 
 
 def gather(source: Source, facts: Iterable[Fact[Any, Any]]) -> dict[str, object]:

@@ -119,6 +119,7 @@ class Check(NamedTuple):
     level: Level
     confidence: Confidence
     function: Callable[..., Iterable[Finding]]
+    tags: tuple[str, ...] = ()
 
     def __call__(self, *facts: object, **thresholds: object) -> list[Finding]:
         """Run the check on facts given in order; returns its findings with all fields filled in."""
@@ -167,11 +168,19 @@ def check(
     *,
     level: Level = Level.warning,
     confidence: Confidence = Confidence.measured,
+    tags: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Iterable[Finding]]], Check]:
-    """Make a generator function a check named ``<engine>.<what-is-wrong>``."""
+    """Make a generator function a check named ``<engine>.<what-is-wrong>``.
+
+    Args:
+        name: its name; it says what is wrong, not what to do.
+        level: of its findings, unless one has a level of its own.
+        confidence: likewise.
+        tags: words that ``--only`` and ``--exclude`` take for it: ``vacuum``, ``replication`` ...
+    """
 
     def decorate(function: Callable[..., Iterable[Finding]]) -> Check:
-        return Check(name, level, confidence, function)
+        return Check(name, level, confidence, function, tags)
 
     return decorate
 

@@ -30,6 +30,7 @@ from dbtune.redaction import (
 from dbtune.text import plain, plural
 
 if TYPE_CHECKING:
+    from dbtune.accepted import Accepted
     from dbtune.profile_file import ProfileFile
 
 __all__ = [  # Secret and the like live in redaction, and belong to the same vocabulary
@@ -100,6 +101,7 @@ class Profile:
         workers: worker processes in each instance, each with a pool of its own.
         provider: managed service (``rds``, ``aurora``, ``cloudsql``, ``azure``, ...), or "".
         thresholds: overrides by check name and threshold name.
+        accepted: findings of ``check`` that do not count.
         file: the profile file it stands in, or ``None``.
     """
 
@@ -119,6 +121,7 @@ class Profile:
     workers: int | None = None
     provider: str = ""
     thresholds: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    accepted: tuple[Accepted, ...] = ()
     file: Path | None = None
 
     @property

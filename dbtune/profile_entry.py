@@ -7,11 +7,13 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from dbtune.accepted import Accepted
 from dbtune.errors import UsageError
 from dbtune.profile import Engine, Profile, profile_from_url
 from dbtune.profile_file import ProfileFile, own_path
@@ -27,11 +29,12 @@ LIBPQ = frozenset(
 )
 """Keywords that are handed to libpq as they are (PostgreSQL documentation 34.1.2)."""
 _ALIASES = {"database": "dbname", "db": "dbname", "username": "user"}
-_LISTS = frozenset(("tags", "password_command"))
+_LISTS = frozenset(("tags", "password_command", "accept"))
 _OWN = frozenset(
     "url engine password password_file ram cpus storage app_instances workers provider "
-    "thresholds".split()
+    "thresholds accept".split()
 ).union(_LISTS)
+_ACCEPTED = "[{rule: pg.unused-index, subject: 'public.*', reason: why, until: 2027-01-31}]"
 STORAGES = ("ssd", "nvme", "hdd", "san")
 # ${NAME}, ${NAME:-default}; $${ stands for ${ itself; any other ${ is a mistake.
 _VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\$(?=\{)|\$\{"
@@ -84,6 +87,7 @@ def to_profile(file: ProfileFile, name: str) -> Profile:
         workers=entry.number("workers", int),
         provider=entry.text("provider").lower(),
         thresholds=entry.thresholds(),
+        accepted=entry.accepted(),
     )
 
 
@@ -244,6 +248,27 @@ class _Entry:
                 for check, one in value.items()
             }
         )
+
+    def accepted(self) -> tuple[Accepted, ...]:
+        value = self._raw.get("accept") or ()
+        if not isinstance(value, list | tuple) or not all(isinstance(one, dict) for one in value):
+            raise self.wrong("accept", f"accept must be a list, for example {_ACCEPTED}")
+        return tuple(self._one_accepted(one) for one in value)
+
+    def _one_accepted(self, one: Mapping[str, object]) -> Accepted:
+        if unknown := sorted(one.keys() - {"rule", "subject", "reason", "until"}):
+            raise self.wrong("accept", f"accept has no key {unknown[0]!r}; example: {_ACCEPTED}")
+        for key in ("rule", "reason"):
+            if not str(one.get(key) or "").strip():
+                raise self.wrong("accept", f"each entry of accept needs a {key}: {_ACCEPTED}")
+        until = None
+        if one.get("until"):
+            try:
+                until = date.fromisoformat(str(one["until"]))
+            except ValueError:
+                raise self.wrong("accept", "until must be a date such as 2027-01-31") from None
+        reason = " ".join(str(one["reason"]).split())
+        return Accepted(str(one["rule"]), reason, str(one.get("subject") or "*"), until)
 
 
 def _typed(text: object) -> object:

@@ -14,6 +14,7 @@ from dbtune.report import Column, Report, Table, record
 from dbtune.text import plain
 
 CHECK_PACKAGES = (
+    "dbtune.postgres.checks",
     "dbtune.postgres.statements.checks",
     "dbtune.postgres.plans.checks",
     "dbtune.postgres.plan_diff.checks",

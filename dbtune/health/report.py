@@ -1,0 +1,125 @@
+"""The outcome of ``dbtune check``: every check with its verdict, and the findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from dbtune.accepted import Accepted
+from dbtune.finding import Check, Finding, Level, Skipped, run_checks
+from dbtune.health.known import Sorted, sort_out
+from dbtune.report import Column, Report, Row, Table, record
+from dbtune.text import plural
+
+CHECKS = Table(
+    "checks",
+    "",
+    (
+        Column("check", "check", "text", "Name of the check."),
+        Column(
+            "status",
+            "status",
+            "text",
+            "ok, info, warning or critical: the worst finding; skipped: not examined.",
+        ),
+        Column("findings", "findings", "int", "New findings."),
+        Column("known", "known", "int", "Findings of the baseline, and accepted ones."),
+        Column("tags", "tags", "list", "Words that --only and --exclude take for it.", None),
+        Column("reason", "reason", "text", "Why it was skipped.", None),
+    ),
+    empty="no check ran",
+)
+SUMMARY = (
+    Column("verdict", "verdict", "text", "The worst status of all checks."),
+    Column("critical", "critical", "int", "Checks with a critical finding."),
+    Column("warning", "warning", "int", "Checks whose worst finding is a warning."),
+    Column("info", "info", "int", "Checks whose worst finding is an info."),
+    Column("ok", "ok", "int", "Checks that found nothing new."),
+    Column("skipped", "skipped", "int", "Checks that could not be made: not clean, not known."),
+    Column("known", "known findings", "int", "Findings of the baseline, and accepted ones."),
+    Column("gone", "gone", "int", "Findings of the baseline that are no more.", None),
+)
+TABLES = (CHECKS, Table("summary", "Summary", SUMMARY, record=True))
+_ORDER = ("critical", "warning", "info", "skipped", "ok")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known before the checks run.
+
+    Attributes:
+        accepted: findings that somebody lives with.
+        baseline: fingerprints of findings that do not count.
+        today: the day that decides on what is expired.
+    """
+
+    today: date
+    accepted: tuple[Accepted, ...] = ()
+    baseline: Mapping[str, str] = field(default_factory=dict)
+
+
+def report(
+    checks: Sequence[Check],
+    facts: Mapping[str, object],
+    known: Known,
+    thresholds: Mapping[str, Mapping[str, object]],
+) -> tuple[Report, list[Finding]]:
+    """Run checks on facts.
+
+    Returns:
+        The report, and all findings, known ones too: what a baseline is written of.
+
+    Raises:
+        UsageError: a threshold that its check does not have.
+    """
+    findings, skipped = run_checks(checks, facts, thresholds)
+    parts = sort_out(findings, known.accepted, known.baseline, known.today)
+    rows = [_row(check, parts, skipped) for check in checks]
+    rows.sort(key=lambda row: (_ORDER.index(str(row["status"])), str(row["check"])))
+    made = Report(
+        "check",
+        (
+            replace(CHECKS, rows=tuple(rows)),
+            record("summary", "Summary", SUMMARY, _sum(rows, parts)),
+        ),
+        findings=parts.new,
+        skipped=tuple(skipped),
+        notes=tuple(_notes(parts)),
+        examined=tuple(check.name for check in checks),
+    )
+    return made, findings
+
+
+def _row(check: Check, parts: Sorted, skipped: Iterable[Skipped]) -> Row:
+    levels = [finding.level or Level.info for finding in parts.new if finding.rule == check.name]
+    others = [*parts.baseline, *(finding for finding, _ in parts.accepted)]
+    missing = next((one for one in skipped if one.what == check.name), None)
+    status = "skipped" if missing else max(levels).name if levels else "ok"
+    return {
+        "check": check.name,
+        "status": status,
+        "findings": len(levels),
+        "known": sum(finding.rule == check.name for finding in others),
+        "tags": check.tags,
+        "reason": missing.reason if missing else None,
+    }
+
+
+def _sum(rows: Sequence[Row], parts: Sorted) -> Row:
+    counts = {status: sum(row["status"] == status for row in rows) for status in _ORDER}
+    worst = next((status for status in _ORDER if counts[status]), "ok")
+    known = len(parts.baseline) + len(parts.accepted)
+    return {"verdict": worst, **counts, "known": known, "gone": parts.gone}
+
+
+def _notes(parts: Sorted) -> Iterable[str]:
+    for finding, reason in parts.accepted:
+        yield f"accepted: {finding.rule}: {finding.subject} ({reason})"
+    for one in parts.expired:
+        yield f"no longer accepted since {one.until}: {one.rule}: {one.subject} ({one.reason})"
+    if parts.baseline:
+        yield f"{plural(len(parts.baseline), 'finding')} of the baseline not shown"
+    if parts.gone:
+        what = plural(parts.gone, "finding")
+        yield f"{what} of the baseline no more: write it anew with --write-baseline"

@@ -1,0 +1,1 @@
+"""Checks of a server's health: one file each, on facts of ``dbtune/postgres/facts``."""
