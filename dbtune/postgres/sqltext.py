@@ -135,6 +135,11 @@ def masked(text: str) -> str:
     return "".join(shown).strip()
 
 
+def has_parameters(text: str) -> bool:
+    """Whether the statement has parameters: ``$1``, ..."""
+    return any(kind == "parameter" for kind, _ in _tokens(text))
+
+
 # ------------------------------------------------------------------------------------------- shape
 
 

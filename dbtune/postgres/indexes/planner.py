@@ -7,7 +7,7 @@ lab, a private throw-away server with the target's schema and statistics (``dbtu
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 from dbtune.postgres.indexes.definition import Definition
 
@@ -40,6 +40,14 @@ class Planner(Protocol):
     """``hypopg`` or ``lab``, for the report."""
     calls: int
     """How many plans were asked for so far."""
+    can_hide: bool
+    """Whether :meth:`plan` can leave out existing indexes; if not, ``without`` must be empty."""
+    notes: tuple[str, ...]
+    """What the report should tell of how the costs came about: what is missing or differs."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
     def plan(
         self,
@@ -58,7 +66,7 @@ class Planner(Protocol):
             search_path: where its names are looked up; "" is the session's.
 
         Raises:
-            NotPlannable: the server refuses the statement.
+            NotPlannable: the server refuses the statement, or an index that :meth:`refuses` names.
             TargetError: the connection broke.
         """
         ...
