@@ -87,7 +87,7 @@ def _run(run: Run, seconds: int, keep: bool, port: int) -> tuple[list[Shown], Re
     from dbtune.cli import COMMANDS
     from dbtune.demo import kept, shop, tour
     from dbtune.demo.report import next_steps, state, summary
-    from dbtune.demo.server import EmbeddedPostgres
+    from dbtune.postgres.embedded.server import EmbeddedPostgres
 
     if keep:
         kept.check_free()

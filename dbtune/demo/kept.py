@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dbtune import profile_edit, profile_file
-from dbtune.demo import cleanup
-from dbtune.demo.server import FOLDER_PREFIX, EmbeddedPostgres
 from dbtune.errors import UsageError
+from dbtune.postgres.embedded import cleanup
+from dbtune.postgres.embedded.server import FOLDER_PREFIX, EmbeddedPostgres
 from dbtune.profile import Engine, Profile, Secret
 
 PROFILE = "demo"

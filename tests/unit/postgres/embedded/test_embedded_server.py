@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dbtune.demo import cleanup, server
-from dbtune.demo.server import EmbeddedPostgres, environment
 from dbtune.errors import UsageError
+from dbtune.postgres.embedded import cleanup, server
+from dbtune.postgres.embedded.server import EmbeddedPostgres, environment
 
 
 def test_a_missing_wheel_is_a_sentence_with_the_command_to_run(
