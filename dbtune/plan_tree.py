@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from dbtune.finding import Level
 
-Unit = Literal["ms", "cost"]
+Unit = Literal["ms", "cost", "blocks"]
 
 
 class Part(NamedTuple):
@@ -72,10 +72,12 @@ class PlanTree(NamedTuple):
 
     Attributes:
         headline: what the whole took.
-        unit: of the nodes' amounts: time, or estimated cost where there are no times.
+        unit: of the nodes' amounts: time, estimated cost, or blocks of data.
         nodes: in tree order, parents before children.
         parts: what took most, largest first; the rest is theirs who are not named.
         statement: its text, or "".
+        whole: what shares are of, in that unit.
+        outside: everything that took a part of the whole and is no node.
     """
 
     headline: str
@@ -83,3 +85,5 @@ class PlanTree(NamedTuple):
     nodes: tuple[TreeNode, ...]
     parts: tuple[Part, ...] = ()
     statement: str = ""
+    whole: float = 0.0
+    outside: tuple[Part, ...] = ()

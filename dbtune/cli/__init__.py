@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Read plans: where the time went, what is wrong, what to do."),
     "explain diff": ("explain_diff", "Compare two plans: faster or slower, and why."),
     "explain check": ("explain_check", "Judge plans by a policy, for CI."),
+    "explain flame": ("explain_flame", "Draw where a plan's time went as a flame graph."),
     "gen-config": (
         "gen_config",
         "Generate postgresql.conf or pgbouncer.ini, every line explained.",

@@ -54,6 +54,14 @@ class Format(StrEnum):
     github = "github"
 
 
+class Picture(StrEnum):
+    """Output formats of pictures of plans."""
+
+    svg = "svg"
+    folded = "folded"
+    speedscope = "speedscope"
+
+
 class Color(StrEnum):
     """When to colour."""
 
@@ -239,14 +247,15 @@ class Run:
 
 
 class Output(NamedTuple):
-    """Where a report goes and in which form."""
+    """Where a report goes and in which form: ``None`` is by the file's name."""
 
-    format: Format = Format.table
+    format: Format | Picture | None = Format.table
     path: Path | None = None
     force: bool = False
     wide: bool = False
     color: Color = Color.auto
     quiet: bool = False
+    formats: type[Format] | type[Picture] = Format
 
 
 # ------------------------------------------------------------------------------ options by section
@@ -302,12 +311,6 @@ _FROM_OPTION: dict[str, tuple[Any, object]] = {
     ),
 }
 _OUTPUT_OPTIONS: dict[str, tuple[Any, object]] = {
-    "format": (
-        Annotated[
-            Format, typer.Option("--format", "-f", help="Output format.", rich_help_panel=_OUTPUT)
-        ],
-        Format.table,
-    ),
     "output": (
         Annotated[
             Path | None,
@@ -371,6 +374,17 @@ _OUTPUT_OPTIONS: dict[str, tuple[Any, object]] = {
 }
 
 
+def _format_option(formats: type[Format] | type[Picture]) -> tuple[Any, object]:
+    option = typer.Option(
+        "--format",
+        "-f",
+        help="Output format.",
+        rich_help_panel=_OUTPUT,
+        show_default=f"by the name of --output, else {next(iter(formats))}",
+    )
+    return Annotated[formats | None, option], None
+
+
 def new_app(*, group_help: str = "") -> typer.Typer:
     """A Typer app for one command module: plain help, so that help imports nothing."""
     options: dict[str, Any] = {
@@ -410,6 +424,7 @@ def command(
     fail_on: FailOn = FailOn.never,
     epilog: str | None = None,
     saved: bool = False,
+    formats: type[Format] | type[Picture] = Format,
 ) -> Callable[[Callable[..., Report]], Callable[..., Report]]:
     """Register a function as a subcommand with the shared options.
 
@@ -422,12 +437,13 @@ def command(
         fail_on: the default of ``--fail-on``.
         epilog: text below the options in help, for an example.
         saved: whether it takes ``--from``, a snapshot in place of a target.
+        formats: what the output may be; the first is the default.
     """
 
     def decorate(function: Callable[..., Report]) -> Callable[..., Report]:
         signature = inspect.signature(function, eval_str=True)
         own = list(signature.parameters.values())[1:]
-        shared = dict(_OUTPUT_OPTIONS)
+        shared = {"format": _format_option(formats)} | _OUTPUT_OPTIONS
         shared["fail_on"] = (shared["fail_on"][0], fail_on)
         if target != "none":
             shared = _TARGET_OPTIONS | (_FROM_OPTION if saved else {}) | shared
@@ -448,7 +464,7 @@ def command(
 
         def wrapper(**values: Any) -> None:
             given = {key: values.pop(key) for key in [one.name for one in extra]}
-            _finish(*_run(function, values, given))
+            _finish(*_run(function, values, given, formats))
 
         wrapper.__doc__ = function.__doc__
         wrapper.__name__ = function.__name__
@@ -461,7 +477,10 @@ def command(
 
 
 def _run(
-    function: Callable[..., Report], values: dict[str, Any], given: dict[str, Any]
+    function: Callable[..., Report],
+    values: dict[str, Any],
+    given: dict[str, Any],
+    formats: type[Format] | type[Picture],
 ) -> tuple[Report, Output, FailOn, bool]:
     output = Output(
         given["format"],
@@ -470,6 +489,7 @@ def _run(
         given["wide"],
         given["color"],
         given["quiet"],
+        formats,
     )
     run = Run(
         verbose=given["verbose"], quiet=given["quiet"], saved=given.get("saved"), output=output
@@ -493,6 +513,17 @@ def _finish(report: Report, output: Output, fail_on: FailOn, strict: bool) -> No
     emit(report, output)
     level = None if fail_on is FailOn.never else Level[fail_on.value]
     raise typer.Exit(report.exit_code(level, strict=strict))
+
+
+def piped(otherwise: str) -> list[str]:
+    """``-``, the name of standard input, if something is piped into it.
+
+    Raises:
+        UsageError: a person sits there, and is told what else to do.
+    """
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError(otherwise)
+    return ["-"]
 
 
 # --------------------------------------------------------------------------- types of option values

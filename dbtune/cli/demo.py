@@ -51,7 +51,15 @@ def demo(
         int | None,
         typer.Option(min=1024, max=65535, help="Port to listen on.", show_default="a free one"),
     ] = None,
-    format: Annotated[Format, typer.Option("--format", "-f", help="Output format.")] = Format.table,
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="Output format.",
+            show_default="by the name of --output, else table",
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write to this file, not to stdout.")
     ] = None,
@@ -151,20 +159,21 @@ def _stop() -> Report:
 
 def _emit(shown: list[Shown], final: Report, out: Output) -> None:
     """One report after another for people; for programs one document that holds them all."""
-    from dbtune.cli.output import style, write_file
+    from dbtune.cli.output import format_of, style, write_file
     from dbtune.demo.report import without_reports
     from dbtune.render import render
 
     look = style(out, sys.stdout, to_file=out.path is not None)
+    name = format_of(out)
     parts = []
-    if out.format in (Format.table, Format.markdown):
+    if name in (Format.table, Format.markdown):
         for command, report in shown:
-            if out.format is Format.table:
+            if name == Format.table:
                 heading = f"$ {command}"
                 parts.append(f"\x1b[1m{heading}\x1b[0m" if look.color else heading)
-            parts.append(render(report, out.format, look).strip("\n") + "\n")
+            parts.append(render(report, name, look).strip("\n") + "\n")
         final = without_reports(final)
-    text = "\n".join([*parts, render(final, out.format, look).strip("\n")]) + "\n"
+    text = "\n".join([*parts, render(final, name, look).strip("\n")]) + "\n"
     if out.path is None:
         sys.stdout.write(text)
         sys.stdout.flush()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dbtune.cli.command import Run, command, new_app, text_parser
+from dbtune.cli.command import Run, command, new_app, piped, text_parser
 from dbtune.errors import UsageError
 from dbtune.postgres.explain import from_files, from_session
 from dbtune.report import Report
@@ -18,6 +18,10 @@ app = new_app()
 
 _LIVE = "A statement on the TARGET"
 _STDIN = "-"
+_NO_PLAN = (
+    "no plan: name a file, pipe EXPLAIN's output in, or give --sql 'SELECT ...' and a TARGET "
+    "(- reads what you type or paste, up to Ctrl-D)"
+)
 
 
 def __getattr__(name: str) -> object:
@@ -114,7 +118,8 @@ def explain(
 
     Plans come from files, a pipe or logs, several at once, in whatever frame they were pasted. Or
     a server is asked for the plan of a statement: --sql, --file or --queryid. Beside it there are
-    dbtune explain diff, which compares two plans, and dbtune explain check, which judges plans.
+    dbtune explain diff, which compares two plans, dbtune explain check, which judges plans, and
+    dbtune explain flame, which draws them.
     """
     asked = [one for one in (sql, file, queryid) if one is not None]
     if not asked:
@@ -128,7 +133,7 @@ def explain(
         run.target = None
         thresholds = run.profile().thresholds if run.target_given else None
         return from_files(
-            files or _stdin(), limit=limit, progress=run.progress, thresholds=thresholds
+            files or piped(_NO_PLAN), limit=limit, progress=run.progress, thresholds=thresholds
         )
     if len(asked) > 1:
         raise UsageError("give one of --sql, --file and --queryid")
@@ -159,15 +164,6 @@ def explain(
             normalized=queryid is not None,
         )
         return from_session(session, request)
-
-
-def _stdin() -> list[str]:
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError(
-            "no plan: name a file, pipe EXPLAIN's output in, or give --sql 'SELECT ...' and a "
-            "TARGET (- reads what you type or paste, up to Ctrl-D)"
-        )
-    return [_STDIN]
 
 
 def _text(name: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtune.cli.command import FailOn, Run, command, new_app
+from dbtune.cli.command import FailOn, Run, command, new_app, piped
 from dbtune.errors import Unavailable, UsageError
 from dbtune.postgres.plan_policy.table import TABLES
 from dbtune.report import Report
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["TABLES", "app"]
 
 app = new_app()
-_STDIN = "-"
 _MOST = 1_000_000
 
 
@@ -84,7 +82,7 @@ def check(
     if write_baseline and baseline is None:
         raise UsageError("--write-baseline needs --baseline DIR")
     rules = _policy(policy, baseline)
-    names = plans or _stdin()
+    names = plans or piped("no plan: name files, or pipe EXPLAIN's output in")
     given = _plans(run, names)
     made = report(
         given.plans,
@@ -128,9 +126,3 @@ def _plans(run: Run, names: Sequence[str]) -> Found:
     from dbtune.postgres.explain.inputs import read_files
 
     return read_files(names, _MOST, run.progress)
-
-
-def _stdin() -> list[str]:
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("no plan: name files, or pipe EXPLAIN's output in")
-    return [_STDIN]

@@ -12,6 +12,19 @@ from dbtune.errors import UsageError
 from dbtune.render import Style, render
 from dbtune.report import Report
 
+_BY_NAME = {
+    ".html": ("html",),
+    ".htm": ("html",),
+    ".json": ("json", "speedscope"),
+    ".ndjson": ("ndjson",),
+    ".csv": ("csv",),
+    ".md": ("markdown",),
+    ".sarif": ("sarif",),
+    ".svg": ("svg",),
+    ".folded": ("folded",),
+}
+"""Formats that a file's name asks for; a command has one of them, or none."""
+
 
 def emit(report: Report, output: Output) -> None:
     """Render and write a report.
@@ -23,17 +36,26 @@ def emit(report: Report, output: Output) -> None:
     Raises:
         UsageError: a file exists and ``--force`` was not given, or it can't be written.
     """
-    if output.format is Format.table and report.artifacts:
+    if output.format in (Format.table, None) and report.artifacts:
         _emit_artifacts(report, output)
         return
     to_file = output.path is not None
-    text = render(report, output.format.value, style(output, sys.stdout, to_file=to_file))
+    text = render(report, format_of(output), style(output, sys.stdout, to_file=to_file))
     if output.path is None:
         sys.stdout.write(text)
         sys.stdout.flush()
     else:
         write_file(output.path, text, force=output.force)
         _said(output, output.path)
+
+
+def format_of(output: Output) -> str:
+    """The format that was asked for, by --format or by the file's name, or else the default."""
+    if output.format is not None:
+        return output.format.value
+    suffix = output.path.suffix.lower() if output.path else ""
+    known = [one.value for one in output.formats]
+    return next((name for name in _BY_NAME.get(suffix, ()) if name in known), known[0])
 
 
 def _emit_artifacts(report: Report, output: Output) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dbtune.finding import Finding, Level
 from dbtune.plan_tree import Part, PlanTree, TreeNode, Unit
-from dbtune.postgres.plans.model import Node, Plan
+from dbtune.postgres.plans.model import Buffers, Node, Plan
 from dbtune.text import bytes_text, count_text, ms_text, plural, shorten
 
 BLOCK_BYTES = 8192
@@ -17,16 +17,19 @@ _DETAIL_KEYS = ("Sort Key", "Presorted Key", "Group Key", "Hash Key")
 _SAID_ALREADY = ("Function Call", "Table Function Call")
 
 
-def tree_of(plan: Plan, findings: Sequence[Finding] = (), number: int = 0) -> PlanTree:
+def tree_of(
+    plan: Plan, findings: Sequence[Finding] = (), number: int = 0, unit: Unit | None = None
+) -> PlanTree:
     """The tree of a plan.
 
     Args:
         plan: the plan.
         findings: what was found in it; evidence ``node`` says where.
         number: which of several plans it is; 0 for the only one.
+        unit: what nodes are weighed by; time by default, or cost where there are no times.
     """
-    unit: Unit = "ms" if plan.timing and plan.total_ms else "cost"
-    whole = plan.total_ms if unit == "ms" else sum(node.self_cost or 0 for node in plan.nodes)
+    unit = unit or ("ms" if plan.timing and plan.total_ms else "cost")
+    whole = plan.total_ms if unit == "ms" else sum(amount(node, unit) or 0 for node in plan.nodes)
     by_node: dict[int, list[Finding]] = {}
     for finding in findings:
         if isinstance(node_id := finding.evidence.get("node"), int):
@@ -34,13 +37,31 @@ def tree_of(plan: Plan, findings: Sequence[Finding] = (), number: int = 0) -> Pl
     nodes = tuple(
         _tree_node(plan, node, unit, whole or 0, by_node.get(node.id, ())) for node in plan.nodes
     )
+    outside: tuple[Part, ...] = ()
+    if unit == "ms" and whole:
+        outside = tuple(Part(name, "", ms / whole) for name, ms in _outside(plan) if ms > 0)
     return PlanTree(
         headline(plan, number),
         unit,
         nodes,
-        tuple(_parts(plan, nodes, unit, whole or 0)),
+        tuple(_parts(plan, nodes, outside)),
         plan.query or "",
+        whole or 0.0,
+        outside,
     )
+
+
+def amount(node: Node, unit: Unit) -> float | None:
+    """A node's own part; ``None`` if the plan does not tell."""
+    if unit == "blocks":
+        return None if node.self_buffers is None else touched(node.self_buffers)
+    return node.self_ms if unit == "ms" else node.self_cost
+
+
+def touched(blocks: Buffers) -> float:
+    """Blocks found in a cache, read, or written to temporary files."""
+    found = blocks.shared_hit + blocks.local_hit + blocks.shared_read + blocks.local_read
+    return found + blocks.temp_read + blocks.temp_written
 
 
 def headline(plan: Plan, number: int = 0) -> str:
@@ -85,12 +106,10 @@ def _blocks(root: Node) -> Iterator[str]:
 # -------------------------------------------------------------------------------------- the parts
 
 
-def _parts(plan: Plan, nodes: Sequence[TreeNode], unit: Unit, whole: float) -> Iterator[Part]:
+def _parts(plan: Plan, nodes: Sequence[TreeNode], outside: Iterable[Part]) -> Iterator[Part]:
     """What took most: nodes, and what no node has. Small parts are left to the rest."""
     parts = [Part(f"#{node.id}", node.title, node.share) for node in nodes if node.share]
-    parts += _alike(plan, nodes)
-    if unit == "ms" and whole:
-        parts += [Part(name, "", ms / whole) for name, ms in _outside(plan)]
+    parts += [*_alike(plan, nodes), *outside]
     parts = [part for part in parts if part.share >= _LEAST_PART]
     if len(parts) > 1 or (parts and len(nodes) > 1):
         yield from sorted(parts, key=lambda part: -part.share)[:_MOST_PARTS]
@@ -109,9 +128,9 @@ def _alike(plan: Plan, nodes: Sequence[TreeNode]) -> Iterator[Part]:
 
 def _outside(plan: Plan) -> Iterator[tuple[str, float]]:
     """What no node took: triggers that ran after them, making the result fit to send, the rest."""
-    for trigger in plan.triggers:
-        if trigger.time_ms and trigger.phase == "after":
-            yield f"trigger {trigger.name or trigger.constraint or ''}".strip(), trigger.time_ms
+    for trigger in plan.outside_triggers:
+        name = trigger.name or trigger.constraint or ""
+        yield f"trigger {name}".strip(), trigger.time_ms or 0
     output = (plan.serialization.time_ms or 0) if plan.serialization else 0
     yield "serialization", output
     yield "outside the nodes", (plan.unaccounted_ms or 0) - output
@@ -123,7 +142,7 @@ def _outside(plan: Plan) -> Iterator[tuple[str, float]]:
 def _tree_node(
     plan: Plan, node: Node, unit: Unit, whole: float, findings: Iterable[Finding]
 ) -> TreeNode:
-    amount = node.self_ms if unit == "ms" else node.self_cost
+    own = amount(node, unit)
     executed = not plan.analyzed or node.executed
     ordered = sorted(findings, key=lambda one: -(one.level or Level.info))
     rules = dict.fromkeys(one.rule.partition(".")[2] for one in ordered)
@@ -131,8 +150,8 @@ def _tree_node(
         node.id,
         node.depth,
         title(node),
-        amount=amount if executed else None,
-        share=amount / whole if whole and amount is not None else None,
+        amount=own if executed else None,
+        share=own / whole if whole and own is not None else None,
         estimate=_planned(node),
         rows=node.total_rows if executed else None,
         loops=node.loops if executed and plan.analyzed else None,

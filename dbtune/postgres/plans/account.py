@@ -22,9 +22,9 @@ def account(plan: Plan, after_root: float) -> Plan:
         return replace(plan, nodes=tuple(nodes), total_ms=plan.execution_ms or plan.duration_ms)
     inside = (plan.root.inclusive_ms or 0.0) + after_root
     given = plan.execution_ms if plan.execution_ms is not None else plan.duration_ms
-    total = inside if given is None else given
     triggers = _place_triggers(plan, None if given is None else given - inside)
-    after = sum(one.time_ms or 0.0 for one in triggers if one.phase != "before")
+    after = sum(one.time_ms or 0.0 for one in triggers if one.phase == "after")
+    total = inside + after if given is None else given
     if total > 0:
         nodes = [
             node if node.self_ms is None else replace(node, self_pct=100 * node.self_ms / total)
@@ -32,7 +32,9 @@ def account(plan: Plan, after_root: float) -> Plan:
         ]
     if (pinned := _pin_jit(plan)) is not None:
         nodes[pinned[0]] = replace(nodes[pinned[0]], jit_ms=pinned[1])
-    unaccounted = None if given is None else max(0.0, given - inside - after)
+    # What one that may be either took is no time that nobody has.
+    unsure = sum(one.time_ms or 0.0 for one in triggers if one.phase is None)
+    unaccounted = None if given is None else max(0.0, given - inside - after - unsure)
     return replace(
         plan, nodes=tuple(nodes), triggers=triggers, total_ms=total, unaccounted_ms=unaccounted
     )
@@ -41,7 +43,8 @@ def account(plan: Plan, after_root: float) -> Plan:
 def _place_triggers(plan: Plan, outside: float | None) -> tuple[Trigger, ...]:
     """AFTER triggers run when the nodes are done; BEFORE triggers are part of a ModifyTable.
 
-    Triggers of constraints are AFTER triggers. Of the others, the time that is left tells.
+    Triggers of constraints are AFTER triggers. Of the others, the time that is left tells; where
+    no more than the nodes' times is known, what does not fit into a ModifyTable must be outside.
     """
     placed = []
     for trigger in plan.triggers:
@@ -54,8 +57,8 @@ def _place_triggers(plan: Plan, outside: float | None) -> tuple[Trigger, ...]:
         phase: Literal["before", "after"] | None = None
         if trigger.constraint is not None:
             phase = "after"
-        elif time is not None and outside is not None:
-            fits_outside, fits_inside = time <= outside, time <= room
+        elif time is not None:
+            fits_outside, fits_inside = outside is None or time <= outside, time <= room
             if fits_outside != fits_inside:
                 phase = "after" if fits_outside else "before"
         if phase == "after" and outside is not None:

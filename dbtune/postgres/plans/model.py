@@ -298,7 +298,8 @@ class Plan:
             the ``self_...`` numbers of the last node and of those above it are ``None``.
         query: the statement, where the input has it.
         duration_ms: what auto_explain says the execution took.
-        total_ms: execution time, or the duration, or else the root's time.
+        total_ms: execution time, or the duration, or else the time of the root and of the triggers
+            that ran after it.
         analyzed: it was executed.
         timing: it has times per node. ``buffers``, ``io_timing``: it has such counters that are
             not zero; the text format does not print zeros.
@@ -335,6 +336,12 @@ class Plan:
     def root(self) -> Node:
         """The outermost node."""
         return self.nodes[0]
+
+    @property
+    def outside_triggers(self) -> tuple[Trigger, ...]:
+        """The triggers whose time comes on top of the nodes', as far as the plan tells."""
+        unsure = () if self.unaccounted_ms is None else (None,)
+        return tuple(one for one in self.triggers if one.phase in ("after", *unsure))
 
     def children(self, node: Node) -> tuple[Node, ...]:
         """The nodes right below one, sub-plans included, in tree order."""

@@ -206,3 +206,20 @@ def test_options_are_those_that_a_version_has() -> None:
     assert {"ANALYZE", "BUFFERS", "WAL", "SETTINGS", "VERBOSE"} <= set(measuring(13))
     assert "SERIALIZE TEXT" not in measuring(16)
     assert {"SERIALIZE TEXT", "MEMORY"} <= set(measuring(17))
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("a.json", '{\n  "schema_version"'),
+        ("a.MD", "## dbtune explain"),
+        ("a.csv", "number,source"),
+        ("a.txt", "\nexecution 900 ms"),
+        ("a", "\nexecution 900 ms"),
+    ],
+)
+def test_the_name_of_the_output_says_its_format(tmp_path: Path, name: str, start: str) -> None:
+    run(tmp_path, SCAN, "-o", str(tmp_path / name)).ok()
+    assert (tmp_path / name).read_text().startswith(start)
+    run(tmp_path, SCAN, "-o", str(tmp_path / name), "--force", "-f", "ndjson").ok()
+    assert (tmp_path / name).read_text().startswith('{"type": "header"')
