@@ -60,7 +60,8 @@ JOIN = tree(
 @st.composite
 def trees(draw: st.DrawFn) -> PlanTree:
     amounts = st.none() | st.floats(0, 1e6)
-    depth, nodes = -1, []
+    depth = -1
+    nodes: list[tuple[int, str, float | None]] = []
     for wanted in draw(st.lists(st.integers(0, 8), min_size=1, max_size=30)):
         depth = max(1, min(wanted, depth + 1)) if nodes else 0
         nodes.append((depth, draw(st.text(max_size=12)), draw(amounts)))
