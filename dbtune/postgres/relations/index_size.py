@@ -1,0 +1,222 @@
+"""How large a b-tree is when it is freshly built: the server's own rules, deduplication included.
+
+Sources: ``_bt_buildadd`` (nbtsort.c) for when a page counts as full, ``_bt_dedup_save_htid`` and
+``_bt_load`` (nbtdedup.c, nbtsort.c) for posting lists, ``index_form_tuple`` (indextuple.c) for the
+length of an entry. A key of one bigint gives 366 entries on a leaf page, as the server does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+BLOCK_BYTES = 8192
+_LINE_POINTER = 4
+_FREE = BLOCK_BYTES - 24 - 16 - 2 * _LINE_POINTER  # header, special space, high key's pointer
+_TID = 6
+_POSTING_LIMIT = BLOCK_BYTES // 10 // 8 * 8 - _LINE_POINTER  # 812
+_INTERNAL_FILLFACTOR = 70
+_SIMULATED_PAGES = 40
+_LONG_RUN_ROWS = 3000  # such a key fills pages of its own
+_NORMAL = (-1.65, -1.03, -0.67, -0.39, -0.13, 0.13, 0.39, 0.67, 1.03, 1.65)  # its deciles' middles
+
+
+class Equal(NamedTuple):
+    """Keys that many rows share.
+
+    Attributes:
+        rows: rows that have the same key, on average.
+        keys: how many such keys there are.
+        exact: whether each has just about that many, or they scatter around it.
+    """
+
+    rows: float
+    keys: float
+    exact: bool = True
+
+
+class Entry(NamedTuple):
+    """An entry of a leaf page.
+
+    Attributes:
+        size: its bytes, aligned.
+        extra: the part that is a posting list's, which a high key does without.
+    """
+
+    size: int
+    extra: int = 0
+
+
+def entry_bytes(data_bytes: int, *, nulls: bool = False) -> int:
+    """Length of an index entry whose keys take so many bytes, with header and alignment."""
+    return _align((16 if nulls else 8) + data_bytes)
+
+
+def btree_bytes(
+    lengths: Sequence[int],
+    rows: float,
+    equal: Sequence[Equal] | None = None,
+    *,
+    fillfactor: int = 90,
+    pivot_bytes: int | None = None,
+) -> float:
+    """Size of a freshly built b-tree.
+
+    Args:
+        lengths: lengths of some of its entries (:func:`entry_bytes`), as they are distributed.
+        rows: rows that it has entries for.
+        equal: how many rows share a key; ``None`` where entries are not deduplicated.
+        fillfactor: of its leaf pages.
+        pivot_bytes: length of an entry of its inner pages; the mean of ``lengths`` by default.
+    """
+    if rows < 1 or not lengths:
+        return float(BLOCK_BYTES)
+    if equal is None:
+        leaves = rows / _per_page([[Entry(size)] for size in lengths], fillfactor)
+    else:
+        leaves = _deduplicated(lengths, equal, fillfactor)
+    leaves = max(1.0, leaves)
+    pivot = pivot_bytes or _align(round(sum(lengths) / len(lengths)))
+    pages = leaves + inner_pages(leaves, pivot) + 1  # the first page is the index's own
+    return pages * BLOCK_BYTES
+
+
+def inner_pages(leaves: float, pivot_bytes: float) -> float:
+    """Pages above so many leaf pages, if their entries have this length."""
+    fanout = max(2.0, _per_page([[Entry(_align(math.ceil(pivot_bytes)))]], _INTERNAL_FILLFACTOR))
+    pages, level = 0.0, leaves
+    while level > 1.0:
+        level = math.ceil(level / fanout)
+        pages += level
+    return pages
+
+
+def postings(length: int, rows: int) -> list[tuple[Entry, int]]:
+    """The entries that so many rows with one key become, each with how many of it there are."""
+    most = max(2, (_POSTING_LIMIT // 8 * 8 - length) // _TID)
+    if length + 2 * _TID > _POSTING_LIMIT:  # no room for a list
+        return [(Entry(length), rows)]
+    full, rest = divmod(rows, most)
+    made = [(_posting(length, most), full)] if full else []
+    if rest:
+        made.append((_posting(length, rest) if rest > 1 else Entry(length), 1))
+    return made
+
+
+def scattered(mean: float) -> list[tuple[int, float]]:
+    """How many keys have how many rows, if rows fall on keys by chance: counts and shares.
+
+    A Poisson distribution without zero, since a key without rows is none.
+    """
+    if mean <= 1.0005:
+        return [(1, 1.0)]
+    if mean > 60:
+        deviation = math.sqrt(mean)
+        return [(round(mean + z * deviation), 1 / len(_NORMAL)) for z in _NORMAL]
+    rate = _rate(mean)
+    share = rate * math.exp(-rate) / -math.expm1(-rate)
+    found, count = [], 1
+    while count <= mean + 6 * math.sqrt(mean) + 6:
+        found.append((count, share))
+        count += 1
+        share *= rate / count
+    return found
+
+
+def _rate(mean: float) -> float:
+    """The rate of a Poisson distribution that has this mean without its zeros."""
+    rate = mean
+    for _ in range(60):
+        rate = mean * -math.expm1(-rate)
+    return rate
+
+
+def _posting(length: int, rows: int) -> Entry:
+    size = _align(length + _TID * rows)
+    return Entry(size, size - length)
+
+
+def _deduplicated(lengths: Sequence[int], equal: Sequence[Equal], fillfactor: int) -> float:
+    """Leaf pages: long runs of one key by themselves, the short ones in random order."""
+    pages = 0.0
+    short: list[tuple[list[Entry], float]] = []
+    spread = _quantiles(lengths)
+    for group in equal:
+        if group.keys <= 0 or group.rows <= 0:
+            continue
+        if group.rows > _LONG_RUN_ROWS:
+            run = postings(sorted(lengths)[len(lengths) // 2], round(group.rows))
+            pages += group.keys * sum(n / _per_page([[one]], fillfactor) for one, n in run)
+            continue
+        for rows, share in _around(group.rows) if group.exact else scattered(group.rows):
+            for length in spread:
+                entries = [one for one, n in postings(length, rows) for _ in range(n)]
+                short.append((entries, group.keys * share / len(spread)))
+    total = sum(len(entries) * keys for entries, keys in short)
+    if total > 0:
+        pages += total / _per_page(_drawn(short), fillfactor)
+    return pages
+
+
+def _around(rows: float) -> list[tuple[int, float]]:
+    low = max(1, math.floor(rows))
+    part = min(1.0, max(0.0, rows - low))
+    return [(low, 1 - part), (low + 1, part)] if part > 1e-3 else [(low, 1.0)]
+
+
+def _quantiles(lengths: Sequence[int], count: int = 5) -> list[int]:
+    ordered = sorted(lengths)
+    if ordered[0] == ordered[-1]:
+        return [ordered[0]]
+    return [ordered[len(ordered) * (2 * i + 1) // (2 * count)] for i in range(count)]
+
+
+def _drawn(kinds: Sequence[tuple[list[Entry], float]], count: int = 1009) -> list[list[Entry]]:
+    """Keys' entries in the shares that they have: evenly spaced points of the cumulative share."""
+    total = sum(share for _, share in kinds)
+    found: list[list[Entry]] = []
+    reached = 0.0
+    for entries, share in kinds:
+        reached += share
+        found += [entries] * (math.ceil(reached / total * count - 0.5) - len(found))
+    return found or [max(kinds, key=lambda kind: kind[1])[0]]
+
+
+def _per_page(keys: Sequence[list[Entry]], fillfactor: int) -> float:
+    """Entries on a page, on average, if it is filled with the entries of keys in random order."""
+    reserve = BLOCK_BYTES * (100 - fillfactor) // 100
+    if all(key == keys[0] and len(key) == 1 for key in keys):
+        return _fill(itertools.repeat(keys[0][0]), reserve, 2)
+    order = list(keys)
+    random.Random(7).shuffle(order)  # noqa: S311 - the same answer each time
+    return _fill(itertools.chain.from_iterable(itertools.cycle(order)), reserve, _SIMULATED_PAGES)
+
+
+def _fill(entries: Iterable[Entry], reserve: int, pages: int) -> float:
+    """Fill pages as the server does when it builds an index; entries per page.
+
+    A page is full when less than its reserve is free before the next entry; the last entry then
+    moves on to the next page, and what is left of it is the high key.
+    """
+    free, on_page, last_extra, last_size, placed, done = _FREE, 0, 0, 0, 0, 0
+    for entry in entries:
+        if on_page and (free < entry.size + 8 or (free + last_extra < reserve and on_page > 1)):
+            placed += on_page - 1 if on_page > 1 else 1
+            done += 1
+            if done == pages:
+                break
+            free, on_page = _FREE, 0
+            if placed:
+                free -= last_size + _LINE_POINTER
+                on_page = 1
+        free -= entry.size + _LINE_POINTER
+        on_page += 1
+        last_extra, last_size = entry.extra, entry.size
+    return max(1.0, placed / max(1, done))
+
+
+def _align(size: int) -> int:
+    return (size + 7) // 8 * 8
