@@ -61,3 +61,7 @@ class Unavailable(Exception):
         super().__init__(reason)
         self.reason = reason
         self.remedy = remedy
+
+
+class OutOfTime(Unavailable):
+    """A time limit passed, of the statement or of a lock: asking for less at once may work."""

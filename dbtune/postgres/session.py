@@ -19,7 +19,7 @@ from psycopg import errors, sql
 from psycopg.adapt import Buffer, Loader
 from psycopg.rows import dict_row
 
-from dbtune.errors import TargetError, Unavailable
+from dbtune.errors import OutOfTime, TargetError, Unavailable
 from dbtune.postgres.connect import connect
 from dbtune.profile import Profile, redact
 from dbtune.session import Limits, Trace
@@ -241,9 +241,9 @@ def _translate(error: psycopg.Error, seconds: float, session: Session) -> Except
     if session.is_broken or isinstance(error, errors.AdminShutdown | errors.CrashShutdown):
         return TargetError(f"the connection broke: {message}")
     if isinstance(error, errors.QueryCanceled):
-        return Unavailable(f"took longer than {seconds:g} s; raise the limit with --timeout")
+        return OutOfTime(f"took longer than {seconds:g} s; raise the limit with --timeout")
     if isinstance(error, errors.LockNotAvailable):
-        return Unavailable("waited for a lock too long; try again")
+        return OutOfTime("waited for a lock too long; try again")
     if isinstance(error, errors.InsufficientPrivilege):
         return Unavailable(message, _grant(error, session.user))
     return Unavailable(message)

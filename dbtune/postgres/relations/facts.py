@@ -53,8 +53,10 @@ class Column:
         alignment_bytes: 1, 2, 4 or 8.
         not_null: whether NULL is refused.
         generated: "" or ``s`` (stored) or ``v`` (virtual).
-        collation: its schema-qualified name if it is not the database's default, else "".
-        statistics: "" no rows were analysed or this role may not see them.
+        storage: ``p`` plain, ``m`` main, ``e`` external, ``x`` extended.
+        collation: as SQL, ``pg_catalog."C"``, if it is not the database's default, else "".
+        statistics: ``None`` if no rows were analysed, if this role may not see them, or if they
+            were not asked for.
     """
 
     number: int
@@ -66,8 +68,22 @@ class Column:
     alignment_bytes: int = 4
     not_null: bool = False
     generated: str = ""
+    storage: str = "p"
     collation: str = ""
     statistics: ColumnStatistics | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JointDistinct:
+    """How many different combinations of values some columns have (CREATE STATISTICS ndistinct).
+
+    Attributes:
+        columns: their names, in no particular order.
+        n_distinct: as of a column: a number, or minus a share of the rows.
+    """
+
+    columns: tuple[str, ...]
+    n_distinct: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +126,12 @@ class Table:
         persistence: ``p`` permanent, ``u`` unlogged, ``t`` temporary.
         rows: reltuples; ``None`` if it was never analysed.
         pages: relpages, as the planner was last told.
-        size_bytes: the main file as it is now; ``None`` if it could not be read.
+        size_bytes: the main file as it is now; ``None`` if it was not read. Indexes of tables
+            of a few blocks are not looked at: theirs is what the catalog says.
         toast_bytes: its TOAST table with index; likewise.
         columns: by number, without dropped ones.
+        dropped_columns: how many columns were dropped: rows still have a place for them.
+        joint_distinct: extended statistics of combinations of columns.
         parent: oid of the partitioned table that it is a partition of.
         partition_key: as ``pg_get_partkeydef`` writes it, or "".
         replica_identity: ``d`` default, ``n`` nothing, ``f`` full, ``i`` index.
@@ -131,12 +150,19 @@ class Table:
     persistence: str = "p"
     size_bytes: int | None = None
     toast_bytes: int | None = None
+    dropped_columns: int = 0
+    joint_distinct: tuple[JointDistinct, ...] = ()
     parent: int | None = None
     partition_key: str = ""
     replica_identity: str = "d"
     extension: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     activity: Activity | None = None
+
+    @property
+    def column(self) -> Mapping[str, Column]:
+        """Columns by name."""
+        return {one.name: one for one in self.columns}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +172,33 @@ class IndexKey:
     Attributes:
         column: name of the column, or "" for an expression.
         expression: the expression as ``pg_get_indexdef`` writes it, or "" for a column.
-        operator_class: its name; "" if it is the type's default for the method.
-        collation: schema-qualified name; "" if it is the column's own.
+        operator_class: its name, with parameters if it has some; "" if it is the type's default
+            for the method.
+        family: what the operators compare, ``integer_ops/int4``: keys of equal family and
+            collation sort and compare alike, whatever their operator classes are called.
+        collation: as SQL; "" if it is the column's own.
+        sorts_by: the collation in force, as SQL; "" if the type has none.
         descending: DESC.
         nulls_first: NULLS FIRST (the default of DESC).
+        deduplicable: whether equal keys of a b-tree are stored once (PostgreSQL 13 and later): the
+            operator class and the collation say that what is equal is also identical.
+        type: of an expression, as ``format_type`` writes it, or "".
+        length_bytes, alignment_bytes: of an expression, as of a column.
         statistics: of an expression.
     """
 
     column: str = ""
     expression: str = ""
     operator_class: str = ""
+    family: str = ""
     collation: str = ""
+    sorts_by: str = ""
     descending: bool = False
     nulls_first: bool = False
+    deduplicable: bool = True
+    type: str = ""
+    length_bytes: int = -1
+    alignment_bytes: int = 4
     statistics: ColumnStatistics | None = None
 
 
@@ -178,10 +218,14 @@ class Index:
         deferrable: whether that constraint is (a deferrable one is no foreign key's target).
         referenced_by: how many foreign keys need it as their target.
         valid, ready: whether statements may use it, and writes maintain it.
+        building: whether it is being built at this moment.
         clustered, replica_identity: whether CLUSTER or logical replication refers to it.
         parent: oid of the partitioned index that it is a part of.
         extension: the extension that owns it, or "".
-        definition: ``pg_get_indexdef``.
+        definition: ``pg_get_indexdef``; "" if it was not read.
+        age_transactions: how many transactions ago its catalog entry was last written: an index
+            that is younger than the statistics had less time to be used.
+        created_at: when that was; known only with ``track_commit_timestamp``.
         rows, pages, size_bytes: as of a table.
         scans: scans begun since statistics began; ``None`` if nothing was counted.
         rows_read, rows_fetched: index entries returned, live rows fetched by plain scans.
@@ -206,11 +250,14 @@ class Index:
     referenced_by: int = 0
     valid: bool = True
     ready: bool = True
+    building: bool = False
     clustered: bool = False
     replica_identity: bool = False
     parent: int | None = None
     extension: str = ""
     definition: str = ""
+    age_transactions: int | None = None
+    created_at: datetime | None = None
     rows: float | None = None
     pages: int = 0
     size_bytes: int | None = None
@@ -256,10 +303,13 @@ class Relations:
         indexes: all of them, sorted by table and oid.
         foreign_keys: sorted by table and name.
         stats_since: since when scans and writes are counted; ``None`` if not known.
+        stats_since_is_certain: whether that is a reset or the database's creation; else the
+            database may be younger, if somebody created it later.
+        standbys: how many standbys are connected; their scans are not counted here.
         started_at: when the server started.
         block_bytes: size of a block.
         hidden_statistics: tables whose columns' statistics this role may not read.
-        left_out: tables not read because of a limit, and why.
+        left_out: what was not read because of a limit or a lock, a sentence each.
         settings: what the planner and size models need: ``default_statistics_target`` ...
     """
 
@@ -271,6 +321,8 @@ class Relations:
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     stats_since: datetime | None = None
+    stats_since_is_certain: bool = True
+    standbys: int = 0
     started_at: datetime | None = None
     block_bytes: int = 8192
     hidden_statistics: tuple[str, ...] = ()
