@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +14,13 @@ from dbtune.postgres.explain import from_files, from_session
 from dbtune.report import Report
 from dbtune.text import plain
 
+if TYPE_CHECKING:
+    from dbtune.postgres.explain.report import Thresholds
+
 app = new_app()
 
 _LIVE = "A statement on the TARGET"
+_MONGO = "An operation on a MongoDB TARGET"
 _STDIN = "-"
 _NO_PLAN = (
     "no plan: name a file, pipe EXPLAIN's output in, or give --sql 'SELECT ...' and a TARGET "
@@ -28,9 +32,10 @@ def __getattr__(name: str) -> object:
     """``TABLES``, whose nested types are many: only ``dbtune schema`` needs them."""
     if name != "TABLES":
         raise AttributeError(name)
+    from dbtune.mongo.explain.table import PLANS as MONGO_PLANS
     from dbtune.postgres.explain.table import TABLES
 
-    return TABLES
+    return (*TABLES, MONGO_PLANS)
 
 
 def _parameter(text: str) -> tuple[int, str | None]:
@@ -51,13 +56,20 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="[PLAN_FILE]...",
-            help="Plans in any format, or server logs; - or a pipe: standard input.",
+            help="Plans in any format, server logs, MongoDB's explain(); - or a pipe: stdin.",
             show_default=False,
         ),
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=1000, help="Most plans; slowest win.")
-    ] = 20,
+        int | None,
+        typer.Option(
+            "--limit",
+            "-n",
+            min=1,
+            help="Most plans; slowest win. With --collection: the find's limit.",
+            show_default="20",
+        ),
+    ] = None,
     sql: Annotated[
         str | None,
         typer.Option(help="The statement.", rich_help_panel=_LIVE, show_default=False),
@@ -92,7 +104,7 @@ def explain(
         bool,
         typer.Option(
             "--analyze",
-            help="Execute and measure it, in a READ ONLY transaction.",
+            help="Execute and measure it (PostgreSQL: in a READ ONLY transaction).",
             rich_help_panel=_LIVE,
         ),
     ] = False,
@@ -113,28 +125,87 @@ def explain(
             show_default="the role's",
         ),
     ] = "",
+    collection: Annotated[
+        str,
+        typer.Option(
+            metavar="DB.COLL", help="What is read.", rich_help_panel=_MONGO, show_default=False
+        ),
+    ] = "",
+    filter: Annotated[
+        str,
+        typer.Option(
+            metavar="DOCUMENT",
+            help="Conditions of a find, as in mongosh: \"{status: 'new'}\".",
+            rich_help_panel=_MONGO,
+            show_default=False,
+        ),
+    ] = "",
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="DOCUMENT", help="Its sort key.", rich_help_panel=_MONGO, show_default=False
+        ),
+    ] = "",
+    projection: Annotated[
+        str,
+        typer.Option(
+            metavar="DOCUMENT", help="Its projection.", rich_help_panel=_MONGO, show_default=False
+        ),
+    ] = "",
+    skip: Annotated[
+        int, typer.Option(min=0, help="Documents to skip.", rich_help_panel=_MONGO)
+    ] = 0,
+    hint: Annotated[
+        str,
+        typer.Option(
+            metavar="INDEX", help="Index to use.", rich_help_panel=_MONGO, show_default=False
+        ),
+    ] = "",
+    pipeline: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="An aggregation's stages, in place of a find.",
+            rich_help_panel=_MONGO,
+            show_default=False,
+        ),
+    ] = "",
 ) -> Report:
     """Read plans: where the time went, what is wrong, what to do about it.
 
     Plans come from files, a pipe or logs, several at once, in whatever frame they were pasted. Or
-    a server is asked for the plan of a statement: --sql, --file or --queryid. Beside it there are
-    dbtune explain diff, which compares two plans, dbtune explain check, which judges plans, and
-    dbtune explain flame, which draws them.
+    a server is asked for the plan of a statement: --sql, --file or --queryid; of MongoDB, of
+    --collection with --filter or --pipeline. Beside it there are dbtune explain diff, which
+    compares two plans, dbtune explain check, which judges plans, and dbtune explain flame, which
+    draws them.
     """
     asked = [one for one in (sql, file, queryid) if one is not None]
+    operation: dict[str, Any] = {
+        "--collection": collection,
+        "--filter": filter,
+        "--sort": sort,
+    }
+    operation |= {"--projection": projection, "--skip": skip, "--hint": hint}
+    operation |= {"--pipeline": pipeline}
+    if any(operation.values()):
+        from dbtune.cli.explain_mongo import live
+
+        other = [name for name, one in {"--sql": sql, "--file": file}.items() if one is not None]
+        other += ["--queryid"] * (queryid is not None) + ["--allow-write"] * allow_write
+        return live(run, operation, limit or 0, plan_file or (), other, analyze=analyze)
     if not asked:
         given: dict[str, object] = {"--param": param, "--generic": generic, "--analyze": analyze}
         given |= {"--allow-write": allow_write, "--search-path": search_path}
         for name, value in given.items():
             if value:
-                raise UsageError(f"{name} needs a statement: --sql, --file or --queryid")
+                raise UsageError(
+                    f"{name} needs a statement: --sql, --file or --queryid (MongoDB: --collection)"
+                )
         # The last of the files stood where a TARGET may stand.
         files = [*(plan_file or ()), *([run.target] if run.target else ())]
         run.target = None
         thresholds = run.profile().thresholds if run.target_given else None
-        return from_files(
-            files or piped(_NO_PLAN), limit=limit, progress=run.progress, thresholds=thresholds
-        )
+        return _read(run, files or piped(_NO_PLAN), min(limit or 20, 1000), thresholds)
     if len(asked) > 1:
         raise UsageError("give one of --sql, --file and --queryid")
     if plan_file:
@@ -164,6 +235,21 @@ def explain(
             normalized=queryid is not None,
         )
         return from_session(session, request)
+
+
+def _read(run: Run, files: list[str], limit: int, thresholds: Thresholds | None) -> Report:
+    """The report on plans in files, of PostgreSQL or of MongoDB."""
+    from dbtune.mongo.explain import from_texts
+    from dbtune.mongo.explain.inputs import mongo_texts
+
+    texts = mongo_texts(files)
+    if not texts:
+        return from_files(files, limit=limit, progress=run.progress, thresholds=thresholds)
+    if len(texts) < len(files):
+        raise UsageError(
+            "some of the files are MongoDB's explain output and some are not; give them one by one"
+        )
+    return from_texts(texts, limit=limit, thresholds=thresholds)
 
 
 def _text(name: str) -> str:

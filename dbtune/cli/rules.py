@@ -22,6 +22,7 @@ CHECK_PACKAGES = (
     "dbtune.postgres.config.checks",
     "dbtune.pooling.checks",
     "dbtune.mongo.checks",
+    "dbtune.mongo.plans.checks",
     "dbtune.redis.checks",
 )
 """Every package of checks; a new check needs no entry, a new package does."""

@@ -10,6 +10,9 @@ Least privilege: the built-in role ``clusterMonitor``, or only what dbtune reads
     db.getSiblingDB("admin").createRole({role: "dbtune", roles: [], privileges: [
       {resource: {db: "", collection: "system.profile"}, actions: ["find"]},
       {resource: {cluster: true}, actions: ["inprog", "listDatabases"]}]})
+
+What reads a collection of the user's (``explain`` of a query, samples for index advice) needs the
+role ``read`` on its database, too.
 """
 
 from __future__ import annotations
@@ -31,9 +34,14 @@ from dbtune.profile import Profile, redact
 from dbtune.session import Limits, Trace
 from dbtune.text import plain, shorten
 
-READS = frozenset("aggregate buildInfo connectionStatus find hello listDatabases profile".split())
-"""Commands that a session sends; ``profile`` only with -1, which reads the level."""
+READS = frozenset(
+    "aggregate buildInfo collStats connectionStatus count dbStats explain find getParameter hello "
+    "listCollections listDatabases listIndexes profile replSetGetStatus serverStatus".split()
+)
+"""Commands that a session sends; ``profile`` only with -1, which reads the level, ``explain`` only
+of reads."""
 
+_EXPLAINED = frozenset(("aggregate", "count", "distinct", "find"))
 _WRITING_STAGES = frozenset(("$out", "$merge"))
 # To tell the server that the session ends, the driver would look for one that is gone.
 _GOODBYE_SECONDS = 1
@@ -173,13 +181,13 @@ class Session:
         try:
             yield counted
         except (errors.PyMongoError, BSONError) as error:
-            raise self._translate(error, _purpose(command)) from None
+            raise self._translate(error, database, command) from None
         if self._trace:
             elapsed = (time.perf_counter() - started) * 1000
             text = json_util.dumps({**command, "$db": database})
             self._trace(shorten(text, 1000), elapsed, len(counted))
 
-    def _translate(self, error: Exception, purpose: str) -> Exception:
+    def _translate(self, error: Exception, database: str, command: Mapping[str, Any]) -> Exception:
         if isinstance(error, errors.ConnectionFailure):
             return TargetError(f"the connection to {where(self.profile)} broke: {cause(error)}")
         if not isinstance(error, errors.OperationFailure):
@@ -195,7 +203,10 @@ class Session:
             return Unavailable(f"took longer than {seconds:g} s; raise the limit with --timeout")
         if error.code == 13:  # Unauthorized
             who = self.user or "this user"
-            return Unavailable(f"{who} may not read {purpose}", grant_text(self.user))
+            role = ("read", database) if _reads_data(command) else ("clusterMonitor", "admin")
+            return Unavailable(
+                f"{who} may not read {_purpose(command)}", grant_text(self.user, *role)
+            )
         return Unavailable(message)
 
     def _log_in(self) -> Document:
@@ -214,12 +225,12 @@ class Session:
         return f"{users[0]['user']}@{users[0]['db']}" if users else ""
 
 
-def grant_text(user: str) -> str:
-    """The mongosh statement that gives a user (``name@database``) what dbtune reads."""
+def grant_text(user: str, role: str = "clusterMonitor", on: str = "admin") -> str:
+    """The mongosh statement that gives a user (``name@database``) a role that dbtune needs."""
     name, _, database = (user or "USER@admin").rpartition("@")
     return (
         f"db.getSiblingDB({_quoted(database)}).grantRolesToUser({_quoted(name)}, "
-        '[{role: "clusterMonitor", db: "admin"}])'
+        f"[{{role: {_quoted(role)}, db: {_quoted(on)}}}])"
     )
 
 
@@ -230,16 +241,33 @@ def _quoted(text: str) -> str:
 def _purpose(command: Mapping[str, Any]) -> str:
     """What a command reads, in a word: a collection, a stage, or the command itself."""
     name, value = next(iter(command.items()))
-    if name == "find":
-        return str(value)
-    if name == "aggregate":
+    if name == "explain":
+        return _purpose(value) if isinstance(value, Mapping) and value else name
+    if name == "aggregate" and not isinstance(value, str):
         return str(next(iter(command["pipeline"][0])))
+    if name in _OF_COLLECTIONS:
+        return str(value)
     return "the profiler's level" if name == "profile" else name
+
+
+_OF_COLLECTIONS = ("find", "aggregate", "count", "distinct", "collStats", "listIndexes")
+
+
+def _reads_data(command: Mapping[str, Any]) -> bool:
+    """Whether a command reads a collection of the user's, for which there is the role ``read``."""
+    name, value = next(iter(command.items()))
+    if name == "explain":
+        return True
+    data = name in _OF_COLLECTIONS and isinstance(value, str)
+    return (data and not str(value).startswith("system.")) or name == "listCollections"
 
 
 def _refuse_writes(command: Mapping[str, Any]) -> None:
     name = next(iter(command))
-    stages = command.get("pipeline", ())
-    writes = any(stage.keys() & _WRITING_STAGES for stage in stages)
-    if name not in READS or writes or (name == "profile" and command[name] != -1):
+    if name not in READS or (name == "profile" and command[name] != -1):
         raise ValueError(f"not a reading command: {name}")
+    inner = command["explain"] if name == "explain" else command
+    if name == "explain" and next(iter(inner)) not in _EXPLAINED:
+        raise ValueError(f"not a reading command: explain {next(iter(inner))}")
+    if any(stage.keys() & _WRITING_STAGES for stage in inner.get("pipeline", ())):
+        raise ValueError("not a reading command: a pipeline that writes")

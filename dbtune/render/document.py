@@ -141,8 +141,12 @@ def schema(command: str, tables: Iterable[Table]) -> dict[str, Any]:
         "target": {"type": ["object", "null"]},
         "collected_at": {"type": ["string", "null"], "format": "date-time"},
     }
+    kinds: dict[str, list[dict[str, Any]]] = {}  # of a command whose engines' rows differ
     for table in tables:
         row = _object({column.name: _column_schema(column) for column in table.columns})
+        kinds.setdefault(table.name, []).append(row)
+        rows = kinds[table.name]
+        row = row if len(rows) == 1 else {"anyOf": rows}
         described = {"description": table.title}
         properties[table.name] = described | (
             row if table.record else {"type": "array", "items": row}

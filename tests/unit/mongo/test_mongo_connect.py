@@ -121,6 +121,8 @@ def test_the_servers_words_stand_without_its_reply() -> None:
         {"aggregate": 1, "pipeline": [{"$merge": "x"}]},
         {"eval": "1"},
         {"setParameter": 1},
+        {"explain": {"update": "x", "updates": []}},
+        {"explain": {"aggregate": "x", "pipeline": [{"$out": "x"}]}},
     ],
 )
 def test_nothing_that_writes_is_sent(command: dict[str, Any]) -> None:
