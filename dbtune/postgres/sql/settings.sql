@@ -1,0 +1,5 @@
+-- All settings. Least privilege: none; some are left out without pg_read_all_settings.
+SELECT s.name, s.setting AS value, COALESCE(s.unit, '') AS unit, s.source,
+       COALESCE(s.boot_val, '') AS boot_value, s.pending_restart
+FROM pg_catalog.pg_settings s
+ORDER BY 1

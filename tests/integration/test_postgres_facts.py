@@ -1,0 +1,67 @@
+"""Every fact can be read on every version, or says why not; and survives the way to a file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dbtune.errors import Unavailable
+from dbtune.facts import dump, load, load_facts
+from dbtune.profile import profile_from_url
+from dbtune.session import Limits, open_postgres
+from tests.servers import Postgres, fresh_database
+
+FACTS = load_facts("dbtune.postgres.facts")
+NEED_MORE = {"hba_rules"}
+"""Facts that pg_monitor does not suffice for."""
+NOT_INSTALLED = {"statements"}
+
+
+def read(dsn: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with open_postgres(profile_from_url(dsn, "test"), Limits()) as session:
+        for name, fact in FACTS.items():
+            try:
+                found[name] = fact.read(session)
+            except Unavailable as missing:
+                found[name] = missing
+    return found
+
+
+def test_all_facts_are_there_for_a_superuser_and_survive_a_file(any_pg: Postgres) -> None:
+    found = read(any_pg.dsn())
+    missing = {name for name, value in found.items() if isinstance(value, Unavailable)}
+    assert missing == NOT_INSTALLED
+    for name in FACTS.keys() - missing:
+        text = json.dumps(dump(found[name]))
+        assert load(FACTS[name].kind, json.loads(text)) == found[name], name
+
+
+def test_pg_monitor_reads_nearly_all(any_pg: Postgres) -> None:
+    with fresh_database(any_pg) as name:
+        any_pg.psql("DROP ROLE IF EXISTS facts_monitor")
+        any_pg.psql("CREATE ROLE facts_monitor LOGIN PASSWORD 'x' IN ROLE pg_monitor")
+        found = read(any_pg.dsn(name, user="facts_monitor", password="x"))
+        any_pg.psql("DROP ROLE facts_monitor")
+    missing = {name: value for name, value in found.items() if isinstance(value, Unavailable)}
+    assert missing.keys() == NOT_INSTALLED | NEED_MORE
+    assert "GRANT EXECUTE ON FUNCTION pg_hba_file_rules()" in missing["hba_rules"].remedy
+    assert found["logins"].passwords_seen is False
+
+
+def test_a_role_without_rights_fails_nowhere(any_pg: Postgres) -> None:
+    with fresh_database(any_pg) as name:
+        any_pg.psql("DROP ROLE IF EXISTS facts_nobody")
+        any_pg.psql("CREATE ROLE facts_nobody LOGIN PASSWORD 'x'")
+        found = read(any_pg.dsn(name, user="facts_nobody", password="x"))
+        any_pg.psql("DROP ROLE facts_nobody")
+    missing = {name for name, value in found.items() if isinstance(value, Unavailable)}
+    assert missing == NOT_INSTALLED | NEED_MORE
+    assert found["settings"].complete is False
+
+
+@pytest.mark.parametrize("name", sorted(FACTS))
+def test_every_fact_says_what_it_needs(name: str) -> None:
+    assert FACTS[name].kind is not None
