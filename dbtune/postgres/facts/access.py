@@ -16,16 +16,21 @@ class Login:
     Attributes:
         name: its name.
         superuser: whether it is one.
-        password: ``scram``, ``md5``, ``none``; "" if this role may not see it.
+        hash: of its password: ``scram``, ``md5``, ``none``; "" if this role may not see it.
         expires_seconds: until the password's end; negative after it; ``None`` without an end.
         connections: it has now.
     """
 
     name: str
     superuser: bool
-    password: str = ""
+    hash: str = ""
     expires_seconds: float | None = None
     connections: int = 0
+
+    @property
+    def has_password(self) -> bool:
+        """Whether it has one, or may have one."""
+        return self.hash != "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def logins(session: Session) -> Logins:
     except Unavailable:
         kinds = {}
     return Logins(
-        tuple(Login(**row, password=kinds.get(row["name"], "")) for row in rows),
+        tuple(Login(**row, hash=kinds.get(row["name"], "")) for row in rows),
         passwords_seen=bool(kinds),
     )
 

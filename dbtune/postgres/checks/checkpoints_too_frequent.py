@@ -1,0 +1,54 @@
+"""WAL forces checkpoints before their time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbtune.finding import Confidence, Finding, Remedy, check
+from dbtune.postgres.facts.checkpoints import Checkpoints
+from dbtune.text import bytes_text
+
+
+def _wanted(checkpoints: Checkpoints) -> int:
+    """MiB that hold twice the WAL of one checkpoint_timeout, at least twice what is set now."""
+    least = 2 * checkpoints.max_wal_bytes
+    if checkpoints.wal_bytes and checkpoints.seconds:
+        rate = checkpoints.wal_bytes / checkpoints.seconds
+        least = max(least, round(2 * rate * checkpoints.timeout_seconds))
+    return -(-least // 1024**3) * 1024
+
+
+@check("pg.checkpoints-too-frequent", confidence=Confidence.measured, tags=("wal", "checkpoints"))
+def checkpoints_too_frequent(
+    checkpoints: Checkpoints, *, min_requested: float = 3, min_ratio: float = 0.3
+) -> Iterator[Finding]:
+    """WAL forces checkpoints before their time.
+
+    Why: Each writes all dirty pages at once, and after it every page is logged in full again:
+        more WAL, more I/O, slower commits.
+
+    Mistaken when: A bulk load or CREATE DATABASE is running, or somebody ran CHECKPOINT by
+        hand.
+
+    Remedy: Raise max_wal_size, so that checkpoint_timeout decides; it takes so much disk at
+        most.
+    """
+    done = checkpoints.timed + checkpoints.requested
+    if checkpoints.requested < min_requested or checkpoints.requested < min_ratio * done:
+        return
+    wanted = _wanted(checkpoints)
+    yield Finding(
+        "max_wal_size",
+        f"{checkpoints.requested:.0f} of {done:.0f} checkpoints were forced "
+        f"(max_wal_size is {bytes_text(checkpoints.max_wal_bytes)})",
+        Remedy(
+            "Let checkpoint_timeout decide.",
+            sql=f"ALTER SYSTEM SET max_wal_size = '{wanted}MB';\nSELECT pg_reload_conf();",
+            effect="takes up to so much disk in pg_wal; recovery after a crash takes longer",
+        ),
+        {
+            "requested": checkpoints.requested,
+            "timed": checkpoints.timed,
+            "seconds": checkpoints.seconds,
+        },
+    )
