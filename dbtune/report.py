@@ -70,6 +70,7 @@ class Table:
         footer: a line below the table for people, or "".
         empty: what to say to people when there is no row.
         trees: what people see in place of the rows.
+        shown: how many of the rows people see; ``None`` for all. The footer says what the rest is.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Table:
     footer: str = ""
     empty: str = "nothing to show"
     trees: tuple[PlanTree, ...] = ()
+    shown: int | None = None
 
 
 class Artifact(NamedTuple):

@@ -54,16 +54,19 @@ def check(
     What could not be examined is listed as skipped, with what would grant it: skipped is not clean.
     """
     snapshot = run.snapshot()
-    accepted = run.profile().accepted if snapshot is None or run.target_given else ()
+    profile = run.profile() if snapshot is None or run.target_given else None
+    accepted = profile.accepted if profile else ()
     known = Known(date.today(), accepted, read_baseline(baseline) if baseline else {})
     if snapshot is not None:
         from dbtune.postgres.health import CHECKS, check_snapshot
 
         checks = select(load_checks(CHECKS), only or (), exclude or ())
         snapshot.require("postgresql")
-        report, findings = check_snapshot(snapshot, checks, known, run.thresholds)
+        report, findings = check_snapshot(
+            snapshot, checks, known, profile.thresholds if profile else {}
+        )
     else:
-        profile = run.profile()
+        assert profile is not None
         if profile.engine is not Engine.postgresql:
             raise UsageError(f"{profile.name} is {profile.engine}; check is for PostgreSQL so far")
         from dbtune.postgres.health import CHECKS

@@ -73,9 +73,11 @@ def _table(table: Table) -> str:
         "| " + " | ".join(escape(column.title) for column in shown) + " |",
         "|" + "|".join("---:" if column.kind in RIGHT else "---" for column in shown) + "|",
     ]
-    for row in table.rows:
+    for row in table.rows[: table.shown]:
         texts = [shorten(cell(column, row.get(column.name)), _SQL_WIDTH) for column in shown]
         lines.append("| " + " | ".join(escape(text) for text in texts) + " |")
+    if table.shown == 0:
+        return title + escape(table.footer)
     footer = f"\n\n{escape(table.footer)}" if table.footer else ""
     return title + "\n".join(lines) + footer
 

@@ -84,7 +84,7 @@ def _print_table(console: Console, table: Table, style: Style) -> None:
         _print_trees(console, table, style)
     elif table.record:
         _print_record(console, table, style)
-    else:
+    elif table.shown != 0:
         _print_rows(console, table, style)
     if table.footer:
         console.print(Text(plain(table.footer)), width=min(style.width or _PROSE_WIDTH, 120))
@@ -126,7 +126,7 @@ def _print_rows(console: Console, table: Table, style: Style) -> None:
             ratio=1 if is_sql and style.width else None,
             min_width=_SQL_MINIMUM if is_sql else None,
         )
-    for row in table.rows:
+    for row in table.rows[: table.shown]:
         rich_table.add_row(*(_rich_cell(column, row) for column in columns))
     rich_table.expand = style.width is not None and any(c.kind == "sql" for c in columns)
     console.print(rich_table)

@@ -1,0 +1,80 @@
+"""``dbtune check`` as tests ask it: one rule, some thresholds, the findings."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import Any
+
+import yaml
+
+from tests.command import dbtune
+from tests.servers import Connection, Postgres
+
+Found = list[dict[str, Any]]
+
+
+def findings(
+    server: Postgres,
+    rule: str,
+    dbname: str = "postgres",
+    *,
+    interval: str = "0s",
+    dsn: str = "",
+    **thresholds: float,
+) -> Found:
+    """What a rule finds on a server; an overridden threshold is a keyword.
+
+    Fails if the check was skipped: silence must not be taken for health.
+    """
+    profile = {
+        "url": "${TARGET_URL}",
+        "thresholds": {rule: {name: str(value) for name, value in thresholds.items()}},
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        yaml.safe_dump({"profiles": {"here": profile}}, file)
+        file.flush()
+        env = {"TARGET_URL": dsn or server.dsn(dbname), "DBTUNE_CONFIG": file.name}
+        made = dbtune(
+            "check", "here", "--only", rule, "--interval", interval, "-f", "json", env=env
+        )
+    assert made.code in (0, 1), made.err
+    assert not made.json["skipped"], made.json["skipped"]
+    found: Found = made.json["findings"]
+    return found
+
+
+@contextmanager
+def running(connection: Connection, sql: str) -> Iterator[None]:
+    """A statement that runs, or waits, meanwhile; its connection is cancelled afterwards."""
+    started = Event()
+
+    def run() -> None:
+        started.set()
+        try:
+            connection.execute(sql.encode())
+        except Exception as error:  # cancelled, as it should be
+            assert "cancel" in str(error) or "terminat" in str(error), error  # noqa: PT017
+
+    thread = Thread(target=run)
+    thread.start()
+    started.wait()
+    try:
+        yield
+    finally:
+        connection.cancel_safe()
+        thread.join()
+
+
+def eventually(ask: Callable[[], Found], *, there: bool, seconds: float = 10) -> Found:
+    """Ask until something is found, or nothing is; the last answer."""
+    import time
+
+    end = time.monotonic() + seconds
+    while True:
+        found = ask()
+        if bool(found) == there or time.monotonic() > end:
+            return found
+        time.sleep(0.1)
