@@ -74,6 +74,7 @@ class Finding:
         rule: the check's name, for example ``pg.n-plus-one``; filled in by :func:`run_checks`.
         why: why it matters; filled in from the check's docstring.
         mistaken_when: when the finding is wrong; filled in from the check's docstring.
+        verify: how to see whether the remedy helped; filled in from the check's docstring.
         file: the file that it is about (a plan, a log, SQL), or "" for a server's.
         line: the line in that file; 0 if there is none.
     """
@@ -87,6 +88,7 @@ class Finding:
     rule: str = ""
     why: str = ""
     mistaken_when: str = ""
+    verify: str = ""
     file: str = ""
     line: int = 0
 
@@ -132,6 +134,7 @@ class Check(NamedTuple):
                 confidence=finding.confidence or self.confidence,
                 why=finding.why or documentation.get("Why", ""),
                 mistaken_when=finding.mistaken_when or documentation.get("Mistaken when", ""),
+                verify=finding.verify or documentation.get("Verify", ""),
             )
             for finding in self.function(*facts, **thresholds)
         ]
@@ -154,11 +157,11 @@ class Check(NamedTuple):
 
     @property
     def documentation(self) -> dict[str, str]:
-        """The docstring's labelled paragraphs: ``Why``, ``Mistaken when``, ``Remedy``."""
+        """The docstring's paragraphs ``Why``, ``Mistaken when``, ``Remedy``, and ``Verify``."""
         sections: dict[str, str] = {}
         for paragraph in re.split(r"\n\s*\n", inspect.getdoc(self.function) or ""):
             label, colon, text = paragraph.partition(":")
-            if colon and label in ("Why", "Mistaken when", "Remedy"):
+            if colon and label in ("Why", "Mistaken when", "Remedy", "Verify"):
                 sections[label] = " ".join(text.split())
         return sections
 

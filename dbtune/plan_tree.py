@@ -5,6 +5,7 @@ It says what is worth a person's eye; widths, colours and what to leave out are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -27,6 +28,29 @@ class Part(NamedTuple):
     share: float
 
 
+class Fact(NamedTuple):
+    """Something that is known of a node or of the statement.
+
+    Attributes:
+        group: the heading that it stands under.
+        label: what it is.
+        text: what it says, with its unit.
+    """
+
+    group: str
+    label: str
+    text: str
+
+
+Facts = Callable[[], tuple[Fact, ...]]
+"""Asked for by renderers that show them; the others need not wait until they are made."""
+
+
+def no_facts() -> tuple[Fact, ...]:
+    """Nothing is known."""
+    return ()
+
+
 class TreeNode(NamedTuple):
     """One node of a plan, in tree order.
 
@@ -47,6 +71,7 @@ class TreeNode(NamedTuple):
         level: of its worst finding.
         rules: names of its findings' rules.
         folds: it stands for so many nodes that a renderer folded; 0 for a real one.
+        facts: gives all that is known of it.
     """
 
     id: int
@@ -65,6 +90,7 @@ class TreeNode(NamedTuple):
     level: Level | None = None
     rules: tuple[str, ...] = ()
     folds: int = 0
+    facts: Facts = no_facts
 
 
 class PlanTree(NamedTuple):
@@ -78,6 +104,7 @@ class PlanTree(NamedTuple):
         statement: its text, or "".
         whole: what shares are of, in that unit.
         outside: everything that took a part of the whole and is no node.
+        facts: gives what is known of the statement as a whole.
     """
 
     headline: str
@@ -87,3 +114,4 @@ class PlanTree(NamedTuple):
     statement: str = ""
     whole: float = 0.0
     outside: tuple[Part, ...] = ()
+    facts: Facts = no_facts

@@ -13,6 +13,7 @@ zero byte, on file descriptors 3 and 4 of the browser.
 from __future__ import annotations
 
 import base64
+import fcntl
 import functools
 import itertools
 import json
@@ -54,17 +55,20 @@ class Browser:
         assert found is not None, f"none of {', '.join(NAMES)} is installed"
         read_in, self._write = os.pipe()
         self._read, write_out = os.pipe()
+        # Out of the way of 3 and 4.
+        theirs = [fcntl.fcntl(one, fcntl.F_DUPFD, 10) for one in (read_in, write_out)]
         command = [found, *FLAGS, f"--user-data-dir={self._folder.name}", "--remote-debugging-pipe"]
-        # The shell puts the pipes where the browser looks for them.
+        # The shell puts them where the browser looks for them; dash could not, from above 9.
+        plumbing = f'exec "$@" 3<&{theirs[0]} 4>&{theirs[1]}'
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{read_in} 4>&{write_out}', "sh", *command, "about:blank"],
-            pass_fds=(read_in, write_out),
+            ["bash", "-c", plumbing, "bash", *command, "about:blank"],
+            pass_fds=theirs,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        os.close(read_in)
-        os.close(write_out)
+        for one in (read_in, write_out, *theirs):
+            os.close(one)
         threading.Thread(target=self._listen, daemon=True).start()
         return self
 

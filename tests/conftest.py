@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import hypothesis
 import pytest
 
-from tests import servers
+from tests import browser, servers
 from tests.servers import MongoDB, PgBouncer, Postgres, Redis
 
 CI = os.environ.get("CI") == "true"
@@ -38,7 +38,8 @@ def pytest_report_header() -> list[str]:
     return [
         f"postgresql: {', '.join(found) or 'none'}",
         f"pgbouncer: {_version(servers.find_pgbouncer())}, "
-        f"redis: {_version(servers.find_redis())}, mongodb: {_version(servers.find_mongod())}",
+        f"redis: {_version(servers.find_redis())}, mongodb: {_version(servers.find_mongod())}, "
+        f"browser: {_version(browser.program())}",
     ]
 
 

@@ -49,6 +49,7 @@ class Format(StrEnum):
     ndjson = "ndjson"
     csv = "csv"
     markdown = "markdown"
+    html = "html"
     sarif = "sarif"
     junit = "junit"
     github = "github"

@@ -160,7 +160,7 @@ def _stop() -> Report:
 def _emit(shown: list[Shown], final: Report, out: Output) -> None:
     """One report after another for people; for programs one document that holds them all."""
     from dbtune.cli.output import format_of, style, write_file
-    from dbtune.demo.report import without_reports
+    from dbtune.demo.report import on_one_page, without_reports
     from dbtune.render import render
 
     look = style(out, sys.stdout, to_file=out.path is not None)
@@ -173,6 +173,8 @@ def _emit(shown: list[Shown], final: Report, out: Output) -> None:
                 parts.append(f"\x1b[1m{heading}\x1b[0m" if look.color else heading)
             parts.append(render(report, name, look).strip("\n") + "\n")
         final = without_reports(final)
+    elif name == Format.html:
+        final = on_one_page(shown, final)
     text = "\n".join([*parts, render(final, name, look).strip("\n")]) + "\n"
     if out.path is None:
         sys.stdout.write(text)

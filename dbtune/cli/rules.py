@@ -45,6 +45,7 @@ RULE = (
     Column("why", "why", "text", "Why it matters."),
     Column("mistaken_when", "mistaken when", "text", "When a finding is wrong."),
     Column("remedy", "remedy", "text", "What to do."),
+    Column("verify", "check", "text", "How to see whether it helped."),
     Column("thresholds", "thresholds", "list", "Thresholds and their defaults."),
 )
 TABLES = (RULES, Table("rule", "", RULE, record=True))
@@ -78,6 +79,7 @@ def rules(
         "why": documentation.get("Why", ""),
         "mistaken_when": documentation.get("Mistaken when", ""),
         "remedy": documentation.get("Remedy", ""),
+        "verify": documentation.get("Verify"),
         "thresholds": [f"{key}={value}" for key, value in found.thresholds.items()],
     }
     return Report("rules", (record("rule", "", RULE, values),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -61,6 +61,16 @@ def without_reports(report: Report) -> Report:
     """A summary for people, who have read the reports already."""
     tables = tuple(table for table in report.tables if table.name != REPORTS.name)
     return replace(report, tables=tables, findings=(), skipped=())
+
+
+def on_one_page(shown: Iterable[tuple[str, Report]], report: Report) -> Report:
+    """The summary with the tables of the reports before its own; it has their findings already."""
+    tables = [
+        replace(table, title=f"$ {command}: {table.title}".removesuffix(": "))
+        for command, one in shown
+        for table in one.tables
+    ]
+    return replace(report, tables=(*tables, *without_reports(report).tables))
 
 
 def state(kept: Kept | None) -> Table:

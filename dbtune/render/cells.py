@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 
@@ -61,3 +61,30 @@ def subject(finding: Finding, report: Report) -> str:
     where = [f"plan {plan}"] if several and plan is not None else []
     where += [f"#{node}"] if node is not None and plan is not None else []
     return " ".join([*where, plain(finding.subject)])
+
+
+def saving(finding: Finding) -> str:
+    """``up to 686 ms (54 %)``, the most that mending it saves, or "" where that is not known."""
+    ms, ratio = (finding.evidence.get(f"saving_at_most_{unit}") for unit in ("ms", "ratio"))
+    if not isinstance(ms, int | float):
+        return ""
+    share = f" ({ratio_text(ratio)} of the time)" if isinstance(ratio, int | float) else ""
+    return f"up to {ms_text(ms)}{share}"
+
+
+_UNITS = {"_bytes": bytes_text, "_ms": ms_text, "_ratio": ratio_text}
+_SHOWN_ELSEWHERE = ("plan", "node", "saving_at_most_ms", "saving_at_most_ratio")
+
+
+def evidence(finding: Finding) -> Iterator[tuple[str, str]]:
+    """The numbers behind a finding: what each is, and the number with its unit."""
+    for name, item in finding.evidence.items():
+        if item is None or name in _SHOWN_ELSEWHERE:
+            continue
+        unit = next((one for one in _UNITS if name.endswith(one)), "")
+        shown = str(item)
+        if isinstance(item, bool):
+            shown = "yes" if item else "no"
+        elif isinstance(item, int | float):
+            shown = (_UNITS[unit] if unit else count_text)(item)
+        yield name.removesuffix(unit).replace("_", " "), plain(shown)

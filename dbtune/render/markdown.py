@@ -7,7 +7,7 @@ import re
 from dbtune.finding import Finding, Level
 from dbtune.plan_tree import PlanTree
 from dbtune.render import Style
-from dbtune.render.cells import RIGHT, cell, subject
+from dbtune.render.cells import RIGHT, cell, saving, subject
 from dbtune.render.plan_tree import LEGEND, draw
 from dbtune.report import Report, Table
 from dbtune.text import plain, shorten, visible
@@ -94,6 +94,7 @@ def _finding(finding: Finding, report: Report) -> str:
         "",
         f"{escape(finding.message)} ({finding.confidence})",
         "",
+        *([f"*Saves:* {escape(found)}", ""] if (found := saving(finding)) else ()),
         f"*Why:* {escape(finding.why)}",
         "",
         f"*What to do:* {escape(finding.remedy.text)}",
@@ -103,4 +104,6 @@ def _finding(finding: Finding, report: Report) -> str:
             lines += ["", fence(code, language)]
     if finding.remedy.effect:
         lines += ["", f"*Effect:* {escape(finding.remedy.effect)}"]
+    if finding.verify:
+        lines += ["", f"*Check:* {escape(finding.verify)}"]
     return "\n".join(lines)

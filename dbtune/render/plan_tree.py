@@ -138,7 +138,12 @@ def _share(share: float | None) -> str:
         return ""
     eighths = round(max(0.0, min(1.0, share)) * 32)
     bar = "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
-    return f"{bar:<4} {share * 100:3.0f}%"
+    return f"{bar:<4} {share_text(share):>4}"
+
+
+def share_text(share: float | None) -> str:
+    """A share in whole per cent."""
+    return "" if share is None else f"{share * 100:.0f}%"
 
 
 def _amount(node: TreeNode, tree: PlanTree) -> str:
@@ -148,11 +153,16 @@ def _amount(node: TreeNode, tree: PlanTree) -> str:
 
 
 def _error(node: TreeNode) -> tuple[str, str]:
+    factor = node.factor or 0
+    return error_text(node), "bold red" if factor >= 100 else "yellow" if factor >= 10 else ""
+
+
+def error_text(node: TreeNode) -> str:
+    """How far the estimate was off, and whether more (↑) or fewer rows came; "" below twice."""
     if node.factor is None or node.factor < 2:
-        return "", ""
-    style = "bold red" if node.factor >= 100 else "yellow" if node.factor >= 10 else ""
+        return ""
     factor = f"{node.factor:.1f}" if node.factor < 10 and node.factor % 1 else compact(node.factor)
-    return f"{'↑' if node.more else '↓'}{factor}×", style
+    return f"{'↑' if node.more else '↓'}{factor}×"
 
 
 def compact(value: float | None) -> str:

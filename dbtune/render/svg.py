@@ -108,25 +108,27 @@ def _frames(tree: PlanTree, top: float) -> Iterator[tuple[str, int]]:
         if width < _NARROWEST:
             continue
         left, upper = _PAD + frame.start * scale, top + frame.depth * _ROW
-        shown = _label(frame)
+        shown = label(frame)
         look = f"heat{heat(frame.own)}" if frame.node or not frame.depth else "outside"
         room = int((width - 6) / _LETTER)
         text = _text(left + 4, upper + 15, shown, "", room) if room >= 3 else ""
         yield (
-            f'<g><title>{_escape(_tooltip(frame, tree))}</title><rect class="frame {look}" '
+            f'<g><title>{_escape(tooltip(frame, tree))}</title><rect class="frame {look}" '
             f'x="{left:.2f}" y="{upper:g}" width="{width:.2f}" height="{_ROW}"/>{text}</g>',
             frame.depth,
         )
 
 
-def _label(frame: Frame) -> str:
+def label(frame: Frame) -> str:
+    """What stands in a frame, if there is room for it."""
     if not frame.depth:
         return frame.title
     own = f" {percent(frame.own)}" if frame.own >= 0.001 else ""
     return (f"#{frame.node.id} {frame.title}" if frame.node else frame.title) + own
 
 
-def _tooltip(frame: Frame, tree: PlanTree) -> str:
+def tooltip(frame: Frame, tree: PlanTree) -> str:
+    """What is said of a frame when one points at it."""
     if not frame.depth:
         return f"{plain(tree.headline)}\n{shorten(plain(tree.statement), 1000)}".strip()
     lines = [f"#{frame.node.id} {plain(frame.title)}" if frame.node else plain(frame.title)]

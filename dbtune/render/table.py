@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dbtune.finding import Confidence, Finding, Level
 from dbtune.render import Style
-from dbtune.render.cells import RIGHT, cell, is_blank, subject
+from dbtune.render.cells import RIGHT, cell, is_blank, saving, subject
 from dbtune.render.plan_tree import LEGEND, draw
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import plain, shorten, visible
@@ -209,6 +209,8 @@ def _print_findings(console: Console, report: Report, width: int) -> None:
                 console, label, shorten(subject(finding, report), 2 * (width - 10)), width, "bold"
             )
             _print_advice(console, finding, width)
+        for check in dict.fromkeys(finding.verify for finding in several):
+            _labelled(console, "check", check, width)
 
 
 def _heading(finding: Finding) -> tuple[Level | None, str, Confidence | None]:
@@ -217,6 +219,7 @@ def _heading(finding: Finding) -> tuple[Level | None, str, Confidence | None]:
 
 def _print_advice(console: Console, finding: Finding, width: int) -> None:
     _labelled(console, "", finding.message, width)
+    _labelled(console, "saves", saving(finding), width)
     _labelled(console, "do", finding.remedy.text, width)
     for code in (finding.remedy.sql, finding.remedy.config):
         _print_code(console, code, 9)

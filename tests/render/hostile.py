@@ -77,12 +77,21 @@ def finding(rule: str, level: Level, text: str) -> Finding:
             config=f"work_mem = 1MB  # {text}",
             effect=f"locks {text}",
         ),
-        evidence={"rows": 12, "share": 0.5, "name": text, "none": None, "yes": True},
+        evidence={
+            "saving_at_most_ms": 12.5,
+            "saving_at_most_ratio": 0.25,
+            "rows": 12,
+            "share": 0.5,
+            "name": text,
+            "none": None,
+            "yes": True,
+        },
         level=level,
         confidence=Confidence.estimated,
         rule=rule,
         why=f"Why {text}",
         mistaken_when=f"Mistaken {text}",
+        verify=f"Verify {text}",
     )
 
 

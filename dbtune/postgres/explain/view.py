@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from dbtune.finding import Finding, Level
 from dbtune.plan_tree import Part, PlanTree, TreeNode, Unit
-from dbtune.postgres.plans.model import Buffers, Node, Plan
+from dbtune.postgres.explain.facts import facts_of, node_facts
+from dbtune.postgres.plans.model import BLOCK_BYTES, Buffers, Node, Plan
 from dbtune.text import bytes_text, count_text, ms_text, plural, shorten
 
-BLOCK_BYTES = 8192
 _LEAST_PART = 0.03
 _MOST_PARTS = 6
 _LEAST_READ_BYTES = 1 << 20
@@ -48,6 +49,7 @@ def tree_of(
         plan.query or "",
         whole or 0.0,
         outside,
+        partial(facts_of, plan),
     )
 
 
@@ -162,6 +164,7 @@ def _tree_node(
         details=tuple(_details(node)),
         level=max((one.level or Level.info for one in ordered), default=None),
         rules=tuple(rules),
+        facts=partial(node_facts, plan, node),
     )
 
 

@@ -13,6 +13,9 @@ from typing import Literal, Self
 
 from dbtune.postgres.plans.keys import Value
 
+BLOCK_BYTES = 8192
+"""Of a block, unless the server was built otherwise."""
+
 
 class _Counters:
     """Counters that are added and subtracted field by field."""
@@ -37,7 +40,7 @@ class _Counters:
 
 @dataclass(frozen=True, slots=True)
 class Buffers(_Counters):
-    """Blocks, of 8 kB unless the server was built otherwise; all loops of all processes."""
+    """Blocks of ``BLOCK_BYTES``; all loops of all processes."""
 
     shared_hit: float = 0
     shared_read: float = 0

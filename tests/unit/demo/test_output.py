@@ -53,6 +53,13 @@ def test_people_read_one_report_after_another(
     assert text.count("fetch them at once") == 1
 
 
+def test_a_page_has_all_reports(capsys: pytest.CaptureFixture[str]) -> None:
+    text = emitted(Format.html, capsys)
+    assert text.count("<!doctype html>") == 1
+    for words in ("$ dbtune slow-queries demo: Rows", "Planted problems", "fetch them at once"):
+        assert text.count(words) == 1
+
+
 def test_the_table_shows_each_command(capsys: pytest.CaptureFixture[str]) -> None:
     lines = emitted(Format.table, capsys).splitlines()
     assert [line for line in lines if line.startswith("$")] == [f"$ {one}" for one, _ in SHOWN]
