@@ -62,7 +62,8 @@ def test_json_is_as_its_schema_says(
 
 
 def test_the_schema_is_not_empty_words(schema: jsonschema.Draft202012Validator) -> None:
-    nodes = schema.schema["properties"]["plans"]["items"]["properties"]["nodes"]["anyOf"][0]
+    plans = schema.schema["properties"]["plans"]["items"]["anyOf"]
+    nodes = plans[0]["properties"]["nodes"]["anyOf"][0]
     assert nodes["items"]["properties"]["self_ms"]["type"] == ["number", "null"]
     assert "description" in nodes["items"]["properties"]["row_factor"]
     with pytest.raises(jsonschema.ValidationError):
