@@ -10,12 +10,17 @@ from dbtune.text import bytes_text
 
 
 def _wanted(checkpoints: Checkpoints) -> int:
-    """MiB that hold twice the WAL of one checkpoint_timeout, at least twice what is set now."""
-    least = 2 * checkpoints.max_wal_bytes
+    """MiB that hold twice the WAL of one checkpoint_timeout, at least twice what is set now.
+
+    What was watched for less than that may be a burst: then at most eight times what is set.
+    """
+    least = most = 2 * checkpoints.max_wal_bytes
     if checkpoints.wal_bytes and checkpoints.seconds:
         rate = checkpoints.wal_bytes / checkpoints.seconds
-        least = max(least, round(2 * rate * checkpoints.timeout_seconds))
-    return -(-least // 1024**3) * 1024
+        most = max(least, round(2 * rate * checkpoints.timeout_seconds))
+        if checkpoints.seconds < checkpoints.timeout_seconds:
+            most = min(most, 8 * checkpoints.max_wal_bytes)
+    return -(-most // 1024**3) * 1024
 
 
 @check("pg.checkpoints-too-frequent", confidence=Confidence.measured, tags=("wal", "checkpoints"))
