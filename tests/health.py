@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
@@ -23,15 +23,16 @@ def findings(
     *,
     interval: str = "0s",
     dsn: str = "",
+    limits: Mapping[str, float] | None = None,
     **thresholds: float,
 ) -> Found:
-    """What a rule finds on a server; an overridden threshold is a keyword.
+    """What a rule finds on a server; thresholds are overridden by ``limits`` or by keywords.
 
     Fails if the check was skipped: silence must not be taken for health.
     """
     profile = {
         "url": "${TARGET_URL}",
-        "thresholds": {rule: {name: str(value) for name, value in thresholds.items()}},
+        "thresholds": {rule: {n: str(v) for n, v in {**(limits or {}), **thresholds}.items()}},
     }
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump({"profiles": {"here": profile}}, file)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import psycopg
 import pytest
@@ -31,12 +31,18 @@ def busy() -> Iterator[Postgres]:
 
 
 def while_watched(
-    server: Postgres, rule: str, work: Callable[[], None], seconds: float = 2, **limits: float
+    server: Postgres,
+    rule: str,
+    work: Callable[[], None],
+    seconds: float = 2,
+    *,
+    limits: Mapping[str, float] | None = None,
+    **more: float,
 ) -> Found:
     """What a rule finds in an interval in which something happens."""
     thread = threading.Timer(0.7, work)
     thread.start()
-    found = findings(server, rule, interval=f"{seconds}s", **limits)
+    found = findings(server, rule, interval=f"{seconds}s", limits={**(limits or {}), **more})
     thread.join()
     return found
 
@@ -92,9 +98,9 @@ def test_temporary_files(busy: Postgres) -> None:
         )
 
     limits = {"min_bytes": MiB, "warning_bytes_per_second": MiB}
-    [found] = while_watched(busy, "pg.temp-files", work, **limits)
+    [found] = while_watched(busy, "pg.temp-files", work, limits=limits)
     assert found["evidence"]["temp_bytes"] > MiB
-    assert findings(busy, "pg.temp-files", interval="300ms", **limits) == []
+    assert findings(busy, "pg.temp-files", interval="300ms", limits=limits) == []
 
 
 def test_blocks_that_are_not_in_shared_buffers(busy: Postgres) -> None:
@@ -104,9 +110,9 @@ def test_blocks_that_are_not_in_shared_buffers(busy: Postgres) -> None:
         busy.psql("SELECT count(*) FROM large; SELECT count(*) FROM large")
 
     limits = {"min_read_per_second": 10}
-    [found] = while_watched(busy, "pg.database-misses-cache", work, **limits)
+    [found] = while_watched(busy, "pg.database-misses-cache", work, limits=limits)
     assert found["evidence"]["hit_ratio"] < 0.95
-    assert findings(busy, "pg.database-misses-cache", interval="0s", **limits) == []
+    assert findings(busy, "pg.database-misses-cache", interval="0s", limits=limits) == []
 
 
 def test_connections_that_are_not_kept(busy: Postgres) -> None:
@@ -115,8 +121,8 @@ def test_connections_that_are_not_kept(busy: Postgres) -> None:
             busy.psql("SELECT 1")
 
     limits = {"min_sessions": 10, "warning_per_second": 2}
-    assert len(while_watched(busy, "pg.connections-not-kept", work, **limits)) == 1
-    assert findings(busy, "pg.connections-not-kept", interval="300ms", **limits) == []
+    assert len(while_watched(busy, "pg.connections-not-kept", work, limits=limits)) == 1
+    assert findings(busy, "pg.connections-not-kept", interval="300ms", limits=limits) == []
 
 
 def test_sessions_whose_client_is_gone(busy: Postgres) -> None:
@@ -130,9 +136,9 @@ def test_sessions_whose_client_is_gone(busy: Postgres) -> None:
             subprocess.run([sys.executable, "-c", vanishing, busy.dsn(socket=True)], check=False)
 
     limits = {"min_lost": 2, "min_ratio": 0.01}
-    [found] = while_watched(busy, "pg.sessions-lost", work, 5, **limits)
+    [found] = while_watched(busy, "pg.sessions-lost", work, 5, limits=limits)
     assert found["evidence"]["sessions_abandoned"] >= 2
-    assert findings(busy, "pg.sessions-lost", interval="300ms", **limits) == []
+    assert findings(busy, "pg.sessions-lost", interval="300ms", limits=limits) == []
 
 
 def test_transactions_that_idle(busy: Postgres) -> None:
@@ -143,9 +149,9 @@ def test_transactions_that_idle(busy: Postgres) -> None:
             session.execute("COMMIT")
 
     limits = {"min_ms": 300, "min_ratio": 0.5}
-    [found] = while_watched(busy, "pg.transactions-mostly-idle", work, 3, **limits)
+    [found] = while_watched(busy, "pg.transactions-mostly-idle", work, 3, limits=limits)
     assert found["evidence"]["idle_in_transaction_ms"] > 300
-    assert findings(busy, "pg.transactions-mostly-idle", interval="300ms", **limits) == []
+    assert findings(busy, "pg.transactions-mostly-idle", interval="300ms", limits=limits) == []
 
 
 def test_checkpoints_that_the_log_forces(busy: Postgres) -> None:
@@ -178,9 +184,9 @@ def test_backends_that_write_and_buffers_of_the_log_that_are_full(busy: Postgres
     [found] = while_watched(busy, "pg.backends-write-buffers", work, 4, min_buffers=100)
     assert found["evidence"]["buffers_backend"] > 100
     limits = {"min_times": 1, "min_per_second": 0.01}
-    assert len(while_watched(busy, "pg.wal-buffers-run-full", work, 4, **limits)) == 1
+    assert len(while_watched(busy, "pg.wal-buffers-run-full", work, 4, limits=limits)) == 1
     assert findings(busy, "pg.backends-write-buffers", interval="300ms", min_buffers=100) == []
-    assert findings(busy, "pg.wal-buffers-run-full", interval="300ms", **limits) == []
+    assert findings(busy, "pg.wal-buffers-run-full", interval="300ms", limits=limits) == []
 
 
 def test_checksums_that_fail(new_pg: Callable[[int], Postgres]) -> None:

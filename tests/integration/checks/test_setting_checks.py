@@ -259,7 +259,7 @@ def test_tables(any_database: tuple[Postgres, str]) -> None:
         "pg.fillfactor-full-but-updated": {"min_updates": 1000, "max_hot_ratio": 0.9},
     }
     for rule, thresholds in limits.items():
-        assert findings(server, rule, name, **thresholds) == [], rule
+        assert findings(server, rule, name, limits=thresholds) == [], rule
     server.psql(
         """
         CREATE TABLE t (a int, b text) WITH (autovacuum_enabled = off);
@@ -276,7 +276,7 @@ def test_tables(any_database: tuple[Postgres, str]) -> None:
     )
     for rule, thresholds in limits.items():
         found = eventually(
-            lambda rule=rule, few=thresholds: findings(server, rule, name, **few),  # type: ignore[misc]
+            lambda rule=rule, few=thresholds: findings(server, rule, name, limits=few),  # type: ignore[misc]
             there=True,
         )
         assert [one["subject"] for one in found] == ["table public.t"], rule
@@ -288,7 +288,7 @@ def test_tables(any_database: tuple[Postgres, str]) -> None:
     for rule in set(limits) - {"pg.large-table-read-whole"}:
         assert (
             eventually(
-                lambda rule=rule: findings(server, rule, name, **limits[rule]),  # type: ignore[misc]
+                lambda rule=rule: findings(server, rule, name, limits=limits[rule]),  # type: ignore[misc]
                 there=False,
             )
             == []
