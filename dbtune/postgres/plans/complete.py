@@ -46,7 +46,7 @@ def _has_members(node: Node, nodes: tuple[Node, ...]) -> bool:
         came = sum((one.actual_rows or 0) * (one.loops or 0) for one in members)
         rounding = sum(one.rows_step / 2 * (one.loops or 0) for one in (node, *members))
         return came + rounding >= node.actual_rows * node.loops
-    return bool(members) or not node.plan_rows
+    return bool(members) or not node.plan_rows or "Subplans Removed" in node.props
 
 
 def _has_subplans(nodes: tuple[Node, ...]) -> bool:

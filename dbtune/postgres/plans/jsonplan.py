@@ -14,6 +14,7 @@ from typing import Any
 from dbtune.postgres.plans.keys import put
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+', re.DOTALL)
+_KEYS_IN_LIST = re.compile(r'\},\s(\s*(?:"[\w ]+": *[\w.]+,?\s*)+)(\]|$)')
 _CLOSER = {"{": "}", "[": "]"}
 _DEEP = "expected fewer levels of nesting"
 
@@ -51,6 +52,8 @@ def _decode_part(text: str, start: int, error: json.JSONDecodeError) -> tuple[An
     literal = _python_literal(text[start:])
     if literal is not None:
         return literal, len(text), False
+    if (mended := _without_keys_in_list(text, error.pos)) is not None:
+        return decode(mended, start)
     closed = _close(text, start)
     if closed is None:
         raise JsonError(error.pos, _expected(error.msg))
@@ -61,6 +64,21 @@ def _decode_part(text: str, start: int, error: json.JSONDecodeError) -> tuple[An
         raise JsonError(min(start + broken.pos, error.pos), _expected(broken.msg)) from None
     except RecursionError:
         raise JsonError(start, _DEEP) from None
+
+
+def _without_keys_in_list(text: str, offset: int) -> str | None:
+    """The text with its list ended earlier, if there is a key in it at an offset; else ``None``.
+
+    So PostgreSQL 15 to 18 print MERGE on a partitioned table: its Tuples are among the elements of
+    Target Tables. The length of the text stays.
+    """
+    if text[offset : offset + 1] != ":":
+        return None
+    found = _KEYS_IN_LIST.search(text, text.rfind("}", 0, offset))
+    if found is None or not found.start() < offset < found.end():
+        return None
+    keys = found[1] + (" " if found[2] else "")
+    return f"{text[: found.start()]}}}],{keys}{text[found.end() :]}"
 
 
 def _expected(message: str) -> str:

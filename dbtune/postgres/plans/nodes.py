@@ -201,10 +201,25 @@ def _props(raw: Raw, *, verbose: bool) -> dict[str, Value]:
         if key == "Grouping Sets":
             props |= _grouping_sets(value)
             continue
+        if key == "Target Tables":
+            value, others = _target_tables(value)
+            props |= others
         found = typed(key, value)
         if found is not None and not (key in _SILENT and not found):
             props[key] = found
     return props
+
+
+def _target_tables(tables: object) -> tuple[list[Any], dict[str, Value]]:
+    """Tables, and what MERGE has among them that says something of itself."""
+    named: list[Any] = []
+    others: dict[str, Value] = {}
+    for one in items(tables):
+        if isinstance(one, Mapping) and "Relation Name" not in one:
+            others |= _props(one, verbose=True)
+        else:
+            named.append(one)
+    return named, others
 
 
 def _grouping_sets(sets: object) -> dict[str, Value]:

@@ -136,10 +136,19 @@ def _glue_json() -> Callable[[str, bool], str]:
     return glue
 
 
-def _glue_xml(text: str, full: bool) -> str:
-    """A tag has no line break; one in a text is the text's own, unless a terminal made it."""
-    in_tag = text.rfind("<") > text.rfind(">")
-    return "" if in_tag or (full and not text.endswith(">")) else "\n"
+def _glue_xml(lines: Sequence[Line]) -> Callable[[str, bool], str]:
+    """A tag has no line break; one in a text is the text's own, unless a terminal made it.
+
+    A terminal breaks all long lines at its edge; a statement has but one that is the longest.
+    """
+    broken = [len(line.text) for line in lines if not line.text.endswith(">")]
+    by_terminal = len(broken) > 1 and broken.count(max(broken)) > 1
+
+    def glue(text: str, full: bool) -> str:
+        in_tag = text.rfind("<") > text.rfind(">")
+        return "" if in_tag or (full and by_terminal and not text.endswith(">")) else "\n"
+
+    return glue
 
 
 def _xml(lines: Sequence[Line], tag: re.Match[str]) -> tuple[list[Found], int]:
@@ -154,7 +163,7 @@ def _xml(lines: Sequence[Line], tag: re.Match[str]) -> tuple[list[Found], int]:
     last = block[-1]
     if closing in last.text:
         block[-1] = last.cut(0, last.text.index(closing) + len(closing))
-    joined = Joined(block, _glue_xml)
+    joined = Joined(block, _glue_xml(block))
     try:
         value, truncated = xmlplan.decode(joined.text)
     except xmlplan.XmlError as error:

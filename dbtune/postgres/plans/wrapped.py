@@ -65,11 +65,14 @@ def root_at(lines: Sequence[Line], index: int) -> bool:
         return "cost=" in tail and is_node_name(whole)
     if lines[index].first_row or following is None:
         return lines[index].first_row or index == 0
-    return (
-        ARROW.match(following.text) is not None
-        or following.text.strip().startswith(_TAIL_ALONE)
-        or (following.indent > lines[index].indent and PROPERTY.match(following.text) is not None)
-    )
+    if ARROW.match(following.text) or following.text.strip().startswith(_TAIL_ALONE):
+        return True
+    return following.indent > lines[index].indent and _is_detail(following.text)
+
+
+def _is_detail(text: str) -> bool:
+    """Whether a line may be the first below a node."""
+    return bool(PROPERTY.match(text) or LABEL.match(text) or parse_target_table(text.strip()))
 
 
 def split_tail(text: str) -> tuple[str, str]:
@@ -199,13 +202,9 @@ class _Wrapped:
 
     def _starts(self, line: Line) -> bool:
         """Whether a line begins something that can be recognised."""
-        text = line.text
-        return bool(
-            ARROW.match(text)
-            or (PROPERTY.match(text) and not self._is_later_pair(line))
-            or LABEL.match(text)
-            or parse_target_table(text.strip())
-        )
+        if ARROW.match(line.text):
+            return True
+        return _is_detail(line.text) and not self._is_later_pair(line)
 
     def _belongs(self, index: int) -> bool:
         """Whether the plan goes on after a whole line."""

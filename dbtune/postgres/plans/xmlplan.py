@@ -107,11 +107,15 @@ def _value(element: _Element) -> Any:
     children = element.children
     if not children:
         return element.text if element.text.strip() else None
-    tags = {child.tag for child in children}
-    if tags == {"Item"}:
+    if all(child.tag == "Item" for child in children):
         return [child.text for child in children]
-    if len(tags) == 1 and element.tag == f"{children[0].tag}s":
-        return [_value(child) for child in children]
+    if element.tag == f"{children[0].tag}s":
+        # MERGE has its Tuples among the Target Tables.
+        one = children[0].tag
+        return [
+            _value(child) if child.tag == one else {_key(child.tag): _value(child)}
+            for child in children
+        ]
     mapping: dict[str, Any] = {}
     for child in children:
         key, value = _key(child.tag), _value(child)

@@ -131,7 +131,13 @@ class _Reader:
         item = self.peek()
         if item is None or item.indent < indent or (item.indent == indent and not item.dashes):
             return None
-        return self.block(item.indent)
+        column = item.indent
+        values = self.block(column)
+        following = self.peek()
+        if isinstance(values, list) and following and following.indent == column > indent:
+            # MERGE has its Tuples among the Target Tables.
+            values.append(self.mapping(column))
+        return values
 
     def scalar(self, item: _Item, text: str) -> Any:
         first = text[:1]
