@@ -211,11 +211,12 @@ def printer(server: Postgres) -> Iterator[Printer]:
             yield made
 
 
-def differences(printed: Mapping[str, str], *, volatile: bool = False) -> list[str]:
+def differences(printed: Mapping[str, str], version: int, *, volatile: bool = False) -> list[str]:
     """Where the plans of several formats differ in any number or word.
 
     Args:
         printed: a plan by its format.
+        version: the server's, which no plan may be taken to be newer than.
         volatile: they are of several executions: times, blocks and the log are not compared.
     """
     read: dict[str, Any] = {}
@@ -223,6 +224,7 @@ def differences(printed: Mapping[str, str], *, volatile: bool = False) -> list[s
         [plan] = read_plans(text)
         assert plan.source.format == form
         assert not plan.truncated, f"{form} is taken for cut off"
+        assert (plan.source.version_guess or 0) <= version, f"{form} is taken for a later version's"
         read[form] = without_volatile(plan) if volatile else plan
     first = as_json(read["text"])
     return [

@@ -33,7 +33,7 @@ def test_one_execution_in_four_formats_is_one_plan(prints: Printer) -> None:
     different = {}
     for settings, statement in prints.statements():
         printed = prints.one_execution(ONE_EXECUTION["everything"], settings, statement)
-        if found := differences(printed):
+        if found := differences(printed, prints.version):
             different[statement] = found
     assert different == {}
 
@@ -48,7 +48,7 @@ def test_every_option_of_explain_shows_the_same_in_all_formats(prints: Printer) 
         for options in [options for options, due in tried if due]:
             volatile = "ANALYZE" in options or "SUMMARY" in options
             printed = prints.explained(options, settings, statement)
-            if found := differences(printed, volatile=volatile):
+            if found := differences(printed, prints.version, volatile=volatile):
                 different[options, statement] = found
     assert different == {}
 

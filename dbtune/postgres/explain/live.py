@@ -118,7 +118,7 @@ def _explain(session: Session, transaction: Transaction, request: Request) -> An
         _set(transaction, "plan_cache_mode", mode)
         values = [sql.Literal(request.parameters.get(n + 1)) for n in range(wanted)]
         body = sql.SQL("EXECUTE {}({})").format(sql.Identifier(name), sql.SQL(", ").join(values))
-    plans = _ask(transaction, options, body)
+    plans = _ask(transaction, session.major, options, body)
     notes = [_PRUNED_BY_NULL] if unknown and _prunes(plans) else []
     if request.analyze:
         if not request.allow_write:
@@ -128,7 +128,7 @@ def _explain(session: Session, transaction: Transaction, request: Request) -> An
             "SELECT pg_catalog.set_config('track_io_timing', 'on', true) FROM pg_catalog.pg_roles "
             "WHERE rolname = current_user AND rolsuper"
         )
-        plans = _ask(transaction, measuring(session.major), body)
+        plans = _ask(transaction, session.major, measuring(session.major), body)
         wrote = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NOT NULL AS wrote"
         if request.allow_write or transaction.rows(wrote)[0]["wrote"]:
             notes.append(_NOT_UNDONE)
@@ -146,10 +146,13 @@ def measuring(major: int) -> list[str]:
     return [*estimating(major), "ANALYZE", "WAL", *["SERIALIZE TEXT"] * (major >= 17)]
 
 
-def _ask(transaction: Transaction, options: Sequence[str], body: sql.Composable) -> list[Plan]:
+def _ask(
+    transaction: Transaction, major: int, options: Sequence[str], body: sql.Composable
+) -> list[Plan]:
     head = sql.SQL("EXPLAIN ({}) ".format(", ".join(options)))
     found = transaction.rows(head + body)[0]["QUERY PLAN"]
-    return list(read_plans(json.dumps(found)))
+    plans = read_plans(json.dumps(found))
+    return [replace(one, source=replace(one.source, version_guess=major)) for one in plans]
 
 
 def _of(plans: Sequence[Plan], request: Request) -> tuple[Plan, ...]:

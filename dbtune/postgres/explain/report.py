@@ -9,6 +9,7 @@ from dbtune.finding import Finding, Skipped, load_checks, run_checks, sort_findi
 from dbtune.postgres.explain.summary import by
 from dbtune.postgres.explain.table import PLANS, SourceData, Summary
 from dbtune.postgres.explain.view import tree_of
+from dbtune.postgres.plans.limits import not_judged
 from dbtune.postgres.plans.model import Plan
 from dbtune.report import Report, Row
 
@@ -50,7 +51,7 @@ def report(
         rows.append(_row(one, number, findings))
         trees.append(tree_of(one.plan, findings, number if len(given) > 1 else 0))
         every += findings
-        skipped |= dict.fromkeys([*not_run, *_untold(one.plan, live=live)])
+        skipped |= dict.fromkeys([*not_run, *not_judged(one.plan, live=live)])
     warnings = [warning for one in given for warning in _warnings(one, len(given) > 1)]
     return Report(
         "explain",
@@ -97,31 +98,7 @@ def _row(one: Given, number: int, findings: Sequence[Finding]) -> Row:
     }
 
 
-def _untold(plan: Plan, *, live: bool) -> Iterator[Skipped]:
-    """What this plan can't tell, and how to get a plan that does."""
-    if not plan.analyzed:
-        yield Skipped(
-            "time, rows and blocks",
-            "the plan is an estimate, the statement was not executed"
-            + (": --analyze executes it" if live else ""),
-            "" if live else "EXPLAIN (ANALYZE, BUFFERS, VERBOSE, SETTINGS) <the statement>;",
-        )
-        return
-    if not plan.timing:
-        yield Skipped("time", "executed with TIMING OFF", "EXPLAIN (ANALYZE, TIMING ON, ...)")
-    if not plan.buffers and not live:
-        yield Skipped(
-            "blocks read", "the plan has no counters of blocks", "EXPLAIN (ANALYZE, BUFFERS, ...)"
-        )
-    elif not plan.io_timing and plan.root.buffers and plan.root.buffers.shared_read:
-        yield Skipped(
-            "how long reading blocks took", "track_io_timing is off", "SET track_io_timing = on;"
-        )
-
-
 def _warnings(one: Given, several: bool) -> Iterator[str]:
     where = f"{one.file or 'the input'}, line {one.plan.source.line}: " if several else ""
     for warning in one.plan.source.warnings:
         yield f"{where}{warning}"
-    if one.plan.truncated:
-        yield f"{where}the plan is cut off: nodes, times and conditions are missing"

@@ -25,7 +25,7 @@ from dbtune.postgres.plans.model import (
     Source,
     Trigger,
 )
-from dbtune.postgres.plans.nodes import all_keys, read_nodes
+from dbtune.postgres.plans.nodes import raw_nodes, read_nodes
 from dbtune.postgres.plans.raw import BUFFERS, IO, Raw, counters, items, name
 from dbtune.postgres.plans.textplan import Document
 from dbtune.postgres.plans.version import oldest_version
@@ -164,8 +164,8 @@ def _extra(raw: Raw) -> dict[str, Value]:
 
 
 def version_of(document: Document) -> int | None:
-    """The oldest major version of PostgreSQL that prints these keys, or ``None``."""
-    return oldest_version({*map(str, document.raw), *all_keys(document.raw["Plan"])})
+    """The oldest major version of PostgreSQL that prints such a plan, or ``None``."""
+    return oldest_version(document.raw, raw_nodes(document.raw["Plan"]))
 
 
 def _first(raw: Raw, *keys: str) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dbtune.finding import Skipped
 from dbtune.postgres.plans.model import Plan
 
-_ALL = "EXPLAIN (ANALYZE, BUFFERS, VERBOSE, SETTINGS)"
+_ALL = "EXPLAIN (ANALYZE, BUFFERS, VERBOSE, SETTINGS) <the statement>;"
 
 
 def not_judged(plan: Plan, *, live: bool = False) -> list[Skipped]:
@@ -24,52 +24,40 @@ def not_judged(plan: Plan, *, live: bool = False) -> list[Skipped]:
 def _limits(plan: Plan, *, live: bool) -> Iterator[Skipped]:
     if plan.truncated:
         yield Skipped(
-            "plan: what is missing",
-            "the input ends in the middle of the plan",
+            "what is missing of a plan",
+            "the input ends in the middle of it",
             "copy the whole plan, or take it from a file",
         )
+    if all(node.total_cost is None for node in plan.nodes):
+        yield Skipped("estimates", "the plan was made with COSTS OFF", _ALL)
     if not plan.analyzed:
         yield Skipped(
-            "plan: times, rows, spills, workers",
-            "the plan was not executed: only estimates are judged",
-            "--analyze" if live else f"{_ALL} ...  -- executes the statement",
+            "time, rows and blocks",
+            "the plan is an estimate, the statement was not executed"
+            + (": --analyze executes it" if live else ""),
+            "" if live else _ALL,
         )
-        if all(node.total_cost is None for node in plan.nodes):
-            yield Skipped("plan: costs", "COSTS OFF: there is no estimate either", f"{_ALL} ...")
         return
     if not plan.timing:
-        yield Skipped(
-            "plan: times",
-            "TIMING OFF: which node took the time is not known, so no saving can be given",
-            f"{_ALL} ...  -- executes the statement",
-        )
+        yield Skipped("time", "executed with TIMING OFF", "EXPLAIN (ANALYZE, TIMING ON, ...)")
     if not plan.buffers and not live:
         yield Skipped(
-            "plan: blocks read and written",
-            "no node has buffers: cache, temporary files and bloat are not judged",
-            f"{_ALL} ...  -- executes the statement",
+            "blocks read", "the plan has no counters of blocks", "EXPLAIN (ANALYZE, BUFFERS, ...)"
         )
-    elif plan.buffers and not plan.io_timing and _reads(plan):
+    elif not plan.io_timing and _reads(plan):
         yield Skipped(
-            "plan: time spent on I/O",
-            "blocks were read, but not how long it took (track_io_timing is off)",
-            "SET track_io_timing = on;  -- superuser, or a role with that right",
+            "how long reading blocks took", "track_io_timing is off", "SET track_io_timing = on;"
         )
     parallel = any(node.number("Workers Launched") for node in plan.nodes)
     if parallel and not any(one.loops for node in plan.nodes for one in node.workers):
         yield Skipped(
-            "plan: how evenly parallel workers worked",
-            "each worker's times are shown with VERBOSE only",
-            f"{_ALL} ...  -- executes the statement",
-        )
-    if all(node.total_cost is None for node in plan.nodes):
-        yield Skipped(
-            "plan: estimates", "COSTS OFF: planned rows are not shown", f"{_ALL} ...  -- executes"
+            "how evenly parallel workers worked",
+            "the plan has no numbers per worker",
+            "EXPLAIN (ANALYZE, VERBOSE, ...)",
         )
 
 
 def _reads(plan: Plan) -> bool:
+    """Whether blocks were read, which every version times; those of temporary files only 15+."""
     blocks = plan.root.buffers
-    return blocks is not None and bool(
-        blocks.shared_read + blocks.local_read + blocks.temp_read + blocks.temp_written
-    )
+    return blocks is not None and bool(blocks.shared_read + blocks.local_read)

@@ -278,8 +278,8 @@ class Source:
         origin: ``log`` or ``paste``.
         line: line of the input where it starts, from 1.
         context: what the server's log has before the entry (time, process, user), or "".
-        version_guess: the oldest major version of PostgreSQL that prints such a plan, or ``None``;
-            the text format shows less of the version than the others.
+        version_guess: the server's major version, if it was asked; else the oldest that prints
+            such a plan, or ``None``; the text format shows less of it than the others.
         warnings: what was guessed or left out when reading it.
     """
 

@@ -54,9 +54,9 @@ def read_nodes(root: Raw) -> tuple[Node, ...]:
     return _without_zeros(nodes)
 
 
-def all_keys(root: Raw) -> set[str]:
-    """The keys of all nodes."""
-    return {text(key) for _, raw in _walk(root) for key in raw}
+def raw_nodes(root: Raw) -> Iterator[Raw]:
+    """The keys of each node, in tree order."""
+    return (raw for _, raw in _walk(root))
 
 
 def _walk(root: Raw) -> Iterator[tuple[tuple[int, int | None, int], Raw]]:

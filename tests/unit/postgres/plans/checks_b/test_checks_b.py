@@ -382,7 +382,7 @@ def test_a_truncated_plan_says_so() -> None:
     (finding,) = CHECKS["plan.truncated"](plan)
     assert "2 nodes" in finding.message
     assert CHECKS["plan.truncated"](read(SPILLED)) == []
-    assert not_judged(plan)[0].what == "plan: what is missing"
+    assert not_judged(plan)[0].what == "what is missing of a plan"
 
 
 def test_a_small_statement_gets_no_findings() -> None:
