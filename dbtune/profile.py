@@ -431,6 +431,32 @@ def named(
     raise UsageError(message + profile_file.absent(environ))
 
 
+def tagged(
+    tag: str, *, environ: Mapping[str, str] = os.environ, start: Path | None = None
+) -> list[Profile]:
+    """Profiles that have a tag, by name; of equal names the nearest file's counts.
+
+    Raises:
+        UsageError: none has it, or a profile file is wrong.
+    """
+    from dbtune import profile_file
+
+    found: dict[str, Profile | None] = {}
+    tags: set[str] = set()
+    for location in profile_file.find(environ, start):
+        file = profile_file.load(location, environ)
+        for name in file.names:
+            if name not in found:
+                profile = file.profile(name)
+                tags |= set(profile.tags)
+                found[name] = profile if tag in profile.tags else None
+    chosen = [profile for _, profile in sorted(found.items()) if profile is not None]
+    if not chosen:
+        known = f"tags: {', '.join(sorted(tags))}" if tags else "no profile has a tag"
+        raise UsageError(f"no profile has the tag {plain(tag)!r}; {known}")
+    return chosen
+
+
 def _unknown(name: str, names: list[str], paths: list[str]) -> str:
     from difflib import get_close_matches
 

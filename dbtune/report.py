@@ -108,6 +108,7 @@ class Report:
         findings: worst first.
         skipped: what could not be examined.
         examined: names of the checks that ran, with findings or without.
+        unreachable: one of several targets could not be reached.
         notes: sentences about completeness and age of the data.
         target: what was examined, without secrets; ``None`` when there was no target.
         collected_at: when facts were read.
@@ -123,6 +124,7 @@ class Report:
     collected_at: datetime | None = None
     artifacts: tuple[Artifact, ...] = field(default=())
     examined: tuple[str, ...] = ()
+    unreachable: bool = False
 
     def exit_code(self, fail_on: Level | None, *, strict: bool = False) -> Exit:
         """The exit code: findings at or above ``fail_on`` win over incompleteness."""
@@ -130,6 +132,8 @@ class Report:
 
         if fail_on is not None and any((f.level or Level.info) >= fail_on for f in self.findings):
             return Exit.FINDINGS
+        if self.unreachable:
+            return Exit.UNREACHABLE
         return Exit.INCOMPLETE if strict and self.skipped else Exit.OK
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -10,12 +12,13 @@ import typer
 
 from dbtune.cli.command import FailOn, Run, command, duration_option, new_app
 from dbtune.errors import UsageError
-from dbtune.finding import load_checks
+from dbtune.finding import Finding
 from dbtune.health.known import baseline_text, read_baseline
 from dbtune.health.report import TABLES as TABLES
 from dbtune.health.report import Known
-from dbtune.health.selection import select
-from dbtune.profile import Engine
+from dbtune.health.run import Examination, check_many, check_snapshot, checks_of
+from dbtune.health.run import check as check_one
+from dbtune.profile import Profile, tagged
 from dbtune.report import Report
 
 app = new_app()
@@ -48,36 +51,56 @@ def check(
         Path | None,
         typer.Option(metavar="FILE", help="Write all findings of this run as a baseline."),
     ] = None,
+    tag: Annotated[
+        str, typer.Option(help="Check all profiles with this tag, at once.", show_default=False)
+    ] = "",
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="With --tag: so many at a time.")] = 8,
 ) -> Report:
     """Judge the health of a server: what is wrong, in order of harm.
 
     What could not be examined is listed as skipped, with what would grant it: skipped is not clean.
     """
-    snapshot = run.snapshot()
-    profile = run.profile() if snapshot is None or run.target_given else None
-    accepted = profile.accepted if profile else ()
-    known = Known(date.today(), accepted, read_baseline(baseline) if baseline else {})
-    if snapshot is not None:
-        from dbtune.postgres.health import CHECKS, check_snapshot
+    known = read_baseline(baseline) if baseline else {}
 
-        checks = select(load_checks(CHECKS), only or (), exclude or ())
-        snapshot.require("postgresql")
+    def ask(profile: Profile | None) -> Examination:
+        accepted = profile.accepted if profile else ()
+        return Examination(
+            Known(date.today(), accepted, known), only or (), exclude or (), interval
+        )
+
+    snapshot = run.snapshot()
+    if tag:
+        report, findings = _fleet(run, tag, jobs, ask)
+    elif snapshot is not None:
+        profile = run.profile() if run.target_given else None
         report, findings = check_snapshot(
-            snapshot, checks, known, profile.thresholds if profile else {}
+            snapshot, ask(profile), profile.thresholds if profile else {}
         )
     else:
-        assert profile is not None
-        if profile.engine is not Engine.postgresql:
-            raise UsageError(f"{profile.name} is {profile.engine}; check is for PostgreSQL so far")
-        from dbtune.postgres.health import CHECKS
-        from dbtune.postgres.health import check as of_postgres
-
-        checks = select(load_checks(CHECKS), only or (), exclude or ())
-        with run.postgres(profile) as session:
-            report, findings = of_postgres(session, checks, known, interval, run.wait)
+        profile = run.profile()
+        with run.session(profile) as session:
+            report, findings = check_one(session, ask(profile), run.wait)
     if write_baseline is not None:
         from dbtune.cli.output import write_file
 
         write_file(write_baseline, baseline_text(findings) + "\n", force=run.force)
         run.say(f"written to {write_baseline}")
     return report
+
+
+def _fleet(
+    run: Run, tag: str, jobs: int, ask: Callable[[Profile | None], Examination]
+) -> tuple[Report, list[Finding]]:
+    if run.target_given or run.saved:
+        raise UsageError("--tag names the targets: no TARGET, --url, --profile or --from beside it")
+    profiles = tagged(tag)
+    anybody = ask(None)
+    checks_of({one.engine for one in profiles}, anybody.only, anybody.exclude)
+    quietly = replace(run, quiet=True)  # many bars at once are none
+
+    def one(profile: Profile) -> tuple[Report, list[Finding]]:
+        with run.session(profile) as session:
+            return check_one(session, ask(profile), quietly.wait, name=profile.name)
+
+    with run.progress(f"checking {len(profiles)} targets", len(profiles)) as advance:
+        return check_many(profiles, one, jobs=jobs, progress=advance)

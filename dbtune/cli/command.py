@@ -53,6 +53,8 @@ class Format(StrEnum):
     sarif = "sarif"
     junit = "junit"
     github = "github"
+    gitlab = "gitlab"
+    nagios = "nagios"
 
 
 class Picture(StrEnum):
@@ -512,6 +514,10 @@ def _finish(report: Report, output: Output, fail_on: FailOn, strict: bool) -> No
     from dbtune.finding import Level
 
     emit(report, output)
+    if output.format is Format.nagios:
+        from dbtune.render.nagios import exit_code
+
+        raise typer.Exit(exit_code(report))
     level = None if fail_on is FailOn.never else Level[fail_on.value]
     raise typer.Exit(report.exit_code(level, strict=strict))
 

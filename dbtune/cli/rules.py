@@ -14,7 +14,7 @@ from dbtune.report import Column, Report, Table, record
 from dbtune.text import plain
 
 CHECK_PACKAGES = (
-    "dbtune.postgres.checks",
+    "dbtune.postgres.health.checks",
     "dbtune.postgres.statements.checks",
     "dbtune.postgres.plans.checks",
     "dbtune.postgres.plan_diff.checks",
@@ -22,8 +22,10 @@ CHECK_PACKAGES = (
     "dbtune.postgres.config.checks",
     "dbtune.pooling.checks",
     "dbtune.mongo.checks",
+    "dbtune.mongo.health.checks",
     "dbtune.mongo.plans.checks",
     "dbtune.redis.checks",
+    "dbtune.redis.health.checks",
 )
 """Every package of checks; a new check needs no entry, a new package does."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -40,6 +40,8 @@ def sort_out(
     accepted: Sequence[Accepted],
     baseline: Mapping[str, str],
     today: date,
+    *,
+    prefix: str = "",
 ) -> Sorted:
     """Tell new findings from known ones.
 
@@ -48,13 +50,15 @@ def sort_out(
         accepted: what somebody lives with.
         baseline: fingerprints and what they stand for.
         today: the day that decides on what is expired.
+        prefix: what stands before each subject; acceptances do not have it.
     """
     new, known, old = [], [], []
     expired: dict[Accepted, None] = {}
     fingerprints = set()
     for finding in findings:
         fingerprints.add(finding.fingerprint)
-        covering = [one for one in accepted if one.covers(finding)]
+        bare = replace(finding, subject=finding.subject.removeprefix(prefix))
+        covering = [one for one in accepted if one.covers(bare)]
         valid = [one for one in covering if one.until is None or one.until >= today]
         if finding.fingerprint in baseline:
             old.append(finding)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from dbtune.accepted import Accepted
-from dbtune.finding import Check, Finding, Level, Skipped, run_checks
+from dbtune.finding import Check, Finding, Level, Skipped, run_checks, sort_findings
 from dbtune.health.known import Sorted, sort_out
 from dbtune.report import Column, Report, Row, Table, record
 from dbtune.text import plural
@@ -16,6 +16,7 @@ CHECKS = Table(
     "checks",
     "",
     (
+        Column("target", "target", "text", "Which target; null if there is only one."),
         Column("check", "check", "text", "Name of the check."),
         Column(
             "status",
@@ -40,7 +41,18 @@ SUMMARY = (
     Column("known", "known findings", "int", "Findings of the baseline, and accepted ones."),
     Column("gone", "gone", "int", "Findings of the baseline that are no more.", None),
 )
-TABLES = (CHECKS, Table("summary", "Summary", SUMMARY, record=True))
+TARGETS = Table(
+    "targets",
+    "Targets",
+    (
+        Column("target", "target", "text", "The profile's name."),
+        Column("server", "server", "text", "Product and version."),
+        *SUMMARY[:6],
+        Column("error", "error", "text", "Why it could not be examined."),
+    ),
+    empty="",
+)
+TABLES = (TARGETS, CHECKS, Table("summary", "Summary", SUMMARY, record=True))
 _ORDER = ("critical", "warning", "info", "skipped", "ok")
 
 
@@ -64,8 +76,17 @@ def report(
     facts: Mapping[str, object],
     known: Known,
     thresholds: Mapping[str, Mapping[str, object]],
+    *,
+    name: str = "",
 ) -> tuple[Report, list[Finding]]:
     """Run checks on facts.
+
+    Args:
+        checks: what to run.
+        facts: facts by name.
+        known: what is known already.
+        thresholds: overrides by check name and threshold name.
+        name: which of many targets it is, "" for the only one.
 
     Returns:
         The report, and all findings, known ones too: what a baseline is written of.
@@ -74,36 +95,75 @@ def report(
         UsageError: a threshold that its check does not have.
     """
     findings, skipped = run_checks(checks, facts, thresholds)
-    parts = sort_out(findings, known.accepted, known.baseline, known.today)
-    rows = [_row(check, parts, skipped) for check in checks]
-    rows.sort(key=lambda row: (_ORDER.index(str(row["status"])), str(row["check"])))
+    prefix = f"{name}: " if name else ""
+    findings = [replace(one, subject=f"{prefix}{one.subject}") for one in findings]
+    parts = sort_out(findings, known.accepted, known.baseline, known.today, prefix=prefix)
+    rows = [_row(check, parts, skipped, name) for check in checks]
     made = Report(
         "check",
-        (
-            replace(CHECKS, rows=tuple(rows)),
-            record("summary", "Summary", SUMMARY, _sum(rows, parts)),
-        ),
+        (_table(rows), _summary(rows, parts)),
         findings=parts.new,
-        skipped=tuple(skipped),
+        skipped=tuple(one._replace(what=f"{prefix}{one.what}") for one in skipped),
         notes=tuple(_notes(parts)),
-        examined=tuple(check.name for check in checks),
+        examined=tuple(f"{prefix}{check.name}" for check in checks),
     )
     return made, findings
 
 
+def join(reports: Sequence[tuple[str, Report]], lost: tuple[Skipped, ...]) -> Report:
+    """One report of many targets.
+
+    Args:
+        reports: each target's name and report.
+        lost: targets that could not be examined.
+    """
+    rows = [row for _, one in reports for row in one.tables[0].rows]
+    sums = [one.tables[1].rows[0] for _, one in reports]
+    targets: list[Row] = [
+        {"target": name, "server": (one.target or {}).get("server"), **one.tables[1].rows[0]}
+        for name, one in reports
+    ]
+    targets += [
+        {"target": one.what.partition(" ")[2], "verdict": "unreachable", "error": one.reason}
+        for one in lost
+    ]
+    findings = sort_findings([finding for _, one in reports for finding in one.findings])
+    counted = {key: sum(int(str(one[key])) for one in sums) for key in (*_ORDER, "known", "gone")}
+    worst = next((status for status in _ORDER if counted[status]), "ok")
+    whole = {"verdict": worst, **counted}
+    return Report(
+        "check",
+        (
+            replace(TARGETS, rows=tuple(targets)),
+            _table(rows),
+            record("summary", "Summary", SUMMARY, whole),
+        ),
+        findings=tuple(findings),
+        skipped=(*lost, *(one for _, report in reports for one in report.skipped)),
+        notes=tuple(f"{name}: {note}" for name, one in reports for note in one.notes),
+        examined=tuple(name for _, one in reports for name in one.examined),
+        unreachable=bool(lost),
+    )
+
+
 def _table(rows: Sequence[Row]) -> Table:
     """People see what is not in order; that the rest is, is a line."""
+    rows = sorted(
+        rows,
+        key=lambda row: (_ORDER.index(str(row["status"])), str(row["target"]), str(row["check"])),
+    )
     fine = sum(row["status"] == "ok" for row in rows)
     footer = f"{plural(fine, 'check')} ok (--format json or csv lists them)" if fine else ""
     return replace(CHECKS, rows=tuple(rows), shown=len(rows) - fine, footer=footer)
 
 
-def _row(check: Check, parts: Sorted, skipped: Iterable[Skipped]) -> Row:
+def _row(check: Check, parts: Sorted, skipped: Iterable[Skipped], name: str) -> Row:
     levels = [finding.level or Level.info for finding in parts.new if finding.rule == check.name]
     others = [*parts.baseline, *(finding for finding, _ in parts.accepted)]
     missing = next((one for one in skipped if one.what == check.name), None)
     status = "skipped" if missing else max(levels).name if levels else "ok"
     return {
+        "target": name or None,
         "check": check.name,
         "status": status,
         "findings": len(levels),
@@ -113,11 +173,12 @@ def _row(check: Check, parts: Sorted, skipped: Iterable[Skipped]) -> Row:
     }
 
 
-def _sum(rows: Sequence[Row], parts: Sorted) -> Row:
+def _summary(rows: Sequence[Row], parts: Sorted) -> Table:
     counts = {status: sum(row["status"] == status for row in rows) for status in _ORDER}
     worst = next((status for status in _ORDER if counts[status]), "ok")
     known = len(parts.baseline) + len(parts.accepted)
-    return {"verdict": worst, **counts, "known": known, "gone": parts.gone}
+    values = {"verdict": worst, **counts, "known": known, "gone": parts.gone}
+    return record("summary", "Summary", SUMMARY, values)
 
 
 def _notes(parts: Sorted) -> Iterable[str]:

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 from dbtune.report import Report
 
-FORMATS = ("table", "json", "ndjson", "csv", "markdown", "html", "sarif", "junit", "github")
+FORMATS = (
+    *("table", "json", "ndjson", "csv", "markdown", "html"),
+    *("sarif", "junit", "github", "gitlab", "nagios"),
+)
 """Each is a module of this package with a function ``render(report, style) -> str``."""
 
 

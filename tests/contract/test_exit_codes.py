@@ -15,6 +15,7 @@ import pytest
 
 from dbtune.cli import run
 from dbtune.errors import Exit
+from dbtune.render import FORMATS
 from tests.command import dbtune
 from tests.servers import Postgres
 
@@ -155,12 +156,21 @@ def test_output_is_whole_or_not_there_and_nothing_is_overwritten(tmp_path: Path)
     assert list(tmp_path.iterdir()) == [target], "no temporary file is left"
 
 
+def test_nagios_has_exit_codes_of_its_own(pg18: Postgres) -> None:
+    url = {"DATABASE_URL": pg18.dsn()}
+    arguments = ("check", "--interval", "0s", "-f", "nagios", "--only")
+    critical = dbtune(*arguments, "pg.fsync-off", env=url)  # as test servers are
+    assert (critical.code, critical.out.split(" - ")[0]) == (2, "DBTUNE CRITICAL")
+    fine = dbtune(*arguments, "pg.deadlocks", env=url)
+    assert (fine.code, fine.out.split(" - ")[0]) == (0, "DBTUNE OK")
+
+
 def test_secrets_are_in_no_format(new_pg: Callable[[], Postgres]) -> None:
     server = new_pg().start()
     server.psql("CREATE EXTENSION pg_stat_statements")
     server.psql("CREATE ROLE safe LOGIN PASSWORD 'hunter2 & co/ltd' IN ROLE pg_monitor")
     url = server.dsn("postgres", "safe", "hunter2 & co/ltd")
-    for format_name in ("table", "json", "ndjson", "csv", "markdown", "sarif", "junit", "github"):
+    for format_name in sorted(set(FORMATS) - {"nagios"}):
         result = dbtune("slow-queries", url, "--verbose", "-f", format_name).ok()
         for shown in (result.out, result.err):
             assert "hunter2" not in shown

@@ -100,3 +100,41 @@ def test_any_text_gives_well_formed_documents(text: str) -> None:
     json.loads(render(report(text), "sarif"))
     ET.fromstring(render(report(text), "junit"))
     assert len(render(report(text), "github").splitlines()) == 4
+
+
+def test_gitlab_has_each_finding_with_place_and_fingerprint() -> None:
+    first, second, third = json.loads(render(report(), "gitlab"))
+    assert [one["severity"] for one in (first, second, third)] == ["critical", "major", "info"]
+    assert first["location"] == {"path": "dbtune.yaml", "lines": {"begin": 1}}
+    assert second["location"] == {"path": "plans/a,b:c.json", "lines": {"begin": 7}}
+    assert first["fingerprint"] == report().findings[0].fingerprint
+    assert json.loads(render(Report("check"), "gitlab")) == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "skipped", "code", "word"),
+    [
+        ((), 0, 0, "OK"),
+        ((Level.info,), 0, 0, "OK"),
+        ((Level.info,), 1, 3, "UNKNOWN"),
+        ((Level.warning, Level.info), 1, 1, "WARNING"),
+        ((Level.critical, Level.warning), 0, 2, "CRITICAL"),
+    ],
+)
+def test_nagios_has_a_line_that_its_exit_code_agrees_with(
+    levels: tuple[Level, ...], skipped: int, code: int, word: str
+) -> None:
+    from dbtune.render.nagios import exit_code
+
+    made = Report(
+        "check",
+        findings=tuple(finding("pg.bad", level, HOSTILE) for level in levels),
+        skipped=(Skipped("pg.unseen", "no | right"),) * skipped,
+        examined=("pg.bad",),
+    )
+    first, *rest = render(made, "nagios").rstrip("\n").split("\n")
+    assert exit_code(made) == code
+    assert re.fullmatch(
+        rf"DBTUNE {word} - [^|]+ \| critical=\d+ warning=\d+ info=\d+ skipped={skipped}", first
+    )
+    assert not any("|" in line or "\x1b" in line for line in rest)

@@ -190,8 +190,8 @@ def test_versions_without_a_server() -> None:
     from datetime import UTC, datetime
     from types import SimpleNamespace
 
-    from dbtune.postgres.checks.minor_version_behind import minor_version_behind
-    from dbtune.postgres.checks.version_end_of_life import version_end_of_life
+    from dbtune.postgres.health.checks.minor_version_behind import minor_version_behind
+    from dbtune.postgres.health.checks.version_end_of_life import version_end_of_life
 
     def server(version: int, day: str) -> Any:
         now = datetime.fromisoformat(day).replace(tzinfo=UTC)
