@@ -140,6 +140,18 @@ def has_parameters(text: str) -> bool:
     return any(kind == "parameter" for kind, _ in _tokens(text))
 
 
+def names(text: str) -> frozenset[str]:
+    """All identifiers and key words in the statement, folded as the server folds them."""
+    found = set()
+    for kind, token in _tokens(text):
+        if kind == "word":
+            # Only ASCII: what the server does beyond depends on its locale, and it leaves UTF-8 be.
+            found.add(re.sub("[A-Z]+", lambda upper: upper[0].lower(), token))
+        elif kind == "name":
+            found.add(token[1:].removesuffix('"').replace('""', '"'))
+    return frozenset(found)
+
+
 # ------------------------------------------------------------------------------------------- shape
 
 

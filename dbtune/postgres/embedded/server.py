@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote, urlencode
@@ -35,6 +35,7 @@ from dbtune.text import bytes_text, plain
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 FOLDER_PREFIX = "dbtune-"
+BUILTIN_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
 _SOCKET_PORT = 5432
 """Names the socket of a server that listens on no port."""
 _START_SECONDS = 60.0
@@ -57,6 +58,7 @@ class EmbeddedPostgres:
         *,
         port: int | None = 0,
         disk_bytes: int = 100 * 1024**2,
+        initdb: Sequence[str] = BUILTIN_LOCALE,
     ) -> None:
         """Nothing is started before the ``with`` block is entered.
 
@@ -64,12 +66,14 @@ class EmbeddedPostgres:
             settings: lines of postgresql.conf by name; all else is as initdb makes it.
             port: the TCP port to listen on; 0 for a free one, ``None`` for a Unix socket only.
             disk_bytes: free space that must be there, the server's own 60 MB included.
+            initdb: options of initdb, for the default collation at least.
         """
         self.folder = Path()
         self.port = _SOCKET_PORT if port is None else port
         self._settings = dict(settings or {})
         self._tcp = port is not None
         self._disk_bytes = disk_bytes
+        self._initdb = tuple(initdb)
         self._account = _account()
         self._programs = Path()
         self._server: subprocess.Popen[bytes] | None = None
@@ -86,7 +90,7 @@ class EmbeddedPostgres:
         self.folder = _new_folder(self._disk_bytes, bool(self._account))
         try:
             self._watchdog = _watch(self.folder)
-            self._own(self.folder)
+            self.own(self.folder)
             self._programs = self._runnable(wheel)
             self._create_cluster()
             self._start()
@@ -152,6 +156,11 @@ class EmbeddedPostgres:
         self._watchdog.wait()
         self._server = self._watchdog = None
 
+    def own(self, path: Path) -> None:
+        """Give a file to the account that runs the server."""
+        if self._account:
+            os.chown(path, self._account["user"], self._account["group"])
+
     # ------------------------------------------------------------------------------ how it is made
 
     def _runnable(self, wheel: Path) -> Path:
@@ -167,7 +176,7 @@ class EmbeddedPostgres:
                 shutil.copytree(part, copy / part.name, symlinks=True, ignore=unneeded)
         for path in (copy, *copy.rglob("*")):
             if not path.is_symlink():
-                self._own(path)
+                self.own(path)
         return copy / wheel.name / "pginstall/bin"
 
     def _runs(self, programs: Path) -> bool:
@@ -181,9 +190,9 @@ class EmbeddedPostgres:
         _write_private(self.password_file, f"*:*:*:*:{password}\n")
         once = self.folder / "password"
         _write_private(once, password)
-        self._own(once)
-        arguments = f"-U {SUPERUSER} -E UTF8 --locale=C --locale-provider=builtin --no-sync".split()
-        arguments += ["--builtin-locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={once}"]
+        self.own(once)
+        arguments = f"-U {SUPERUSER} -E UTF8 --no-sync --auth=scram-sha-256".split()
+        arguments += [f"--pwfile={once}", *self._initdb]
         try:
             done = self._run(self._programs / "initdb", "-D", self.data, *arguments)
         except OSError as error:
@@ -253,10 +262,6 @@ class EmbeddedPostgres:
             env=environment(),
             **self._account,
         )
-
-    def _own(self, path: Path) -> None:
-        if self._account:
-            os.chown(path, self._account["user"], self._account["group"])
 
 
 def program(name: str) -> Path:

@@ -34,53 +34,73 @@ class Estimate(NamedTuple):
         return max(self.documents, key=lambda one: float(one["Plan"]["Total Cost"]))
 
 
-def estimate(transaction: Transaction, major: int, statement: str) -> Estimate:
-    """Plan a statement in a transaction that is rolled back; names are looked up by its path.
+class Estimator:
+    """Asks for estimates on one session."""
 
-    Parameters get a generic plan. The statement is sent so that the server refuses more than one,
-    and it is not executed: what EXPLAIN takes is only planned.
+    def __init__(self, major: int) -> None:
+        """
+        Args:
+            major: the server's major version.
+        """
+        self._major = major
+        self._single: set[str] = set()
 
-    Raises:
-        NotPlannable: it is no statement that has a plan.
-        psycopg.Error: the server refuses it.
-    """
-    if re.search("[\0\ud800-\udfff]", statement):
-        raise NotPlannable("it holds characters that no statement can hold")
-    if not statement.strip():
-        raise NotPlannable("there is no statement")
-    text = sql.SQL(statement)
-    text = sql.SQL(statement)
-    if has_parameters(statement) and major < 16:
-        documents = _checked(_of_prepared(transaction, text))
-        cost = _cost(documents)
-        if _is_pruned(documents):
-            # The NULLs in place of values have hidden partitions, though their cost is in the sum.
-            transaction.rows("SET LOCAL enable_partition_pruning = off")
-            documents = _checked(_of_prepared(transaction, text))
-        return Estimate(cost, documents)
-    # Without parameters a generic plan would only hide what is pruned.
-    generic = ", GENERIC_PLAN" if has_parameters(statement) else ""
-    explain = sql.SQL(f"EXPLAIN ({_OPTIONS}{generic}) ") + text
-    documents = _checked(transaction.rows(explain, alone=True))
-    return Estimate(_cost(documents), documents)
+    def estimate(self, transaction: Transaction, statement: str) -> Estimate:
+        """Plan a statement; names are looked up by the transaction's search_path.
+
+        Parameters get a generic plan. The statement is sent so that the server refuses more than
+        one, and it is not executed: what EXPLAIN takes is only planned.
+
+        Raises:
+            NotPlannable: it is no statement that has a plan.
+            psycopg.Error: the server refuses it.
+        """
+        if re.search("[\0\ud800-\udfff]", statement):
+            raise NotPlannable("it holds characters that no statement can hold")
+        if not statement.strip():
+            raise NotPlannable("there is no statement")
+        text = sql.SQL(statement)
+        if not has_parameters(statement):
+            # A generic plan would only hide what is pruned.
+            explain = sql.SQL(f"EXPLAIN ({_OPTIONS}) ") + text
+            return _estimate_of(transaction.rows(explain, alone=True))
+        if self._major < 16:
+            return self._of_prepared(transaction, text)
+        if statement not in self._single:
+            # The extended protocol would want values for the parameters, and the simple one takes
+            # several statements: the server has to have taken the text for one before.
+            _prepare(transaction, text)
+            self._single.add(statement)
+        return _estimate_of(
+            transaction.rows(sql.SQL(f"EXPLAIN ({_OPTIONS}, GENERIC_PLAN) ") + text)
+        )
+
+    def _of_prepared(self, transaction: Transaction, text: sql.SQL) -> Estimate:
+        found = _estimate_of(_explain_prepared(transaction, text))
+        if not _is_pruned(found.documents):
+            return found
+        # The NULLs in place of values have hidden partitions, though their cost is in the sum.
+        transaction.rows("SET LOCAL enable_partition_pruning = off")
+        return Estimate(found.cost, _estimate_of(_explain_prepared(transaction, text)).documents)
 
 
-def _checked(rows: list[Row]) -> list[Document]:
+def _estimate_of(rows: list[Row]) -> Estimate:
     documents = rows[0]["QUERY PLAN"] if rows else []
     if not documents or not all(isinstance(one, dict) and "Plan" in one for one in documents):
         raise NotPlannable("such a statement has no plan")
-    return list(documents)
+    return Estimate(float(sum(one["Plan"]["Total Cost"] for one in documents)), documents)
 
 
-def _cost(documents: Sequence[Document]) -> float:
-    return float(sum(document["Plan"]["Total Cost"] for document in documents))
-
-
-def _of_prepared(transaction: Transaction, text: sql.SQL) -> list[Row]:
+def _prepare(transaction: Transaction, text: sql.SQL) -> str:
     name = f"dbtune_{secrets.token_hex(8)}"
-    quoted = sql.Identifier(name)
-    transaction.rows(sql.SQL("PREPARE {} AS\n").format(quoted) + text, alone=True)
+    prepare = sql.SQL("PREPARE {} AS\n").format(sql.Identifier(name))
+    transaction.rows(prepare + text, alone=True)
     transaction.afterwards.append(f"DEALLOCATE {name}")
+    return name
+
+
+def _explain_prepared(transaction: Transaction, text: sql.SQL) -> list[Row]:
+    name = _prepare(transaction, text)
     found = transaction.rows(
         "SELECT pg_catalog.cardinality(parameter_types) AS wanted, "
         "pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true) "
@@ -89,7 +109,7 @@ def _of_prepared(transaction: Transaction, text: sql.SQL) -> list[Row]:
     )
     values = sql.SQL(", ").join([sql.NULL] * found[0]["wanted"])
     explain = sql.SQL(f"EXPLAIN ({_OPTIONS}) EXECUTE {{}}({{}})")
-    return transaction.rows(explain.format(quoted, values))
+    return transaction.rows(explain.format(sql.Identifier(name), values))
 
 
 def _is_pruned(documents: Sequence[Document]) -> bool:

@@ -16,7 +16,7 @@ from psycopg import sql
 
 from dbtune.errors import Unavailable
 from dbtune.postgres.indexes.definition import Definition
-from dbtune.postgres.indexes.estimating import estimate, references
+from dbtune.postgres.indexes.estimating import Estimator, references
 from dbtune.postgres.indexes.planner import NotPlannable, Planned
 from dbtune.postgres.session import Session, Transaction
 
@@ -76,6 +76,7 @@ class HypopgPlanner:
         self.can_hide = can_hide
         self.notes: tuple[str, ...] = ()
         self._session = session
+        self._estimator = Estimator(session.major)
         self._schema = schema
         self._pooled = pooled
         self._clean = False
@@ -114,7 +115,7 @@ class HypopgPlanner:
                         "SELECT pg_catalog.set_config('search_path', %s, true)", (search_path,)
                     )
                 self._arrange(transaction, frozenset(indexes), frozenset(without))
-                estimated = estimate(transaction, self._session.major, statement)
+                estimated = self._estimator.estimate(transaction, statement)
                 by_name = {name: index for index, (_, name) in self._made.items()}
                 used, existing = set(), set()
                 found = list(references(estimated.documents))

@@ -1,0 +1,199 @@
+"""Plans statements in a lab under indexes that exist on paper only."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, Self
+
+import psycopg
+
+from dbtune.errors import TargetError
+from dbtune.postgres.embedded.server import EmbeddedPostgres
+from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.estimating import Estimator, references
+from dbtune.postgres.indexes.planner import NotPlannable, Planned
+from dbtune.postgres.lab.build import Connections
+from dbtune.postgres.lab.hypothetical import Made, Maker
+from dbtune.postgres.lab.storage import BLOCK_BYTES
+from dbtune.postgres.plans.ddl import quote
+from dbtune.postgres.session import Transaction
+from dbtune.text import plain
+
+_MAJOR = 18
+_KEPT = 64
+"""Hypothetical indexes of one table that are kept, switched off: each costs some microseconds."""
+
+
+class Existing(NamedTuple):
+    """Indexes of the target that the lab has.
+
+    Attributes:
+        by_name: their numbers on the target by schema and name.
+        ours: numbers in the lab by that on the target: of a partitioned index those of its parts.
+    """
+
+    by_name: Mapping[tuple[str, str], int]
+    ours: Mapping[int, Sequence[int]]
+
+
+class LabPlanner:
+    """A :class:`~dbtune.postgres.indexes.planner.Planner`; made by :func:`~.open.open_lab`.
+
+    At the end it stops the lab's server and removes its files.
+    """
+
+    name = "lab"
+
+    def __init__(
+        self,
+        server: EmbeddedPostgres,
+        connections: Connections,
+        maker: Maker,
+        existing: Existing,
+        *,
+        search_path: Sequence[str],
+        user: str,
+        notes: Sequence[str],
+    ) -> None:
+        """
+        Args:
+            server: runs.
+            connections: to it; the owner's plans statements.
+            maker: makes hypothetical indexes there.
+            existing: what is there already.
+            search_path: the schemas of the target's session, in order.
+            user: whom ``$user`` in a search path means.
+            notes: what the report should tell.
+        """
+        self.calls = 0
+        self.can_hide = True
+        self.notes = tuple(notes)
+        self._server = server
+        self._admin, self._owner = connections
+        self._asker = Transaction(self._owner.cursor(), None)
+        self._estimator = Estimator(_MAJOR)
+        self._maker = maker
+        self._existing = existing
+        self._own_path = ", ".join(map(quote, search_path)) or '""'
+        self._user = user
+        self._path = ""
+        self._made: OrderedDict[Definition, Made] = OrderedDict()
+        self._refused: dict[Definition, str] = {}
+        self._by_name: dict[str, Definition] = {}
+        self._on: frozenset[Definition] = frozenset()
+        self._hidden: frozenset[int] = frozenset()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._owner.close()
+        self._admin.close()
+        self._server.stop()
+
+    def plan(
+        self,
+        statement: str,
+        indexes: Collection[Definition] = (),
+        *,
+        without: Collection[int] = (),
+        search_path: str = "",
+    ) -> Planned:
+        """See :meth:`dbtune.postgres.indexes.planner.Planner.plan`."""
+        self.calls += 1
+        wanted = frozenset(indexes)
+        for index in sorted(wanted - self._made.keys(), key=Definition.ddl):
+            if reason := self.refuses(index):
+                raise NotPlannable(reason)
+        try:
+            self._switch(wanted, frozenset(without))
+            self._look_in(search_path)
+            estimated = self._estimator.estimate(self._asker, statement)
+        except psycopg.Error as error:
+            raise self._told(error) from None
+        finally:
+            self._tidy()
+        used, existing = set(), set()
+        for one in references(estimated.documents):
+            if one.name in self._by_name:
+                used.add(self._by_name[one.name])
+                one.node["Index Name"] = self._by_name[one.name].name
+            elif oid := self._existing.by_name.get((one.schema, one.name)):
+                existing.add(oid)
+        return Planned(estimated.cost, frozenset(used), frozenset(existing), estimated.largest)
+
+    def refuses(self, index: Definition) -> str:
+        """See :meth:`dbtune.postgres.indexes.planner.Planner.refuses`."""
+        if index not in self._made and index not in self._refused:
+            try:
+                self._look_in("")
+                made = self._maker.make(index)
+            except NotPlannable as refused:
+                self._refused[index] = str(refused)
+            except psycopg.Error as error:
+                raise self._told(error) from None
+            else:
+                self._made[index] = made
+                self._by_name |= {name.rpartition('."')[2][:-1]: index for name in made.names}
+                self._on |= {index}  # an index is valid when it is made
+        return self._refused.get(index, "")
+
+    def size_bytes(self, index: Definition) -> int:
+        """As HypoPG estimates it, so that costs agree; it knows no deduplication.
+
+        Raises:
+            NotPlannable: the index is refused.
+        """
+        if reason := self.refuses(index):
+            raise NotPlannable(reason)
+        return self._maker.pages(index) * BLOCK_BYTES
+
+    # ------------------------------------------------------------------------------------ switching
+
+    def _switch(self, wanted: frozenset[Definition], without: frozenset[int]) -> None:
+        """Have the planner see exactly the wanted indexes, and the existing ones but for some."""
+        on = [oid for index in wanted - self._on for oid in self._made[index].oids]
+        off = [oid for index in self._on - wanted for oid in self._made[index].oids]
+        on += [oid for one in self._hidden - without for oid in self._existing.ours.get(one, ())]
+        off += [oid for one in without - self._hidden for oid in self._existing.ours.get(one, ())]
+        if on or off:
+            self._admin.execute(
+                "UPDATE pg_catalog.pg_index SET indisvalid = indexrelid = ANY(%s::oid[]) "
+                "WHERE indexrelid = ANY(%s::oid[])",
+                (on, [*on, *off]),
+            )
+        self._on, self._hidden = wanted, without
+        for index in wanted:
+            self._made.move_to_end(index)
+        self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        """Drop what was not asked for longest, when a table has too many."""
+        by_table: dict[tuple[str, str], list[Definition]] = {}
+        for index in self._made:
+            by_table.setdefault((index.schema, index.table), []).append(index)
+        for ones in by_table.values():
+            for index in ones[: max(0, len(ones) - _KEPT)]:
+                if index not in self._on:
+                    self._maker.drop(self._made.pop(index))
+
+    def _look_in(self, search_path: str) -> None:
+        """Set where names are looked up."""
+        user = quote(self._user)
+        path = search_path.replace('"$user"', user).replace("$user", user) or self._own_path
+        if path != self._path:
+            self._asker.rows("SELECT pg_catalog.set_config('search_path', %s, false)", (path,))
+            self._path = path
+
+    def _tidy(self) -> None:
+        """Drop what a statement with parameters has left."""
+        if self._asker.afterwards and not self._owner.closed:
+            self._owner.execute("; ".join(self._asker.afterwards).encode())
+        self._asker.afterwards.clear()
+
+    def _told(self, error: psycopg.Error) -> Exception:
+        message = plain((error.diag.message_primary or str(error)).strip())
+        if self._owner.closed or self._admin.closed:
+            return TargetError(f"the planner lab's server failed: {message}")
+        return NotPlannable(message)

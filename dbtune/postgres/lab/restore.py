@@ -1,0 +1,151 @@
+"""Give the lab's tables and indexes the target's statistics, sizes and heights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dbtune.postgres.lab.build import Connections, some
+from dbtune.postgres.lab.source import Source, SourceIndex, SourceRelation, SourceStatistics
+from dbtune.postgres.lab.storage import Storage, tree_level
+from dbtune.postgres.session import load_sql
+from dbtune.text import plural
+
+_AT_ONCE = 500
+_TEXTS = ("text", "character varying", "character")
+_MAJOR = 18
+_MINUS_ONE_SINCE = 140000
+"""Since then a table that was never analysed has -1 rows, before it had 0 in 0 pages."""
+
+
+def restore_statistics(connections: Connections, source: Source, *, same_order: bool) -> list[str]:
+    """Restore the statistics of columns and expressions.
+
+    Args:
+        connections: to a lab with the schema.
+        source: what the target has.
+        same_order: whether the lab's default collation sorts as the target's. If not, histograms
+            of texts are put in the lab's order, or estimates from them would be arbitrary.
+
+    Returns:
+        Notes: what is missing.
+    """
+    owner = connections.owner
+    owner.execute(load_sql("lab_restore", _MAJOR).encode())
+    # Values that can't be read are told as warnings, one each.
+    owner.execute("SET client_min_messages = error")
+    rows = list(_rows(source, same_order=same_order))
+    failed = 0
+    for at in range(0, len(rows), _AT_ONCE):
+        text = json.dumps(rows[at : at + _AT_ONCE])
+        found = owner.execute("SELECT pg_temp.dbtune_restore(%s::jsonb) AS failed", (text,))
+        failed += found.fetchall()[0]["failed"]
+    notes = [f"statistics of {plural(failed, 'column')} could not be restored"] if failed else []
+    return notes + _hidden(source)
+
+
+def _rows(source: Source, *, same_order: bool) -> Iterator[dict[str, object]]:
+    places: dict[int, SourceRelation | SourceIndex] = dict(source.relations)
+    places |= {index.oid: index for index in source.indexes}
+    for one in source.statistics:
+        place = places[one.relation]
+        of_index = isinstance(place, SourceIndex)
+        yield {
+            "schema": place.schema,
+            "relation": place.name,
+            # What an expression is called may differ by version, its place does not.
+            "name": None if of_index else one.name,
+            "number": one.number if of_index else None,
+            "inherited": one.inherited,
+            "resort": not same_order and _is_text(place, one),
+            **one.values,
+        }
+
+
+def _is_text(place: SourceRelation | SourceIndex, one: SourceStatistics) -> bool:
+    if isinstance(place, SourceIndex):
+        return False
+    types = (c.type for c in place.columns if c.name == one.name and not c.collation)
+    return any(type_.partition("(")[0] in _TEXTS for type_ in types)
+
+
+def _hidden(source: Source) -> list[str]:
+    """A note on tables with rows whose statistics the target did not show."""
+    seen = {one.relation for one in source.statistics}
+    hidden = [
+        one.shown
+        for one in source.relations.values()
+        if one.kind in ("r", "p", "m") and one.rows > 0 and one.columns and one.oid not in seen
+    ]
+    if not hidden:
+        return []
+    grant = (
+        f"GRANT pg_read_all_data TO {source.database.user}"
+        if source.database.version >= 140000
+        else f"GRANT SELECT ON ALL TABLES IN SCHEMA ... TO {source.database.user}"
+    )
+    return [
+        f"role {source.database.user} may not see the column statistics of {some(hidden)}: their "
+        f"costs are guesses ({grant} lets it)"
+    ]
+
+
+# ------------------------------------------------------------------------------------------- sizes
+
+
+def restore_sizes(connections: Connections, source: Source, storage: Storage) -> None:
+    """Make each table and index as large as on the target; the b-trees as high, too.
+
+    Args:
+        connections: to a lab with schema and statistics.
+        source: what the target has.
+        storage: of that lab.
+    """
+    files = _files(connections)
+    ones: list[SourceRelation | SourceIndex] = [*source.relations.values(), *source.indexes]
+    counted: list[tuple[int, int, float, int]] = []
+    for one in ones:
+        file = files.get((one.schema, one.name))
+        if file is None:
+            continue
+        never = source.database.version < _MINUS_ONE_SINCE and not one.pages and not one.rows
+        all_visible = one.all_visible if isinstance(one, SourceRelation) else 0
+        counted.append((file["oid"], one.pages, -1 if never else one.rows, all_visible))
+        pages = one.pages if one.size_pages is None else one.size_pages
+        if file["path"] is None or (pages == 0 and file["kind"] != "i"):
+            continue
+        if file["method"] == "btree":
+            pages = max(pages, file["pages"])
+            storage.grow_btree(file["path"], pages, _level(file, pages, one.rows))
+        else:
+            storage.resize(file["path"], max(pages, file["pages"]))
+    connections.admin.execute(
+        "UPDATE pg_catalog.pg_class c SET relpages = n.pages, reltuples = n.rows, "
+        "relallvisible = n.visible FROM unnest(%s::oid[], %s::int[], %s::float4[], %s::int[]) "
+        "AS n(oid, pages, rows, visible) WHERE c.oid = n.oid",
+        [list(column) for column in zip(*counted, strict=True)] or [[], [], [], []],
+    )
+
+
+def _files(connections: Connections) -> dict[tuple[str, str], dict[str, Any]]:
+    """The lab's tables and indexes, with width and number of distinct values of each key."""
+    rows = connections.admin.execute(load_sql("lab_files", _MAJOR).encode())
+    return {(row["schema"], row["name"]): row for row in rows}
+
+
+def _level(file: dict[str, Any], pages: int, rows: float) -> int:
+    return tree_level(pages, _separator_bytes(file["widths"], file["distinct"], rows, pages))
+
+
+def _separator_bytes(
+    widths: Sequence[float], distinct: Sequence[float], rows: float, pages: int
+) -> float:
+    """Width of the leading columns that suffice to tell one leaf's keys from the next one's."""
+    total, kinds = 0.0, 1.0
+    for width, number in zip(widths, distinct, strict=True):
+        total += width
+        kinds *= max(1.0, number if number >= 0 else -number * rows)
+        if kinds > pages:
+            break
+    return total

@@ -1,0 +1,7 @@
+-- Settings that plans depend on. Least privilege: none.
+SELECT s.name::text AS name, s.setting, s.unit, s.boot_val AS built_in
+FROM pg_catalog.pg_settings s
+WHERE s.category LIKE 'Query Tuning%'
+   OR s.name IN ('work_mem', 'hash_mem_multiplier', 'max_parallel_workers_per_gather',
+                 'max_parallel_workers', 'parallel_leader_participation')
+ORDER BY s.name
