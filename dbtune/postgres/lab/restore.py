@@ -15,6 +15,9 @@ from dbtune.text import plural
 _AT_ONCE = 500
 _TEXTS = ("text", "character varying", "character")
 _MAJOR = 18
+_POSTINGS = 130
+"""Row numbers of a posting list: a tenth of a block (nbtdedup.c)."""
+_ROW_NUMBER_BYTES = 8
 _MINUS_ONE_SINCE = 140000
 """Since then a table that was never analysed has -1 rows, before it had 0 in 0 pages."""
 
@@ -111,13 +114,13 @@ def restore_sizes(connections: Connections, source: Source, storage: Storage) ->
             continue
         never = source.database.version < _MINUS_ONE_SINCE and not one.pages and not one.rows
         all_visible = one.all_visible if isinstance(one, SourceRelation) else 0
-        counted.append((file["oid"], one.pages, -1 if never else one.rows, all_visible))
+        counted.append((file["oid"], one.pages, -1.0 if never else one.rows, all_visible))
         pages = one.pages if one.size_pages is None else one.size_pages
         if file["path"] is None or (pages == 0 and file["kind"] != "i"):
             continue
         if file["method"] == "btree":
             pages = max(pages, file["pages"])
-            storage.grow_btree(file["path"], pages, _level(file, pages, one.rows))
+            storage.grow_btree(file["path"], pages, _level(file, pages, one.rows, storage))
         else:
             storage.resize(file["path"], max(pages, file["pages"]))
     connections.admin.execute(
@@ -134,18 +137,32 @@ def _files(connections: Connections) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["schema"], row["name"]): row for row in rows}
 
 
-def _level(file: dict[str, Any], pages: int, rows: float) -> int:
-    return tree_level(pages, _separator_bytes(file["widths"], file["distinct"], rows, pages))
+def _level(file: dict[str, Any], pages: int, rows: float, storage: Storage) -> int:
+    equal_keys_once = storage.stores_equal_keys_once(file["path"])
+    width = _separator_bytes(
+        file["widths"], file["distinct"], rows, pages, _POSTINGS if equal_keys_once else 1
+    )
+    return tree_level(pages, width)
 
 
 def _separator_bytes(
-    widths: Sequence[float], distinct: Sequence[float], rows: float, pages: int
+    widths: Sequence[float], distinct: Sequence[float], rows: float, pages: int, at_once: int
 ) -> float:
-    """Width of the leading columns that suffice to tell one leaf's keys from the next one's."""
+    """Width of what tells one leaf's keys from the next one's (nbtutils.c, _bt_truncate).
+
+    It is made of the leading columns that suffice, and of a row's number where a leaf ends between
+    equal keys.
+
+    Args:
+        widths, distinct: of each column.
+        rows: of the index.
+        pages: blocks of the index.
+        at_once: how many equal keys are one item, which no leaf's end divides.
+    """
     total, kinds = 0.0, 1.0
     for width, number in zip(widths, distinct, strict=True):
         total += width
         kinds *= max(1.0, number if number >= 0 else -number * rows)
         if kinds > pages:
             break
-    return total
+    return total + (_ROW_NUMBER_BYTES if rows / kinds > at_once + 0.5 else 0)

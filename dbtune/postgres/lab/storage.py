@@ -23,6 +23,7 @@ LEVEL_OF_HYPOPG = -1
 # version: root, level, fast root, its level.
 _HEADER, _OPAQUE, _META = struct.Struct("=QHHHHHHI"), struct.Struct("=IIIHH"), struct.Struct("=4I")
 _META_OFFSET = 24 + 8
+_ALL_EQUAL_IMAGE_OFFSET = 24 + 40
 _LEAF, _ROOT = 1, 2
 _PAGE_VERSION = BLOCK_BYTES | 4
 _SPECIAL = BLOCK_BYTES - 16
@@ -70,6 +71,12 @@ class Storage:
                     file.seek(number * BLOCK_BYTES)
                     file.write(block)
         self.resize(path, pages)
+
+    def stores_equal_keys_once(self, path: str) -> bool:
+        """Whether a b-tree's types allow deduplication, as its metapage says (PostgreSQL 13)."""
+        with (self._server.data / path).open("rb") as file:
+            file.seek(_ALL_EQUAL_IMAGE_OFFSET)
+            return file.read(1) == b"\1"
 
 
 def _chain(level: int) -> Iterator[bytes]:
