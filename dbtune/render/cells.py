@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from dbtune.finding import Finding
+from dbtune.finding import Finding, Level
 from dbtune.render.document import value as json_value
 from dbtune.report import Column, Report
 from dbtune.text import bytes_text, count_text, ms_text, plain, ratio_text, significant
@@ -61,6 +61,13 @@ def subject(finding: Finding, report: Report) -> str:
     where = [f"plan {plan}"] if several and plan is not None else []
     where += [f"#{node}"] if node is not None and plan is not None else []
     return " ".join([*where, plain(finding.subject)])
+
+
+def level_counts(findings: Iterable[Finding]) -> str:
+    """``1 critical, 2 warning``."""
+    levels = [finding.level or Level.info for finding in findings]
+    found = [(level, levels.count(level)) for level in sorted(Level, reverse=True)]
+    return ", ".join(f"{number} {level.name}" for level, number in found if number)
 
 
 def saving(finding: Finding) -> str:

@@ -28,6 +28,7 @@ class Frame(NamedTuple):
         width: share of the whole that it and the frames below it have.
         own: its own part of that.
         amount: its own part in the tree's unit.
+        total: that of it and of the frames below it.
     """
 
     node: TreeNode | None
@@ -37,6 +38,7 @@ class Frame(NamedTuple):
     width: float
     own: float
     amount: float
+    total: float
 
 
 def frames(tree: PlanTree) -> Iterator[Frame]:
@@ -50,7 +52,7 @@ def frames(tree: PlanTree) -> Iterator[Frame]:
     if not whole > 0:
         return
     widths = _widths(tree, own)
-    yield Frame(None, 0, statement(tree), 0.0, 1.0, 0.0, 0.0)
+    yield Frame(None, 0, statement(tree), 0.0, 1.0, 0.0, 0.0, whole)
     at = [0.0] * (max(node.depth for node in tree.nodes) + 2)  # by depth: where the next begins
     for node, amount, width in zip(tree.nodes, own, widths, strict=True):
         start = at[node.depth]
@@ -62,13 +64,14 @@ def frames(tree: PlanTree) -> Iterator[Frame]:
             width / whole,
             amount / whole,
             amount,
+            width,
         )
         at[node.depth + 1] = start  # children begin where their parent does
         at[node.depth] = start + width
     reached = at[0]
     for label, amount in beside:
         share = amount / whole
-        yield Frame(None, 1, label, reached / whole, share, share, amount)
+        yield Frame(None, 1, label, reached / whole, share, share, amount, amount)
         reached += amount
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from dbtune.finding import Finding, Level
+from dbtune.finding import Finding, Level, Skipped
 from dbtune.plan_tree import PlanTree
 from dbtune.render import Style
-from dbtune.render.cells import RIGHT, cell, saving, subject
-from dbtune.render.plan_tree import LEGEND, draw
+from dbtune.render.cells import RIGHT, cell, level_counts, saving, subject
+from dbtune.render.plan_tree import draw, legend
 from dbtune.report import Report, Table
 from dbtune.text import plain, shorten, visible
 
@@ -17,6 +17,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&@!])")
 _STARTS_BLOCK = r"^(\s*(?=[-+](?:[\s-]|$)|=+\s*$)|\s*\d+(?=[.)](?:\s|$)))(.)"
 _SQL_WIDTH = 200
 _TREE_WIDTH = 120
+_STATEMENT = 4000
 
 
 def render(report: Report, style: Style) -> str:
@@ -26,11 +27,10 @@ def render(report: Report, style: Style) -> str:
     parts += [part for table in report.tables if (part := _table(table))]
     parts += [f"### {one.filename}\n\n{fence(one.text, one.language)}" for one in report.artifacts]
     if report.findings:
-        parts.append("### Findings")
+        parts.append(f"### Findings ({level_counts(report.findings)})")
         parts += [_finding(finding, report) for finding in report.findings]
     if report.skipped:
-        lines = [f"- {escape(one.what)}: {escape(one.reason)}" for one in report.skipped]
-        parts.append("### Skipped\n\n" + "\n".join(lines))
+        parts.append("### Skipped\n\n" + "\n".join(map(_skipped, report.skipped)))
     if report.notes:
         parts.append("### Notes\n\n" + "\n".join(f"- {escape(note)}" for note in report.notes))
     return "\n\n".join(parts)
@@ -50,12 +50,25 @@ def fence(text: str, language: str = "") -> str:
     return f"{ticks}{language}\n{clean}\n{ticks}"
 
 
+def span(text: str) -> str:
+    """A code span that no content can end."""
+    clean = plain(text).strip()
+    longest = max((len(run) for run in re.findall(r"`+", clean)), default=0)
+    ticks = "`" * (longest + 1)
+    return f"{ticks} {clean} {ticks}" if longest else f"`{clean}`"
+
+
+def _skipped(skipped: Skipped) -> str:
+    remedy = f": {span(skipped.remedy)}" if skipped.remedy.strip() else ""
+    return f"- {escape(skipped.what)}: {escape(skipped.reason)}{remedy}"
+
+
 def _table(table: Table) -> str:
     if not table.rows:
         return ""
     title = f"### {escape(table.title)}\n\n"
     if table.trees:
-        return "\n\n".join([*(_tree(tree) for tree in table.trees), escape(LEGEND)])
+        return "\n\n".join([*(_tree(tree) for tree in table.trees), escape(legend(table.trees))])
     if table.record:
         row = table.rows[0]
         body = [
@@ -83,7 +96,12 @@ def _table(table: Table) -> str:
 
 
 def _tree(tree: PlanTree) -> str:
-    return fence("\n".join(line.plain for line in draw(tree, _TREE_WIDTH)))
+    parts = [f"### {escape(tree.headline)}"]
+    if tree.statement:
+        parts.append(fence(shorten(tree.statement, _STATEMENT), "sql"))
+    drawn = draw(tree._replace(headline="", statement=""), _TREE_WIDTH)
+    parts.append(fence("\n".join(line.plain for line in drawn).strip("\n")))
+    return "\n\n".join(parts)
 
 
 def _finding(finding: Finding, report: Report) -> str:
@@ -104,6 +122,7 @@ def _finding(finding: Finding, report: Report) -> str:
             lines += ["", fence(code, language)]
     if finding.remedy.effect:
         lines += ["", f"*Effect:* {escape(finding.remedy.effect)}"]
-    if finding.verify:
-        lines += ["", f"*Check:* {escape(finding.verify)}"]
+    for label, text in (("Check", finding.verify), ("Mistaken when", finding.mistaken_when)):
+        if text:
+            lines += ["", f"*{label}:* {escape(text)}"]
     return "\n".join(lines)

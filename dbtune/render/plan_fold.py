@@ -8,24 +8,30 @@ from collections.abc import Iterator, Sequence
 from dbtune.plan_tree import TreeNode
 
 _SMALL_PLAN = 30
-"""Plans of so many nodes are shown whole."""
+"""Of plans of so many nodes only branches that are alike are folded."""
 _NOISE = 0.01
 """Branches of a smaller share are noise."""
 _MANY, _NOISE_AMONG_MANY = 8, 0.05
 """One of many siblings (partitions) is noise up to a larger share."""
+_ALIKE = 1.5
+"""... and so are those of many that do the same, up to so many times what they took on average."""
 _LEAST = 3
 """Folding fewer nodes than this would save nothing."""
 
 
 def folded(nodes: Sequence[TreeNode]) -> list[TreeNode]:
     """The nodes, with runs of branches that matter to nobody replaced by one node each."""
-    if len(nodes) <= _SMALL_PLAN or all(node.share is None for node in nodes):
+    if all(node.share is None for node in nodes):
         return list(nodes)
-    ends, siblings = _ends(nodes), _siblings(nodes)
-    noise = [
-        _is_noise(nodes[at : ends[at]], _NOISE_AMONG_MANY if siblings[at] > _MANY else _NOISE)
-        for at in range(len(nodes))
-    ]
+    ends, parents = _ends(nodes), _parents(nodes)
+    siblings = Counter(parents)
+    small = len(nodes) <= _SMALL_PLAN
+    alike = _alike(nodes, ends, parents)
+    noise = []
+    for at in range(len(nodes)):
+        many = siblings[parents[at]] > _MANY
+        most = 0.0 if small else _NOISE_AMONG_MANY if many else _NOISE
+        noise.append(_is_noise(nodes[at : ends[at]], max(most, alike.get(at, 0.0))))
     shown: list[TreeNode] = []
     at = 0
     while at < len(nodes):
@@ -42,6 +48,23 @@ def folded(nodes: Sequence[TreeNode]) -> list[TreeNode]:
     return shown
 
 
+def _alike(
+    nodes: Sequence[TreeNode], ends: Sequence[int], parents: Sequence[int]
+) -> dict[int, float]:
+    """Branches of which there are many that do the same, and up to which share each is noise."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for at, parent in enumerate(parents):
+        # What they do, not on what.
+        does = (node.title.partition(" on ")[0] for node in nodes[at : ends[at]])
+        groups.setdefault((parent, *does), []).append(at)
+    found: dict[int, float] = {}
+    for group in groups.values():
+        if len(group) > _MANY:
+            whole = sum(node.share or 0 for at in group for node in nodes[at : ends[at]])
+            found |= dict.fromkeys(group, max(1e-9, _ALIKE * whole / len(group)))
+    return found
+
+
 def _ends(nodes: Sequence[TreeNode]) -> list[int]:
     """For each node, where the branch that it is the root of ends."""
     ends = [len(nodes)] * len(nodes)
@@ -53,16 +76,15 @@ def _ends(nodes: Sequence[TreeNode]) -> list[int]:
     return ends
 
 
-def _siblings(nodes: Sequence[TreeNode]) -> list[int]:
-    """For each node, how many children its parent has."""
+def _parents(nodes: Sequence[TreeNode]) -> list[int]:
+    """For each node, where its parent is; -1 for the root."""
     parents: list[int] = []
     path: list[int] = []
     for at, node in enumerate(nodes):
         del path[node.depth :]
         parents.append(path[-1] if path else -1)
         path.append(at)
-    counts = Counter(parents)
-    return [counts[parent] for parent in parents]
+    return parents
 
 
 def _is_noise(branch: Sequence[TreeNode], most: float) -> bool:
@@ -86,15 +108,17 @@ def _fold(run: Sequence[TreeNode]) -> TreeNode:
     )
 
 
-def guides(depths: Sequence[int], longest: int | None) -> Iterator[tuple[str, str]]:
+def guides(depths: Sequence[int], room: int | None) -> Iterator[tuple[str, str]]:
     """The lines that lead to each node, and those that go on below it.
 
     Args:
         depths: of the nodes, in tree order; the first is the root.
-        longest: how many columns they may take; deep plans get one column a level, not two, and
-            of the deepest only the innermost levels are drawn.
+        room: how many columns there are for them and what follows. If they would take half of it,
+            they get one column a level, not two, and a quarter of it: of deep nodes only the
+            innermost levels are drawn, since what a node is matters more than how deep it lies.
     """
-    step = 2 if longest is None or 2 * max(depths, default=0) <= longest else 1
+    wide = room is None or 4 * max(depths, default=0) <= room
+    step, longest = (2, None) if wide or room is None else (1, max(8, room // 4))
     goes_on: list[list[bool]] = []
     later: list[bool] = []  # by depth: a sibling follows
     for depth in reversed(depths):

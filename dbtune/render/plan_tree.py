@@ -18,12 +18,6 @@ from dbtune.plan_tree import Part, PlanTree, TreeNode
 from dbtune.render.plan_fold import folded, guides
 from dbtune.text import ms_text, plain, significant
 
-LEGEND = (
-    "own: the node's part without the nodes below it · rows: of all loops · est: ↑ more, ↓ fewer "
-    "rows than planned · loops: in all processes"
-)
-"""What the columns mean, for people."""
-
 _LEVELS = {Level.critical: "bold red", Level.warning: "yellow", Level.info: "cyan"}
 _BAR_WIDTH = 100
 _PART_STYLES = ("red", "yellow", "cyan", "magenta", "blue", "green")
@@ -45,6 +39,21 @@ def draw(tree: PlanTree, width: int | None) -> list[Text]:
     return [*lines, Text(), *_tree(tree, width)]
 
 
+def legend(trees: Iterable[PlanTree]) -> str:
+    """What the columns and marks of some plans mean, for people; only of those that they have."""
+    nodes = [node for tree in trees for node in tree.nodes]
+    known = {
+        "own: the node's part without the nodes below it": True,
+        "rows: of all loops": any(node.rows is not None for node in nodes),
+        "est: ↑ more, ↓ fewer rows than planned": any((one.factor or 0) >= 2 for one in nodes),
+        "loops: in all processes": any((node.loops or 0) > 1 for node in nodes),
+        "pays for #1: #1 ran when this node needed it": any(
+            mark.startswith("pays for") for node in nodes for mark in node.marks
+        ),
+    }
+    return " · ".join(text for text, holds in known.items() if holds)
+
+
 # ----------------------------------------------------------------------------------------- the bar
 
 
@@ -55,7 +64,8 @@ def _time_bar(parts: Sequence[Part], width: int) -> Iterator[Text]:
     for number, part in enumerate(parts):
         reached += part.share
         cells = max(0, min(width, round(reached * width)) - len(bar))
-        label = f"{part.label} " if part.title and len(part.label) + 2 <= cells else ""
+        label = f"{plain(part.label)} "
+        label = label if cell_len(label) < cells else ""
         fill = _FILLS[number % len(_FILLS)] * (cells - len(label))
         bar.append(label + fill, _PART_STYLES[number % len(_PART_STYLES)])
         words.append(f"{plain(part.label)} {percent(part.share)} {plain(part.title)}".strip())
@@ -63,7 +73,18 @@ def _time_bar(parts: Sequence[Part], width: int) -> Iterator[Text]:
     yield bar
     if 1 - reached >= _NOISE:
         words.append(f"the rest {percent(1 - reached)}")
-    yield from (Text(line) for line in _wrapped(" · ".join(words), width))
+    yield from (Text(line) for line in _listed(words, width))
+
+
+def _listed(words: Sequence[str], width: int) -> list[str]:
+    """Items in lines that are broken between them, and within one that is too long."""
+    lines: list[str] = []
+    for word in words:
+        if lines and cell_len(lines[-1]) + 3 + cell_len(word) <= width:
+            lines[-1] += f" · {word}"
+        else:
+            lines += _wrapped(word, width)
+    return lines
 
 
 def percent(share: float) -> str:
@@ -95,9 +116,8 @@ def _tree(tree: PlanTree, width: int | None) -> Iterator[Text]:
     room = None if width is None else max(_NARROWEST, width - before)
     heads = "".join(f"{column.head:>{column.width}} " for column in columns)
     yield Text(f"{heads} node", "dim")
-    longest = None if room is None else room // 2
     for at, (node, (guide, below)) in enumerate(
-        zip(nodes, guides([node.depth for node in nodes], longest), strict=True)
+        zip(nodes, guides([node.depth for node in nodes], room), strict=True)
     ):
         line = Text()
         for column in columns:
@@ -147,6 +167,8 @@ def share_text(share: float | None) -> str:
 
 
 def _amount(node: TreeNode, tree: PlanTree) -> str:
+    if not node.executed and not node.folds:
+        return "never"
     if node.amount is None:
         return ""
     return ms_text(node.amount) if tree.unit == "ms" else compact(node.amount)
@@ -189,7 +211,8 @@ def _labels(node: TreeNode, first_room: int | None, room: int | None) -> list[Te
         room: columns for each of several lines.
     """
     rules = tuple(f"◀ {rule}" for rule in node.rules)
-    texts = [plain(text) for text in (node.title, *node.marks, *rules)]
+    marks = node.marks if node.executed else ()  # "never" stands in the column of times
+    texts = [plain(text) for text in (node.title, *marks, *rules)]
     style = "dim" if node.folds or not node.executed else ""
     matters = bool(node.level) or (node.share or 0) >= _WARM
     if room is None or first_room is None or cell_len("  ".join(texts)) <= first_room:

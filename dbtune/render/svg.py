@@ -134,7 +134,7 @@ def tooltip(frame: Frame, tree: PlanTree) -> str:
     lines = [f"#{frame.node.id} {plain(frame.title)}" if frame.node else plain(frame.title)]
     lines.append(f"own: {percent(frame.own)}, {amount_text(frame.amount, tree.unit)}")
     if frame.width - frame.own > 1e-9:
-        whole = amount_text(frame.width * tree.whole, tree.unit)
+        whole = amount_text(frame.total, tree.unit)
         lines.append(f"with what is below: {percent(frame.width)}, {whole}")
     if frame.node:
         lines += map(plain, [*frame.node.marks, *frame.node.details])

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from dbtune.finding import Confidence, Finding, Level
 from dbtune.render import Style
-from dbtune.render.cells import RIGHT, cell, is_blank, saving, subject
-from dbtune.render.plan_tree import LEGEND, draw
+from dbtune.render.cells import RIGHT, cell, is_blank, level_counts, saving, subject
+from dbtune.render.plan_tree import draw, legend
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import plain, shorten, visible
 
@@ -97,7 +97,9 @@ def _print_trees(console: Console, table: Table, style: Style) -> None:
         for line in draw(tree, style.width):
             console.print(line, soft_wrap=True)
     console.print()
-    console.print(Text(LEGEND, style="dim"), width=min(style.width or _PROSE_WIDTH, _PROSE_WIDTH))
+    console.print(
+        Text(legend(table.trees), style="dim"), width=min(style.width or _PROSE_WIDTH, _PROSE_WIDTH)
+    )
 
 
 def _print_record(console: Console, table: Table, style: Style) -> None:
@@ -188,12 +190,7 @@ def _print_findings(console: Console, report: Report, width: int) -> None:
     if not findings:
         return
     console.print()
-    counts = [
-        f"{sum(f.level is level for f in findings)} {level.name}"
-        for level in sorted(Level, reverse=True)
-        if any(f.level is level for f in findings)
-    ]
-    console.print(Text(f"Findings: {', '.join(counts)}", style="bold"))
+    console.print(Text(f"Findings: {level_counts(findings)}", style="bold"))
     for (level, rule, confidence), alike in groupby(findings, key=_heading):
         several = list(alike)
         console.print()

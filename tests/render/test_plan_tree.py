@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from dbtune.finding import Level
 from dbtune.plan_tree import Part, PlanTree, TreeNode
 from dbtune.render.plan_fold import folded, guides
-from dbtune.render.plan_tree import compact, draw, percent
+from dbtune.render.plan_tree import compact, draw, legend, percent
 from dbtune.text import CONTROL
 
 HOSTILE = "a\x1b[31mred\x07\n\u202e日本語の表 (cost=1)"
@@ -36,7 +36,7 @@ SMALL = tree(
         node(0, 0, 0.05, "Sort", rows=10, estimate=1000, factor=100),
         node(1, 1, 0.15, "Hash Join", rows=10, details=("Hash Cond: (a = b)",)),
         node(2, 2, 0.6, "Seq Scan on orders", rows=10, level=Level.critical, rules=("bad-scan",)),
-        node(3, 2, 0.0, "Hash", executed=False, marks=("never executed",)),
+        TreeNode(3, 2, "Hash", executed=False, marks=("never executed",)),
     ],
     [Part("#2", "Seq Scan on orders", 0.6), Part("#1", "Hash Join", 0.15)],
 )
@@ -54,7 +54,7 @@ def test_a_small_plan_reads_like_this() -> None:
         "#1 ▋     15% 15.0 ms   10        └ Hash Join",
         "                                   │   Hash Cond: (a = b)",
         "#2 ██▍   60% 60.0 ms   10          ├ Seq Scan on orders  ◀ bad-scan",
-        "#3        0%    0 ms               └ Hash  never executed",
+        "#3             never               └ Hash",
     ]
 
 
@@ -125,8 +125,29 @@ def test_folding_loses_no_node_and_no_time(drawn: list[tuple[int, float]]) -> No
 
 
 def test_small_plans_are_shown_whole() -> None:
-    nodes = [node(n, min(n, 1), 0.0) for n in range(30)]
+    nodes = [node(n, n % 9, 0.0) for n in range(27)]
     assert folded(nodes) == nodes
+    few = [node(n, min(n, 1), 0.0) for n in range(9)]
+    assert folded(few) == few
+
+
+def test_partitions_that_took_the_same_are_one_line_in_a_small_plan_too() -> None:
+    parts = [node(n, 1, 0.06, f"Seq Scan on p{n}", rows=1) for n in range(1, 17)]
+    shown = folded([node(0, 0, 0.04, "Append"), *parts])
+    assert [one.folds for one in shown] == [0, 16]
+    assert shown[1].share == pytest.approx(0.96)
+
+
+def test_many_siblings_that_do_different_things_are_not_alike() -> None:
+    parts = [node(n, 1, 0.1, f"{'Seq' if n % 2 else 'Index'} Scan on p{n}") for n in range(1, 11)]
+    assert len(folded([node(0, 0, 0.0, "Append"), *parts])) == 11
+
+
+def test_the_one_of_many_that_took_more_is_shown() -> None:
+    parts = [node(n, 1, 0.01, f"Seq Scan on p{n}") for n in range(1, 17)]
+    parts[7] = node(8, 1, 0.5, "Seq Scan on p8")
+    shown = folded([node(0, 0, 0.0, "Append"), *parts])
+    assert [one.id for one in shown if not one.folds] == [0, 8]
 
 
 def test_guides_lead_to_each_node() -> None:
@@ -141,8 +162,10 @@ def test_guides_lead_to_each_node() -> None:
 
 
 def test_deep_plans_keep_their_room() -> None:
-    deep = list(guides(list(range(300)), 20))
+    deep = list(guides(list(range(300)), 80))
     assert max(len(one) for pair in deep for one in pair) == 20
+    flat = list(guides(list(range(10)), 40))
+    assert max(len(one) for pair in flat for one in pair) == 20  # two columns a level
     assert deep[-1][0].startswith("…")
 
 
@@ -168,3 +191,24 @@ def test_costs_have_no_unit() -> None:
     lines = text(tree([node(0, 0, 1.0)])._replace(unit="cost"))
     assert re.search(r"cost +node", lines[3])
     assert " 100 " in lines[4]
+
+
+def test_the_legend_explains_what_is_there() -> None:
+    assert legend([SMALL]) == (
+        "own: the node's part without the nodes below it · rows: of all loops · est: ↑ more, ↓ "
+        "fewer rows than planned"
+    )
+    paying = tree([node(0, 0, 1.0, marks=("pays for #7",), loops=3)])
+    assert legend([paying]).endswith(
+        "loops: in all processes · pays for #1: #1 ran when this node needed it"
+    )
+
+
+def test_what_took_it_is_listed_in_whole_items() -> None:
+    parts = [Part(f"#{n}", "Seq Scan on a table", 0.2) for n in range(5)]
+    lines = text(tree([node(0, 0, 1.0)], parts), 60)[3:6]
+    assert lines == [
+        "#0 20 % Seq Scan on a table · #1 20 % Seq Scan on a table",
+        "#2 20 % Seq Scan on a table · #3 20 % Seq Scan on a table",
+        "#4 20 % Seq Scan on a table",
+    ]

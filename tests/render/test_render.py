@@ -25,6 +25,7 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from dbtune.finding import Finding, Remedy, Skipped
+from dbtune.plan_tree import Part, PlanTree, TreeNode
 from dbtune.render import FORMATS, Style, render
 from dbtune.render.document import document, schema, value
 from dbtune.render.json import dumps
@@ -261,7 +262,7 @@ def test_markdown_tables_keep_their_columns() -> None:
 @given(st.text())
 def test_no_text_breaks_out_of_markdown(text: str) -> None:
     hostile = Finding(text, text, Remedy(text, sql=text, config=text), rule="x", why=text)
-    report = Report("x", findings=(hostile,), skipped=(Skipped(text, text),), notes=(text,))
+    report = Report("x", findings=(hostile,), skipped=(Skipped(text, text, text),), notes=(text,))
     found = tokens(render(report, "markdown"))
     assert {"html_inline", "html_block", "link_open", "image"}.isdisjoint({t.type for t in found})
     # The headings, the two code blocks (when there is code) and the two lists are ours.
@@ -269,6 +270,24 @@ def test_no_text_breaks_out_of_markdown(text: str) -> None:
     assert sum(t.type == "fence" for t in found) == (2 if text else 0)
     assert sum(t.type == "bullet_list_open" for t in found) == 2
     assert not any(t.type in ("code_block", "hr", "blockquote_open", "table_open") for t in found)
+
+
+@given(st.text())
+def test_no_text_breaks_out_of_a_plan_in_markdown(text: str) -> None:
+    node = TreeNode(0, 0, text, 1.0, 1.0, marks=(text,), details=(text,), rules=(text,))
+    tree = PlanTree(text, "ms", (node,), (Part(text, text, 1.0),), text, 1.0)
+    report = Report("x", (Table("plans", "", (), ({},), trees=(tree,)),))
+    found = tokens(render(report, "markdown"))
+    assert {"html_inline", "html_block", "link_open", "image"}.isdisjoint({t.type for t in found})
+    assert sum(t.type == "heading_open" for t in found) == 2
+    assert sum(t.type == "fence" for t in found) == (2 if text else 1)
+    assert not any(t.type in ("code_block", "hr", "blockquote_open") for t in found)
+
+
+def test_a_remedy_for_what_was_skipped_is_code() -> None:
+    text = render(Report("x", skipped=(Skipped("a", "b", "SELECT `x`;\n  SELECT 2;"),)), "markdown")
+    codes = [token.content for token in tokens(text) if token.type == "code_inline"]
+    assert codes == ["SELECT `x`; SELECT 2;"]
 
 
 # -------------------------------------------------------------------------------------- odd reports

@@ -8,11 +8,14 @@ from functools import partial
 from dbtune.finding import Finding, Level
 from dbtune.plan_tree import Part, PlanTree, TreeNode, Unit
 from dbtune.postgres.explain.facts import facts_of, node_facts
+from dbtune.postgres.plans.estimates import certain_factor
 from dbtune.postgres.plans.model import BLOCK_BYTES, Buffers, Node, Plan
 from dbtune.text import bytes_text, count_text, ms_text, plural, shorten
 
 _LEAST_PART = 0.03
 _MOST_PARTS = 6
+_MOST_NUMBERS = 4
+_MANY, _ALIKE = 5, 2.0
 _LEAST_READ_BYTES = 1 << 20
 _DETAIL_KEYS = ("Sort Key", "Presorted Key", "Group Key", "Hash Key")
 _SAID_ALREADY = ("Function Call", "Table Function Call")
@@ -35,8 +38,13 @@ def tree_of(
     for finding in findings:
         if isinstance(node_id := finding.evidence.get("node"), int):
             by_node.setdefault(node_id, []).append(finding)
+    payers: dict[int, list[int]] = {}
+    for node in plan.nodes:
+        for subplan in node.pays_for:
+            payers.setdefault(subplan, []).append(node.id)
     nodes = tuple(
-        _tree_node(plan, node, unit, whole or 0, by_node.get(node.id, ())) for node in plan.nodes
+        _tree_node(plan, node, unit, whole or 0, by_node.get(node.id, ()), payers.get(node.id, ()))
+        for node in plan.nodes
     )
     outside: tuple[Part, ...] = ()
     if unit == "ms" and whole:
@@ -110,22 +118,45 @@ def _blocks(root: Node) -> Iterator[str]:
 
 def _parts(plan: Plan, nodes: Sequence[TreeNode], outside: Iterable[Part]) -> Iterator[Part]:
     """What took most: nodes, and what no node has. Small parts are left to the rest."""
-    parts = [Part(f"#{node.id}", node.title, node.share) for node in nodes if node.share]
-    parts += [*_alike(plan, nodes), *outside]
+    groups = _alike(plan, nodes)
+    grouped = {node.id for group in groups for node in group}
+    parts = [
+        Part(f"#{node.id}", node.title, node.share)
+        for node in nodes
+        if node.share and node.id not in grouped
+    ]
+    parts += [_together(plan, group) for group in groups]
+    parts += outside
     parts = [part for part in parts if part.share >= _LEAST_PART]
     if len(parts) > 1 or (parts and len(nodes) > 1):
         yield from sorted(parts, key=lambda part: -part.share)[:_MOST_PARTS]
 
 
-def _alike(plan: Plan, nodes: Sequence[TreeNode]) -> Iterator[Part]:
-    """Nodes of a kind that are small each and large together, as scans of partitions are."""
-    groups: dict[str, list[float]] = {}
+def _alike(plan: Plan, nodes: Sequence[TreeNode]) -> list[list[TreeNode]]:
+    """Nodes of a kind: siblings that took about the same, as scans of partitions do; small ones."""
+    found = []
+    siblings: dict[tuple[int | None, str], list[TreeNode]] = {}
     for node in nodes:
-        if node.share and node.share < _LEAST_PART:
-            groups.setdefault(plan.nodes[node.id].label, []).append(node.share)
-    for label, shares in groups.items():
-        if len(shares) > 1:
-            yield Part(f"{len(shares)} × {label}", "", sum(shares))
+        if node.share:
+            one = plan.nodes[node.id]
+            siblings.setdefault((one.parent, one.label), []).append(node)
+    for group in siblings.values():
+        most = _ALIKE * sum(node.share or 0 for node in group) / len(group)
+        equal = [node for node in group if (node.share or 0) <= most]
+        if len(equal) >= _MANY:
+            found.append(equal)
+    taken = {node.id for group in found for node in group}
+    small: dict[str, list[TreeNode]] = {}
+    for node in nodes:
+        if node.share and node.share < _LEAST_PART and node.id not in taken:
+            small.setdefault(plan.nodes[node.id].label, []).append(node)
+    return [*found, *(group for group in small.values() if len(group) > 1)]
+
+
+def _together(plan: Plan, group: Sequence[TreeNode]) -> Part:
+    first = plan.nodes[group[0].id]
+    where = f"on {first.relation}, ..." if first.relation else ""
+    return Part(f"{len(group)} × {first.label}", where, sum(node.share or 0 for node in group))
 
 
 def _outside(plan: Plan) -> Iterator[tuple[str, float]]:
@@ -142,7 +173,12 @@ def _outside(plan: Plan) -> Iterator[tuple[str, float]]:
 
 
 def _tree_node(
-    plan: Plan, node: Node, unit: Unit, whole: float, findings: Iterable[Finding]
+    plan: Plan,
+    node: Node,
+    unit: Unit,
+    whole: float,
+    findings: Iterable[Finding],
+    payers: Sequence[int],
 ) -> TreeNode:
     own = amount(node, unit)
     executed = not plan.analyzed or node.executed
@@ -153,14 +189,14 @@ def _tree_node(
         node.depth,
         title(node),
         amount=own if executed else None,
-        share=own / whole if whole and own is not None else None,
-        estimate=_planned(node),
+        share=own / whole if whole and executed and own is not None else None,
+        estimate=node.plan_rows if node.planned_total_rows is None else node.planned_total_rows,
         rows=node.total_rows if executed else None,
         loops=node.loops if executed and plan.analyzed else None,
-        factor=node.row_factor,
+        factor=_factor(plan, node),
         more=node.row_direction == "under",
         executed=executed,
-        marks=tuple(_marks(plan, node)),
+        marks=(*_payments(node, payers), *_marks(plan, node)),
         details=tuple(_details(node)),
         level=max((one.level or Level.info for one in ordered), default=None),
         rules=tuple(rules),
@@ -168,14 +204,27 @@ def _tree_node(
     )
 
 
-def _planned(node: Node) -> float | None:
-    """The rows that were planned, of all loops; parallel processes were to share them unevenly."""
-    if node.plan_rows is None or not node.executed:
-        return node.plan_rows
-    if node.row_factor and node.total_rows:
-        more = node.row_direction == "under"
-        return node.total_rows / node.row_factor if more else node.total_rows * node.row_factor
-    return node.plan_rows * (node.loops or 1)
+def _factor(plan: Plan, node: Node) -> float | None:
+    """How far off the estimate is; not of what was stopped early, nor of writing without RETURNING.
+
+    Such differences are no errors, and would hide those that are.
+    """
+    if node.row_factor is None or (node.type == "ModifyTable" and not node.total_rows):
+        return None
+    return certain_factor(plan, node)
+
+
+def _payments(node: Node, payers: Sequence[int]) -> Iterator[str]:
+    """A sub-plan's time is part of that of the nodes that needed it, wherever it hangs."""
+    if payers:
+        yield f"for {_numbers(payers)}"
+    if node.pays_for:
+        yield f"pays for {_numbers(node.pays_for)}"
+
+
+def _numbers(nodes: Sequence[int]) -> str:
+    shown = [f"#{number}" for number in nodes[:_MOST_NUMBERS]]
+    return ", ".join(shown) + (" ..." if len(nodes) > _MOST_NUMBERS else "")
 
 
 def title(node: Node) -> str:

@@ -83,13 +83,13 @@ def misses(
 ) -> Iterator[Miss]:
     """The nodes at which estimates start to be off by enough to have decided something."""
     for node in plan.nodes:
-        factor = _factor(plan, node)
+        factor = certain_factor(plan, node)
         if node.type in _PASSES_ON or factor < min_factor:
             continue
-        planned, actual = node.plan_rows or 1, _actual(node)
+        planned, actual = expected(node) or 1, _actual(node)
         if abs(planned - actual) * (node.loops or 0) < min_rows:
             continue
-        if any(_factor(plan, one) * 3 > factor for one in _sources(plan, node)):
+        if any(certain_factor(plan, one) * 3 > factor for one in _sources(plan, node)):
             continue  # it comes from below
         decided = _decided(plan, node)
         if decided is None:
@@ -106,8 +106,8 @@ def outer_miss(
     outer, inner = child(plan, join, "Outer"), child(plan, join, "Inner")
     if join.type != "Nested Loop" or outer is None or inner is None:
         return None
-    factor = _factor(plan, outer)
-    planned, actual = outer.plan_rows or 1, _actual(outer)
+    factor = certain_factor(plan, outer)
+    planned, actual = expected(outer) or 1, _actual(outer)
     # A Memoize above the inner side is what runs that often.
     if actual < planned or factor < min_factor or (inner.loops or 0) < min_loops:
         return None
@@ -127,11 +127,11 @@ def scan_terms(node: Node) -> tuple[Term, ...]:
 def origin(plan: Plan, node: Node) -> Node:
     """The lowest node below one from which its wrong estimate comes."""
     while True:
-        factor = _factor(plan, node)
-        worse = [one for one in _sources(plan, node) if _factor(plan, one) * 3 > factor > 1]
+        factor = certain_factor(plan, node)
+        worse = [one for one in _sources(plan, node) if certain_factor(plan, one) * 3 > factor > 1]
         if not worse:
             return node
-        node = max(worse, key=lambda one: _factor(plan, one))
+        node = max(worse, key=lambda one: certain_factor(plan, one))
 
 
 def _decided(plan: Plan, node: Node) -> Node | None:
@@ -152,20 +152,27 @@ def _sources(plan: Plan, node: Node) -> list[Node]:
     return [*below, *(one for one in found if one not in below)]
 
 
+def expected(node: Node) -> float | None:
+    """Rows planned per loop; where processes share them, per loop of those that there were."""
+    if node.planned_total_rows is None or not node.loops:
+        return node.plan_rows
+    return node.planned_total_rows / node.loops
+
+
 def _actual(node: Node) -> float:
     """Rows per loop, moved towards the estimate by what rounding hides; at least 1, as planned."""
-    rows, planned = node.actual_rows or 0.0, node.plan_rows or 1
+    rows, planned = node.actual_rows or 0.0, expected(node) or 1
     half = node.rows_step / 2 if (node.loops or 0) > 1 else 0.0
     if rows > planned:
         return max(planned, rows - half)
     return max(1.0, min(planned, rows + half))
 
 
-def _factor(plan: Plan, node: Node) -> float:
+def certain_factor(plan: Plan, node: Node) -> float:
     """How far off an estimate certainly is; 1 where that can't be told."""
     if not node.executed or node.plan_rows is None or node.actual_rows is None or plan.truncated:
         return 1.0
-    planned, actual = max(1.0, node.plan_rows), _actual(node)
+    planned, actual = max(1.0, expected(node) or 0.0), _actual(node)
     if actual > planned:
         return 1.0 if _returns_twice(plan, node) else actual / planned
     return 1.0 if actual < planned and _may_stop_early(plan, node) else planned / actual
@@ -222,7 +229,7 @@ def _cause(plan: Plan, node: Node, found: tuple[Term, ...]) -> Cause:
 
 def _is_beyond(node: Node, found: tuple[Term, ...]) -> bool:
     """Whether a range was taken to be empty: a hundredth of a bin of the histogram, or one row."""
-    planned, actual = node.plan_rows or 1, _actual(node)
+    planned, actual = expected(node) or 1, _actual(node)
     if actual < planned or any(term.kind != "range" for term in found):
         return False
     read = (node.actual_rows or 0) + (node.removed.filter or 0) / (node.loops or 1)

@@ -42,6 +42,7 @@ from dbtune.postgres.plans.order import (
     names_of,
     plain_children,
 )
+from dbtune.postgres.plans.rows import planned_totals, rows_of
 
 _HALF_STEP_MS = 0.0005
 _KINDS = (("buffers", Buffers), ("io", IoTimes), ("wal", Wal))
@@ -86,6 +87,7 @@ class _Ledger:
         self.charges: list[list[_Charge]] = [[] for _ in plan.nodes]
         self.after_root = 0.0
         self.own: list[Amounts] = []
+        self.planned = planned_totals(plan)
         if plan.analyzed:
             self.events = execution_order(plan)
             self._share_subplans()
@@ -279,7 +281,8 @@ class _Ledger:
         filled: dict[str, Any] = {
             "processes": self.processes[node.id],
             "self_cost": _self_cost(self.plan, node),
-            **_rows(node),
+            "pays_for": self._pays_for(node),
+            **rows_of(node, self.planned[node.id]),
         }
         for kind, counters in _KINDS:
             if getattr(node, kind) is not None:
@@ -300,6 +303,11 @@ class _Ledger:
                 "cpu_ms": own[0] * self.processes[node.id],
             }
         return replace(node, **filled)
+
+    def _pays_for(self, node: Node) -> tuple[int, ...]:
+        """The sub-plans that hang elsewhere and are part of what a node took."""
+        paid = (charge.subplan for charge in self.charges[node.id] if any(charge.amounts))
+        return tuple(one for one in dict.fromkeys(paid) if self.plan.nodes[one].parent != node.id)
 
 
 def _processes(plan: Plan) -> list[float]:
@@ -377,25 +385,3 @@ def _self_cost(plan: Plan, node: Node) -> float | None:
         return None
     below = sum(child.total_cost or 0.0 for child in plan.children(node))
     return max(0.0, node.total_cost - below)
-
-
-def _rows(node: Node) -> dict[str, Any]:
-    """Rows of all loops with what rounding hides, and how far off the estimate was."""
-    if node.actual_rows is None or node.loops is None:
-        return {}
-    total = node.actual_rows * node.loops
-    # The average of a single loop is no average.
-    error = node.rows_step / 2 * node.loops if node.loops > 1 else 0.0
-    filled: dict[str, Any] = {
-        "total_rows": total,
-        "total_rows_min": max(0.0, total - error),
-        "total_rows_max": total + error,
-    }
-    if node.loops and node.plan_rows is not None:
-        actual, planned = max(node.actual_rows, 1.0), max(node.plan_rows, 1.0)
-        direction = "under" if actual > planned else "over" if actual < planned else "exact"
-        filled |= {
-            "row_factor": max(actual / planned, planned / actual),
-            "row_direction": direction,
-        }
-    return filled

@@ -13,6 +13,7 @@ import math
 from dbtune.errors import UsageError
 from dbtune.finding import Remedy
 from dbtune.postgres.plans.model import Node, Plan
+from dbtune.postgres.plans.rows import divisor
 from dbtune.text import bytes_text, parse_bytes
 
 MARGIN = 1.1
@@ -84,9 +85,7 @@ def hash_join_bytes(node: Node, processes: int = 1) -> float | None:
     actual = batches * peak * 1024
     planned = 0.0
     if node.plan_rows is not None and node.plan_width is not None:
-        # The planner divides the rows of a parallel scan by this, see get_parallel_divisor.
-        workers = processes - 1
-        rows = node.plan_rows * (workers + max(0.0, 1 - 0.3 * workers) if workers else 1)
+        rows = node.plan_rows * divisor(processes - 1)
         planned = rows * (_HASH_TUPLE + _aligned(node.plan_width)) + 8 * _power_of_two(rows)
     return max(actual, planned / _SKEW) / processes
 

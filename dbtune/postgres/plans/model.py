@@ -145,9 +145,13 @@ class Node:
         loops: how often it ran, in all processes; 0 if never executed.
         processes: by how many processes its time is to be divided to get time on the clock;
             a fraction where a parallel part ran repeatedly with differing numbers of workers.
+        planned_total_rows: rows that were planned, of all loops; of parallel nodes, of all
+            processes together.
         total_rows: rows of all loops; true is what lies between ``_min`` and ``_max``.
         inclusive_ms: time on the clock that it and what is below it took, children's InitPlans
             and CTEs included where they were pulled.
+        pays_for: sub-plans that hang elsewhere in the tree and whose time is part of its
+            ``inclusive_ms``: a CTE that it was the first to read, an InitPlan that it needed.
         self_ms: its own part of it. Time that a BEFORE trigger or JIT took in it is part of it.
         self_error_ms: how far ``self_ms`` may be wrong because EXPLAIN rounds averages per loop.
         cpu_ms: ``self_ms`` times ``processes``.
@@ -191,10 +195,12 @@ class Node:
     rows_step: float = 1
     loops: int | None = None
     processes: float = 1
+    planned_total_rows: float | None = None
     total_rows: float | None = None
     total_rows_min: float | None = None
     total_rows_max: float | None = None
     removed: Removed = Removed()
+    pays_for: tuple[int, ...] = ()
     inclusive_ms: float | None = None
     self_ms: float | None = None
     self_pct: float | None = None

@@ -16,9 +16,9 @@ from importlib import resources
 
 from dbtune import __version__
 from dbtune.render import Style
-from dbtune.render.cells import RIGHT, cell
+from dbtune.render.cells import RIGHT, cell, level_counts
 from dbtune.render.document import value
-from dbtune.render.html.findings import cards, counts, numbered
+from dbtune.render.html.findings import cards, numbered
 from dbtune.render.html.markup import bar, code, script_data, text
 from dbtune.render.html.plan import contents, data, sections
 from dbtune.report import Column, Report, Table
@@ -92,7 +92,7 @@ def _body(report: Report) -> Iterator[str]:
         one for one in numbered(report) if one[1].evidence.get("plan") not in range(1, trees + 1)
     ]
     if others:
-        found = counts(finding for _, finding in others)
+        found = level_counts(finding for _, finding in others)
         yield f'<section><h2>Findings: {found}</h2><div class="cards">'
         yield from cards(others)
         yield "</div></section>"

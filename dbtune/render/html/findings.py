@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from dbtune.finding import Finding, Level
 from dbtune.render.cells import evidence, saving
@@ -16,13 +16,6 @@ Numbered = tuple[int, Finding]
 def numbered(report: Report) -> list[Numbered]:
     """The report's findings with their numbers."""
     return list(enumerate(report.findings, start=1))
-
-
-def counts(findings: Iterable[Finding]) -> str:
-    """``1 critical, 2 warning``."""
-    levels = [finding.level or Level.info for finding in findings]
-    found = [(level, levels.count(level)) for level in sorted(Level, reverse=True)]
-    return ", ".join(f"{number} {level.name}" for level, number in found if number)
 
 
 def cards(findings: Sequence[Numbered]) -> Iterator[str]:

@@ -11,10 +11,11 @@ from typing import Any
 
 from dbtune.finding import Level
 from dbtune.plan_tree import Fact, Part, PlanTree, TreeNode
+from dbtune.render.cells import level_counts
 from dbtune.render.frames import Frame, frames, heat
-from dbtune.render.html.findings import Numbered, cards, counts, numbered
+from dbtune.render.html.findings import Numbered, cards, numbered
 from dbtune.render.html.markup import code, tag, text
-from dbtune.render.plan_tree import LEGEND, compact, draw, error_text, percent, share_text
+from dbtune.render.plan_tree import compact, draw, error_text, legend, percent, share_text
 from dbtune.render.svg import label, tooltip
 from dbtune.report import Report, Table
 from dbtune.text import ms_text, plain, shorten
@@ -82,10 +83,11 @@ def _section(report: Report, number: int, tree: PlanTree) -> Iterator[str]:
     yield f'<div class="viewer" id="p{number}"></div>'
     drawn = "\n".join(line.plain for line in draw(tree, _WIDTH_WITHOUT_SCRIPTS))
     yield f"<noscript>{code(drawn)}</noscript>"
-    yield f'<p class="legend">{text(LEGEND)}</p>'
+    yield f'<p class="legend">{text(legend([tree]))}</p>'
     found = _of_plan(report, number)
     if found:
-        yield f'<h3>Findings: {counts(finding for _, finding in found)}</h3><div class="cards">'
+        numbers = level_counts(finding for _, finding in found)
+        yield f'<h3>Findings: {numbers}</h3><div class="cards">'
         yield from cards(found)
         yield "</div>"
     yield from _facts(tree.facts())
@@ -102,7 +104,7 @@ def _parts(number: int, tree: PlanTree) -> Iterator[str]:
         width = max(0.0, min(part.share, 1 - start))
         yield (
             f'<svg x="{start * 100:.2f}%" width="{width * 100:.2f}%" height="100%">'
-            f'<rect class="{_fill(part)}" width="100%" height="100%"/>'
+            f'<rect class="{_fill(part, tree)}" width="100%" height="100%"/>'
             f'<text x="4" y="17">{text(part.label)}</text></svg>'
         )
         start += width
@@ -117,8 +119,8 @@ def _parts(number: int, tree: PlanTree) -> Iterator[str]:
     yield "</ol>"
 
 
-def _fill(part: Part) -> str:
-    return f"fill{heat(part.share)}" if part.title else "outside"
+def _fill(part: Part, tree: PlanTree) -> str:
+    return "outside" if part in tree.outside else f"fill{heat(part.share)}"
 
 
 def _flame(number: int, tree: PlanTree) -> Iterator[str]:

@@ -153,3 +153,48 @@ def test_small_nodes_of_a_kind_are_counted_together() -> None:
     (part,) = tree_of(plan_of(text)).parts
     assert part.label == "100 × Seq Scan"
     assert part.share == pytest.approx(0.99, abs=0.01)
+
+
+def test_siblings_that_took_about_the_same_are_one_part() -> None:
+    scans = "".join(
+        f"  ->  Seq Scan on p{n}  (cost=0..1 rows=1 width=1) "
+        f"(actual time=0.100..{30 if n == 3 else 5}.000 rows=1 loops=1)\n"
+        for n in range(14)
+    )
+    text = "Append  (cost=0..1 rows=1 width=1) (actual time=0.1..100.0 rows=14 loops=1)\n" + scans
+    parts = tree_of(plan_of(text)).parts
+    assert [(part.label, part.title) for part in parts[:2]] == [
+        ("13 × Seq Scan", "on p0, ..."),
+        ("#4", "Seq Scan on p3"),
+    ]
+
+
+LIMITED = """
+Limit  (cost=0.00..1.00 rows=10 width=4) (actual time=0.010..1.000 rows=10 loops=1)
+  ->  Seq Scan on t  (cost=0.00..5000.00 rows=100000 width=4) (actual time=0.010..0.900 rows=10 loops=1)
+"""  # noqa: E501
+UPDATE = """
+Update on t  (cost=0.00..1.00 rows=100 width=4) (actual time=1.000..1.000 rows=0 loops=1)
+  ->  Seq Scan on t  (cost=0.00..1.00 rows=100 width=4) (actual time=0.010..0.900 rows=100 loops=1)
+"""
+
+
+def test_what_was_stopped_early_and_what_returns_nothing_is_no_wrong_estimate() -> None:
+    for text in (LIMITED, UPDATE):
+        assert [
+            node.factor for node in tree_of(plan_of(text)).nodes if (node.factor or 1) > 1
+        ] == []
+
+
+CTE = """
+Sort  (cost=30.00..31.00 rows=100 width=4) (actual time=89.000..90.000 rows=100 loops=1)
+  CTE x
+    ->  Seq Scan on t  (cost=0.00..10.00 rows=100 width=4) (actual time=0.500..60.000 rows=100 loops=1)
+  ->  CTE Scan on x  (cost=0.00..20.00 rows=100 width=4) (actual time=1.000..80.000 rows=100 loops=1)
+"""  # noqa: E501
+
+
+def test_who_pays_for_a_sub_plan_is_said_at_both() -> None:
+    plan = plan_of(CTE)
+    assert plan.nodes[2].pays_for == (1,)
+    assert marks(plan) == [(), ("for #2",), ("pays for #1",)]
