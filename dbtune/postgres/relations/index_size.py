@@ -31,11 +31,13 @@ class Equal(NamedTuple):
         rows: rows that have the same key, on average.
         keys: how many such keys there are.
         exact: whether each has just about that many, or they scatter around it.
+        length: of an entry for such a key; ``None`` if it is as any other's.
     """
 
     rows: float
     keys: float
     exact: bool = True
+    length: int | None = None
 
 
 class Entry(NamedTuple):
@@ -148,13 +150,14 @@ def _deduplicated(lengths: Sequence[int], equal: Sequence[Equal], fillfactor: in
         if group.keys <= 0 or group.rows <= 0:
             continue
         if group.rows > _LONG_RUN_ROWS:
-            run = postings(sorted(lengths)[len(lengths) // 2], round(group.rows))
+            run = postings(group.length or _middle(lengths), round(group.rows))
             pages += group.keys * sum(n / _per_page([[one]], fillfactor) for one, n in run)
             continue
         for rows, share in _around(group.rows) if group.exact else scattered(group.rows):
-            for length in spread:
+            for length in [group.length] if group.length else spread:
                 entries = [one for one, n in postings(length, rows) for _ in range(n)]
-                short.append((entries, group.keys * share / len(spread)))
+                keys = group.keys * share / (1 if group.length else len(spread))
+                short.append((entries, keys))
     total = sum(len(entries) * keys for entries, keys in short)
     if total > 0:
         pages += total / _per_page(_drawn(short), fillfactor)
@@ -165,6 +168,10 @@ def _around(rows: float) -> list[tuple[int, float]]:
     low = max(1, math.floor(rows))
     part = min(1.0, max(0.0, rows - low))
     return [(low, 1 - part), (low + 1, part)] if part > 1e-3 else [(low, 1.0)]
+
+
+def _middle(lengths: Sequence[int]) -> int:
+    return sorted(lengths)[len(lengths) // 2]
 
 
 def _quantiles(lengths: Sequence[int], count: int = 5) -> list[int]:

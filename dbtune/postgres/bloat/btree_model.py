@@ -1,0 +1,248 @@
+"""How large a b-tree would be if it were built anew, from statistics alone."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from dbtune.postgres.bloat.facts import Estimate, IndexShape, Kind, Method, Relation, Sizes, Stored
+from dbtune.postgres.bloat.heap_model import Rows, stale, unknown
+from dbtune.postgres.bloat.layout import BLOCK_BYTES
+from dbtune.postgres.bloat.synthetic import entry_lengths
+from dbtune.postgres.relations.index_size import Equal, btree_bytes, entry_bytes
+
+SAMPLED_ROWS = 30_000
+"""Rows that ANALYZE looks at, with default_statistics_target at 100."""
+_DISTINCT_FACTOR = 1.6
+_COMPRESSED_FROM = 510  # TOAST_INDEX_TARGET: longer values are compressed in an index
+
+
+_EXPONENTIAL = (0.11, 0.37, 0.71, 1.24, 2.57)  # means of its fifths, where the mean is 1
+
+
+class Keys(NamedTuple):
+    """How rows share keys, at best and within bounds."""
+
+    likely: list[Equal] | None
+    fewest: list[Equal] | None
+    most: list[Equal] | None
+
+
+def estimate_btree(relation: Relation, sizes: Sizes, table: Rows | None) -> Estimate:
+    """A b-tree, by its columns' statistics and the rows of its table.
+
+    Args:
+        relation: the index.
+        sizes: everything that was read.
+        table: live rows of its table, from wherever they are known best.
+    """
+    shape = sizes.indexes[relation.oid]
+    rows = entries(relation, shape, sizes, table)
+    if isinstance(rows, str):
+        return unknown(relation, rows)
+    owner = sizes.relations[relation.owner]
+    columns = shape.columns
+    if owner.kind is Kind.TOAST:
+        columns = tuple(replace(one, may_be_null=False) for one in columns)
+    reason = _missing(columns, sizes, relation)
+    if reason and rows.number >= 1:
+        return unknown(relation, reason, rows)
+    keys = shared_keys(shape, rows.number, table.number if table else rows.number)
+    if isinstance(keys, str):
+        return unknown(relation, keys, rows)
+    # The lengths of the most common values go with these values, where there is one key.
+    single = shape.deduplicates and not shape.unique and len(columns) == 1
+    lengths = entry_lengths([rarer(columns[0])] if single else columns)
+    fillfactor = relation.fillfactor(90)
+
+    def built(equal: list[Equal] | None, fill: int = fillfactor) -> float:
+        return btree_bytes(lengths, rows.number, equal, fillfactor=fill)
+
+    size = float(relation.size_bytes)
+    likely = min(built(keys.likely), size)
+    error = math.hypot(rows.error, width_error(columns, owner))
+    low = built(keys.fewest) * (1 - error) * _compressible(columns)
+    high = built(keys.most) * (1 + error)
+    return Estimate(
+        relation,
+        Method.statistics,
+        likely,
+        low_bytes=max(0.0, min(low, likely) - 2 * BLOCK_BYTES),
+        high_bytes=min(size, max(high, likely) + 2 * BLOCK_BYTES),
+        reserve_bytes=max(0.0, likely - built(keys.likely, 100)),
+        rows=rows.number,
+        note=rows.note or stale(owner),
+    )
+
+
+def entries(relation: Relation, shape: IndexShape, sizes: Sizes, table: Rows | None) -> Rows | str:
+    """Rows that the index has entries for, or why that is not known."""
+    if table is None:
+        return "the number of its table's rows is not known"
+    if not shape.predicate:
+        return table
+    before = sizes.relations[relation.owner].rows
+    if relation.rows is None or not before:
+        return "partial, and never vacuumed or analysed: how many rows it is for is not known"
+    share = min(1.0, relation.rows / before)
+    return Rows(table.number * share, table.error + 0.05, table.note)
+
+
+def shared_keys(shape: IndexShape, rows: float, table_rows: float) -> Keys | str:
+    """How many rows share keys, or why that is not known."""
+    if not shape.deduplicates or shape.unique or rows < 1:
+        return Keys(None, None, None)
+    keys = shape.columns[: shape.keys]
+    if any(one.n_distinct is None for one in keys):
+        return "how often its keys repeat is not known: no statistics"
+    alone = len(keys) == 1
+    counts = [_distinct(one, table_rows) for one in keys]
+    factors = [_uncertainty(one, count) for one, count in zip(keys, counts, strict=True)]
+    likely = _groups(keys, counts, rows, table_rows)
+    if not alone and shape.distinct is not None:
+        count = shape.distinct if shape.distinct > 0 else -shape.distinct * table_rows
+        bounds = (count, count / _DISTINCT_FACTOR, min(rows, count * _DISTINCT_FACTOR))
+        return Keys(*(_scattered(rows, number) for number in bounds))
+    if alone:
+        fewest = _groups(keys, [counts[0] / factors[0]], rows, table_rows)
+    else:  # columns may depend on each other: then there are no more keys than in one of them
+        widest = max(range(len(keys)), key=lambda n: counts[n])
+        fewest = _groups([keys[widest]], [counts[widest] / factors[widest]], rows, table_rows)
+    most = _groups(keys, [c * f for c, f in zip(counts, factors, strict=True)], rows, table_rows)
+    return Keys(likely, fewest, most)
+
+
+def _scattered(rows: float, distinct: float) -> list[Equal]:
+    distinct = max(1.0, min(distinct, rows))
+    return [Equal(rows / distinct, distinct, False)]
+
+
+class _Part(NamedTuple):
+    """A part of a column's rows.
+
+    Attributes:
+        share: of all rows.
+        values: how many values they have.
+        stored: length of such a value; 0 if it is NULL, ``None`` if they differ.
+    """
+
+    share: float
+    values: float
+    stored: int | None = None
+
+
+def _parts(column: Stored, distinct: float, most: int, rows: float) -> list[_Part]:
+    """NULL, each of the most common values, the other common ones together, and the rest."""
+    common = list(column.common_ratios)
+    lengths = column.common_lengths if len(column.common_lengths) == len(common) else None
+    parts = [
+        _Part(ratio, 1.0, lengths[place] if lengths else None)
+        for place, ratio in enumerate(common[:most])
+    ]
+    if common[most:]:
+        parts.append(_Part(sum(common[most:]), len(common) - most))
+    if column.null_ratio:
+        parts.append(_Part(column.null_ratio, 1.0, 0))
+    rest = 1.0 - sum(part.share for part in parts)
+    left = distinct - len(common)
+    if rest > 1e-6 and left > 0:
+        parts += _uncommon(rest, left, rows, common[-1] if common else 0.0)
+    return parts
+
+
+def _uncommon(share: float, values: float, rows: float, least_common: float) -> list[_Part]:
+    """Values beside the common ones, which differ in frequency if those run down to them."""
+    if least_common <= 1.5 * share / values:
+        return [_Part(share, values)]
+    once = min(share, values / rows)  # each value has one row at least
+    return [
+        _Part((once + (share - once) * scale) / len(_EXPONENTIAL), values / len(_EXPONENTIAL))
+        for scale in _EXPONENTIAL
+    ]
+
+
+def _groups(
+    keys: Sequence[Stored], distinct: Sequence[float], rows: float, table_rows: float
+) -> list[Equal]:
+    """How many rows share a key, if columns are independent of each other."""
+    most = {1: 100, 2: 20, 3: 6}.get(len(keys), 2)
+    parts = [
+        _parts(key, count, most, table_rows) for key, count in zip(keys, distinct, strict=True)
+    ]
+    kept = min(1.0, rows / max(1.0, table_rows))
+    found: list[Equal] = []
+    for combination in itertools.product(*parts):
+        share = math.prod(part.share for part in combination)
+        cells = math.prod(part.values for part in combination)
+        if share * rows < 0.5:
+            continue
+        length = None
+        if len(keys) == 1:
+            each = share * table_rows / cells  # in the table; a partial index has some of them
+            count = cells if kept > 0.999 else cells * -math.expm1(-each * kept)
+            stored = combination[0].stored
+            if stored is not None and keys[0].type_length < 0:
+                length = entry_bytes(stored, nulls=stored == 0)
+        else:  # so many rows fall on so many cells by chance
+            count = cells * -math.expm1(-share * rows / cells)
+        count = max(1.0, min(count, share * rows))
+        found.append(Equal(share * rows / count, count, cells == 1, length))
+    return found
+
+
+def _uncertainty(column: Stored, distinct: float) -> float:
+    """By which factor ANALYZE may be off in the number of distinct values."""
+    seen_often = distinct <= SAMPLED_ROWS / 10
+    return 1.02 if seen_often or column.n_distinct == -1 else _DISTINCT_FACTOR
+
+
+def _distinct(column: Stored, table_rows: float) -> float:
+    given = column.n_distinct or -1.0
+    return max(1.0, given if given > 0 else -given * table_rows)
+
+
+def rarer(column: Stored) -> Stored:
+    """The column without its NULLs and its most common values."""
+    common = zip(column.common_lengths, column.common_ratios, strict=False)
+    share = 1.0 - (column.null_ratio or 0.0) - sum(column.common_ratios)
+    mean = column.average_bytes
+    if mean is not None and share > 0.05 and column.common_lengths:
+        known = 1.0 - (column.null_ratio or 0.0)
+        mean = max(1.0, (mean * known - sum(size * ratio for size, ratio in common)) / share)
+    return replace(column, null_ratio=0.0, average_bytes=mean, common_ratios=(), common_lengths=())
+
+
+def _missing(columns: tuple[Stored, ...], sizes: Sizes, relation: Relation) -> str:
+    missing = [
+        one for one in columns if not one.analysed and (one.type_length < 0 or one.may_be_null)
+    ]
+    if not missing:
+        return ""
+    table = sizes.tables.get(relation.table)
+    if table is not None and not table.readable:
+        return "this role may not see its statistics"
+    if any(one.name == "" for one in missing):
+        return "no statistics on its expression: ANALYZE its table"
+    return "its table was never analysed"
+
+
+def width_error(columns: tuple[Stored, ...], owner: Relation) -> float:
+    """Relative error of the mean length of entries."""
+    varying = [one for one in columns if one.type_length < 0]
+    if not varying and not any(one.null_ratio for one in columns):
+        return 0.005
+    total = sum(one.average_bytes or 8.0 for one in columns) + 12
+    known = sum(one.average_bytes or 0.0 for one in varying if one.lengths)
+    guessed = sum(one.average_bytes or 0.0 for one in varying if not one.lengths)
+    live = max(1, owner.counters.live)
+    drift = min(1.0, owner.counters.modified / live) if owner.counters.counted else 0.1
+    return 0.01 + 0.02 * known / total + 0.1 * guessed / total + 0.1 * drift
+
+
+def _compressible(columns: tuple[Stored, ...]) -> float:
+    """The part that may be left of long values, which an index compresses."""
+    longest = max((one.average_bytes or 0.0 for one in columns if one.storage in "xm"), default=0)
+    return 0.3 if longest >= _COMPRESSED_FROM else 1.0

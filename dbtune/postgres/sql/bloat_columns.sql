@@ -1,0 +1,48 @@
+-- Columns of the tables and indexes %(oids)s as they are stored, and what ANALYZE learned of their
+-- lengths. Least privilege: none; statistics show only to who may SELECT the column.
+-- Only lengths leave the server, no values.
+SELECT a.attrelid::bigint AS oid, a.attname AS name, a.attnum AS number, a.attisdropped AS dropped,
+       a.attlen AS type_length, a.attalign::text AS alignment, a.attstorage::text AS storage,
+       NOT a.attnotnull AS may_be_null,
+       s.null_frac AS null_ratio, s.avg_width AS average_bytes, s.n_distinct, s.correlation,
+       s.most_common_freqs AS common_ratios,
+       (SELECT array_agg(CASE WHEN m.bytes > 126 THEN m.bytes + 4 ELSE m.bytes + 1 END)
+        FROM unnest(k.common) WITH ORDINALITY c(v, place)
+        CROSS JOIN LATERAL (
+            SELECT CASE k.way
+                       WHEN 'text' THEN octet_length(v)
+                       WHEN 'numeric' THEN pg_catalog.pg_column_size(v::numeric) - 4
+                       WHEN 'bytea' THEN (octet_length(v) - 2) / 2
+                       WHEN 'inet' THEN CASE WHEN v LIKE '%%:%%' THEN 18 ELSE 6 END
+                       ELSE 20 + k.element * pg_catalog.cardinality(string_to_array(v, ','))
+                   END AS bytes) m) AS common_lengths,
+       (SELECT array_agg(CASE WHEN m.bytes > 126 THEN m.bytes + 4 ELSE m.bytes + 1 END)
+        FROM unnest(k.histogram) h(v)
+        CROSS JOIN LATERAL (
+            SELECT CASE k.way
+                       WHEN 'text' THEN octet_length(v)
+                       WHEN 'numeric' THEN pg_catalog.pg_column_size(v::numeric) - 4
+                       WHEN 'bytea' THEN (octet_length(v) - 2) / 2
+                       WHEN 'inet' THEN CASE WHEN v LIKE '%%:%%' THEN 18 ELSE 6 END
+                       ELSE 20 + k.element * pg_catalog.cardinality(string_to_array(v, ','))
+                   END AS bytes) m) AS lengths
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_stats s
+       ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
+      AND NOT s.inherited
+LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' AND e.typlen > 0
+LEFT JOIN LATERAL (
+    SELECT y.way, e.typlen AS element,
+           CASE WHEN y.way IS NOT NULL THEN s.most_common_vals::text::text[] END AS common,
+           CASE WHEN y.way IS NOT NULL THEN s.histogram_bounds::text::text[] END AS histogram
+    FROM (SELECT CASE WHEN t.typcategory = 'S' THEN 'text'
+                      WHEN t.typname IN ('name', 'cstring') THEN 'text'
+                      WHEN t.typname IN ('numeric', 'bytea') THEN t.typname::text
+                      WHEN t.typname IN ('inet', 'cidr') THEN 'inet'
+                      WHEN e.oid IS NOT NULL THEN 'array' END AS way) y
+) k ON true
+WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0
+ORDER BY a.attrelid, a.attnum
