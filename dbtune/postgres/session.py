@@ -37,7 +37,11 @@ _BEGIN: LiteralString = (
     "set_config('lock_timeout', '{}', true), "
     "set_config('idle_in_transaction_session_timeout', '60s', true)"
 )
-_CATALOG: LiteralString = ", set_config('search_path', 'pg_catalog', true)"
+# Of dbtune's own statements: many rows of the catalog may look worth compiling, or more processes.
+_CATALOG: LiteralString = (
+    ", set_config('search_path', 'pg_catalog', true), set_config('jit', 'off', true)"
+    ", set_config('max_parallel_workers_per_gather', '0', true)"
+)
 _FIRST_WORD = re.compile(r"^(\s*\w+)")
 _HEADER = re.compile(r"\A(?:--[^\n]*\n)+")
 _FILE_SUFFIX = re.compile(r"\.v(\d+)\.sql$")

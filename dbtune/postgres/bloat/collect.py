@@ -27,6 +27,8 @@ _KINDS = {
     "i": Kind.INDEX,
 }
 _ALIGNMENTS = {"c": 1, "s": 2, "i": 4, "d": 8}
+MOST_ASKED = 10_000
+"""Relations whose size is asked for; of the others it is what the catalog says."""
 _BATCH = 500
 """Relations whose columns are read by one statement: bounds its time and the memory it takes."""
 
@@ -64,7 +66,7 @@ def read_sizes(session: Session, min_bytes: int, schemas: Sequence[str] = ()) ->
 
 
 def _relation_rows(session: Session, min_bytes: int, schemas: list[str] | None) -> list[Row]:
-    parameters = {"min_bytes": min_bytes, "schemas": schemas}
+    parameters = {"min_bytes": min_bytes, "schemas": schemas, "most": MOST_ASKED}
     try:
         return session.fact("bloat_relations", parameters)
     except Unavailable as missing:
@@ -112,21 +114,20 @@ def _shapes(
     columns = _Columns(session)
     tables: dict[int, TableShape] = {}
     indexes: dict[int, IndexShape] = {}
-    heaps = [one.oid for one in relations.values() if one.kind in HEAPS]
-    for batch in _batches(heaps):
+    for batch in _batches([one for one in relations.values() if one.kind in HEAPS]):
         columns.read(batch)
-        for row in session.fact("bloat_tables", {"oids": batch}):
+        for row in session.fact("bloat_tables", {"oids": [one.oid for one in batch]}):
             tables[row["oid"]] = _table_shape(row, columns)
-    for batch in _batches([one.oid for one in relations.values() if one.kind is Kind.INDEX]):
+    for batch in _batches([one for one in relations.values() if one.kind is Kind.INDEX]):
         columns.read(batch)
-        for row in session.fact("bloat_indexes", {"oids": batch}):
+        for row in session.fact("bloat_indexes", {"oids": [one.oid for one in batch]}):
             indexes[row["oid"]] = _index_shape(row, relations[row["oid"]], columns)
     return tables, indexes
 
 
-def _batches(oids: Sequence[int]) -> Iterator[list[int]]:
-    for start in range(0, len(oids), _BATCH):
-        yield list(oids[start : start + _BATCH])
+def _batches(relations: Sequence[Relation]) -> Iterator[Sequence[Relation]]:
+    for start in range(0, len(relations), _BATCH):
+        yield relations[start : start + _BATCH]
 
 
 class _Columns:
@@ -136,8 +137,13 @@ class _Columns:
         self._session = session
         self.of: dict[int, dict[int, Stored | None]] = defaultdict(dict)
 
-    def read(self, oids: list[int]) -> None:
-        for row in self._session.fact("bloat_columns", {"oids": oids}):
+    def read(self, relations: Sequence[Relation]) -> None:
+        asked = {
+            "oids": [one.oid for one in relations],
+            "schemas": sorted({one.schema for one in relations}),
+            "names": sorted({one.name for one in relations}),
+        }
+        for row in self._session.fact("bloat_columns", asked):
             self.of[row["oid"]][row["number"]] = None if row["dropped"] else _stored(row)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
-from dbtune.postgres.bloat.facts import Estimate, Kind, Method, Relation, Sizes, Stored, TableShape
+from dbtune.postgres.bloat.facts import Estimate, Method, Relation, Sizes, Stored, TableShape
 from dbtune.postgres.bloat.layout import BLOCK_BYTES, POINTER_BYTES, Run, align, pages
 from dbtune.postgres.bloat.synthetic import heap_lengths
 
@@ -185,14 +184,3 @@ def _rows_per_page(lengths: list[int], fillfactor: int) -> float:
         return float(min(291, max(1, (BLOCK_BYTES - 24 - reserve) // each)))
     repeated = [Run(length) for length in lengths] * math.ceil(20 * BLOCK_BYTES / sum(lengths))
     return len(repeated) / pages(repeated, fillfactor)
-
-
-def estimates(sizes: Sizes) -> Mapping[int, Estimate]:
-    """Tables, TOAST tables and materialised views that are examined, by oid."""
-    found: dict[int, Estimate] = {}
-    for oid, relation in sizes.relations.items():
-        if relation.kind is Kind.TOAST:
-            found[oid] = estimate_toast(relation, sizes)
-        elif relation.kind is not Kind.INDEX:
-            found[oid] = estimate_table(relation, sizes)
-    return found

@@ -1,5 +1,6 @@
 -- Columns of the tables and indexes %(oids)s as they are stored, and what ANALYZE learned of their
--- lengths. Least privilege: none; statistics show only to who may SELECT the column.
+-- lengths. Their schemas and names are given, too: the view pg_stats is read by these only.
+-- Least privilege: none; statistics show only to who may SELECT the column.
 -- Only lengths leave the server, no values.
 SELECT a.attrelid::bigint AS oid, a.attname AS name, a.attnum AS number, a.attisdropped AS dropped,
        a.attlen AS type_length, a.attalign::text AS alignment, a.attstorage::text AS storage,
@@ -32,6 +33,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_stats s
        ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
       AND NOT s.inherited
+      AND s.schemaname = ANY (%(schemas)s::name[]) AND s.tablename = ANY (%(names)s::name[])
 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' AND e.typlen > 0
 LEFT JOIN LATERAL (

@@ -1,0 +1,50 @@
+"""``dbtune bloat``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dbtune.bloat import Effort, Selection
+from dbtune.cli.command import Run, command, new_app, size_option
+from dbtune.errors import UsageError
+from dbtune.postgres.bloat.table import TABLES as POSTGRESQL_TABLES
+from dbtune.profile import Engine
+from dbtune.report import Report
+
+TABLES = POSTGRESQL_TABLES
+
+app = new_app()
+
+
+@command(app, epilog="Example: dbtune bloat prod --schema public --min-size 100MB --limit 10")
+def bloat(
+    run: Run,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="Rows.")] = 20,
+    min_size: Annotated[int, size_option(help="Only relations at least so large.")] = "1MB",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    schema: Annotated[
+        list[str] | None,
+        typer.Option(help="Only tables in this schema. Repeat it for several."),
+    ] = None,
+    statistics_only: Annotated[
+        bool, typer.Option("--statistics-only", help="Read no pages of relations.")
+    ] = False,
+) -> Report:
+    """Say how much space is wasted where, why, and the safest way to get it back.
+
+    PostgreSQL: tables, TOAST and indexes of one database.
+    """
+    selection = Selection(
+        limit=limit,
+        min_bytes=min_size,
+        schemas=tuple(schema or ()),
+        effort=Effort.statistics if statistics_only else Effort.sample,
+    )
+    profile = run.profile()
+    if profile.engine is not Engine.postgresql:
+        raise UsageError(f"{profile.name} is {profile.engine}; bloat is for PostgreSQL so far")
+    from dbtune.postgres.bloat import bloat as of_postgres
+
+    with run.postgres(profile) as postgres:
+        return of_postgres(postgres, selection)

@@ -1,0 +1,39 @@
+"""Estimates of all relations from statistics alone."""
+
+from __future__ import annotations
+
+from dbtune.postgres.bloat.btree_model import estimate_btree
+from dbtune.postgres.bloat.facts import HEAPS, Estimate, Kind, Relation, Sizes
+from dbtune.postgres.bloat.heap_model import (
+    Rows,
+    estimate_table,
+    estimate_toast,
+    rows_now,
+    unknown,
+)
+
+
+def model(sizes: Sizes) -> dict[int, Estimate]:
+    """An estimate for each relation, by oid; tables before what belongs to them."""
+    found: dict[int, Estimate] = {}
+    ordered = sorted(sizes.relations.values(), key=lambda one: one.kind is Kind.INDEX)
+    for relation in ordered:
+        if relation.kind in HEAPS:
+            found[relation.oid] = estimate_table(relation, sizes)
+        elif relation.kind is Kind.TOAST:
+            found[relation.oid] = estimate_toast(relation, sizes)
+        else:
+            owner = sizes.relations.get(relation.owner)
+            rows = rows_now(owner, standby=sizes.standby) if owner else None
+            found[relation.oid] = estimate_index(relation, sizes, rows)
+    return found
+
+
+def estimate_index(relation: Relation, sizes: Sizes, rows: Rows | None) -> Estimate:
+    """An index, given how many rows its table has now."""
+    shape = sizes.indexes.get(relation.oid)
+    if shape is None:
+        return unknown(relation, "its columns could not be read")
+    if shape.method != "btree":
+        return unknown(relation, f"no model of {shape.method} indexes")
+    return estimate_btree(relation, sizes, rows)

@@ -1,0 +1,237 @@
+"""Estimates laid out: relations, their tables with partitions rolled up, and totals."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from dbtune.bloat import Selection
+from dbtune.postgres.bloat.facts import Estimate, Kind, Method, Relation, Sizes
+from dbtune.report import Column, Row, Table, record
+from dbtune.text import bytes_text, plural, ratio_text
+
+RELATIONS = Table(
+    "relations",
+    "Relations",
+    (
+        Column("relation", "relation", "text", "Schema and name; of TOAST that of its table."),
+        Column("kind", "kind", "text", "table, toast, materialized view or an index's method."),
+        Column("size_bytes", "size", "bytes", "Size of the main file."),
+        Column("bloat_bytes", "bloat", "bytes", "What a rewrite gives back; null if unknown."),
+        Column("bloat_ratio", "share", "ratio", "That, of the size."),
+        Column("bloat_low_ratio", "from", "ratio", "Lower bound of the share.", 1),
+        Column("bloat_high_ratio", "to", "ratio", "Upper bound of the share.", 1),
+        Column("bloat_low_bytes", "bloat at least", "bytes", "Lower bound.", None),
+        Column("bloat_high_bytes", "bloat at most", "bytes", "Upper bound.", None),
+        Column("method", "by", "text", "How it was found: statistics, sample, exact; or unknown."),
+        Column("rows", "rows", "int", "Live rows; of an index the rows that it is for.", 3),
+        Column("dead_rows", "dead rows", "int", "Rows that VACUUM would remove.", 2),
+        Column("rewritten_bytes", "rewritten", "bytes", "Its size after a rewrite.", 5),
+        Column("fillfactor", "fillfactor", "int", "Per cent; the rest is wanted, not bloat.", 6),
+        Column("reserve_bytes", "reserve", "bytes", "What fillfactor keeps free by wish.", 6),
+        Column("table", "table", "text", "The table that it belongs to.", None),
+        Column("partition_of", "partition of", "text", "The topmost partitioned table.", None),
+        Column("pages_read", "pages read", "int", "Pages that were read to find it.", None),
+        Column("note", "note", "text", "Why there is no number, or why it may be off.", 4),
+    ),
+)
+BY_TABLE = Table(
+    "tables",
+    "By table, with TOAST and indexes; partitions together",
+    (
+        Column("table", "table", "text", "Schema and name."),
+        Column("partitions", "partitions", "int", "How many of them were examined.", 2),
+        Column("size_bytes", "size", "bytes", "Size of what was examined."),
+        Column("bloat_bytes", "bloat", "bytes", "What rewrites give back, as far as known."),
+        Column("bloat_ratio", "share", "share", "That, of the size."),
+        Column("table_bloat_bytes", "in rows", "bytes", "Part of it in the table itself.", 1),
+        Column("toast_bloat_bytes", "in TOAST", "bytes", "Part of it in TOAST.", 1),
+        Column("index_bloat_bytes", "in indexes", "bytes", "Part of it in indexes.", 1),
+        Column("unknown_bytes", "unknown", "bytes", "Size of what could not be estimated.", 1),
+    ),
+)
+SUMMARY = (
+    Column("examined", "examined", "int", "Relations that were examined."),
+    Column("size_bytes", "their size", "bytes", "Size of these."),
+    Column("bloat_bytes", "bloat", "bytes", "What rewrites would give back."),
+    Column("bloat_ratio", "share", "ratio", "That, of the size."),
+    Column("bloat_low_bytes", "at least", "bytes", "Sum of the lower bounds."),
+    Column("bloat_high_bytes", "at most", "bytes", "Sum of the upper bounds."),
+    Column("unknown", "unknown", "int", "Relations whose bloat is not known."),
+    Column("unknown_bytes", "their size", "bytes", "Size of these."),
+    Column("by_method", "methods", "object", "Relations by method.", None),
+    Column("small", "not examined", "int", "Relations smaller than --min-size."),
+    Column("small_bytes", "their size", "bytes", "Size of these together."),
+)
+TABLES = (RELATIONS, BY_TABLE, Table("summary", "Total", SUMMARY, record=True))
+
+
+def tables(estimates: Sequence[Estimate], sizes: Sizes, selection: Selection) -> tuple[Table, ...]:
+    """All tables of the report.
+
+    Args:
+        estimates: of relations that were examined.
+        sizes: what they were made from.
+        selection: how many rows are wanted.
+    """
+    ordered = sorted(estimates, key=rank)
+    shown = ordered[: selection.limit]
+    rest = len(ordered) - len(shown)
+    relations = replace(
+        RELATIONS,
+        rows=tuple(_row(one, sizes) for one in shown),
+        footer=f"{plural(rest, 'relation')} more (--limit)" if rest else "",
+        empty=_nothing(sizes),
+    )
+    rolled = [row for row in _by_table(ordered) if _worth_a_row(row)]
+    together = replace(
+        BY_TABLE,
+        rows=tuple(rolled[: selection.limit]),
+        empty="no table has several of these relations",
+    )
+    total = record("summary", "Total", SUMMARY, summary(ordered, sizes))
+    return (relations, together, total) if ordered else (relations, total)
+
+
+def rank(estimate: Estimate) -> tuple[bool, float, float, str]:
+    """Most bloat first; what is unknown after all that is known, the largest first."""
+    bloat = estimate.bloat_bytes
+    size = estimate.relation.size_bytes
+    return bloat is None, -(bloat or 0.0), -size, estimate.relation.name
+
+
+def label(relation: Relation, sizes: Sizes) -> str:
+    """``public.orders``; a TOAST table is called by its table's name."""
+    table = sizes.relations.get(relation.table)
+    if relation.schema != "pg_toast" or table is None:
+        return f"{relation.schema}.{relation.name}"
+    return f"{table.schema}.{table.name}"
+
+
+def kind(relation: Relation, sizes: Sizes) -> str:
+    """``table``, ``toast``, or the method of an index."""
+    if relation.kind is not Kind.INDEX:
+        return relation.kind.value
+    shape = sizes.indexes.get(relation.oid)
+    method = shape.method if shape else "index"
+    return f"toast {method}" if relation.schema == "pg_toast" else method
+
+
+def _row(one: Estimate, sizes: Sizes) -> Row:
+    relation = one.relation
+    size = max(1, relation.size_bytes)
+    known = one.rewritten_bytes is not None
+    table = sizes.relations.get(relation.table, relation)
+    default = 90 if relation.kind is Kind.INDEX else 100
+    return {
+        "relation": label(relation, sizes),
+        "kind": kind(relation, sizes),
+        "size_bytes": relation.size_bytes,
+        "bloat_bytes": _whole(one.bloat_bytes),
+        "bloat_ratio": one.bloat_ratio,
+        "bloat_low_ratio": one.bloat_low_bytes / size if known else None,
+        "bloat_high_ratio": one.bloat_high_bytes / size if known else None,
+        "bloat_low_bytes": _whole(one.bloat_low_bytes) if known else None,
+        "bloat_high_bytes": _whole(one.bloat_high_bytes) if known else None,
+        "method": one.method.value,
+        "rows": _whole(one.rows),
+        "dead_rows": _whole(one.dead_rows),
+        "rewritten_bytes": _whole(one.rewritten_bytes),
+        "fillfactor": relation.fillfactor(default),
+        "reserve_bytes": _whole(one.reserve_bytes) if known else None,
+        "table": f"{table.schema}.{table.name}",
+        "partition_of": _root(relation) if relation.root != relation.table else None,
+        "pages_read": one.pages_read,
+        "note": one.note or None,
+    }
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def _root(relation: Relation) -> str:
+    return f"{relation.root_schema}.{relation.root_name}"
+
+
+def _by_table(estimates: Iterable[Estimate]) -> list[Row]:
+    groups: dict[int, list[Estimate]] = defaultdict(list)
+    for one in estimates:
+        groups[one.relation.root].append(one)
+    rows = [_group_row(group) for group in groups.values()]
+    return sorted(rows, key=lambda row: -float(str(row["bloat_bytes"])))
+
+
+def _group_row(group: Sequence[Estimate]) -> Row:
+    first = group[0].relation
+    size = sum(one.relation.size_bytes for one in group)
+    known = [one for one in group if one.bloat_bytes is not None]
+    parts = {"toast": 0.0, "index": 0.0, "table": 0.0}
+    for one in known:
+        part = one.relation.kind.value
+        in_toast = one.relation.schema == "pg_toast"
+        parts["toast" if in_toast else part if part in parts else "table"] += one.bloat_bytes or 0.0
+    bloat = sum(parts.values())
+    partitions = {one.relation.table for one in group} - {first.root}
+    return {
+        "table": _root(first),
+        "partitions": len(partitions) or None,
+        "size_bytes": size,
+        "bloat_bytes": round(bloat),
+        "bloat_ratio": bloat / max(1, sum(one.relation.size_bytes for one in known)),
+        "table_bloat_bytes": round(parts["table"]),
+        "toast_bloat_bytes": round(parts["toast"]),
+        "index_bloat_bytes": round(parts["index"]),
+        "unknown_bytes": size - sum(one.relation.size_bytes for one in known),
+        "_several": len(group) > 1,
+    }
+
+
+def _worth_a_row(row: Row) -> bool:
+    return bool(row["_several"])
+
+
+def summary(estimates: Sequence[Estimate], sizes: Sizes) -> Mapping[str, object]:
+    """Totals over all relations that were examined."""
+    known = [one for one in estimates if one.rewritten_bytes is not None]
+    size = sum(one.relation.size_bytes for one in estimates)
+    known_size = sum(one.relation.size_bytes for one in known)
+    bloat = sum(one.bloat_bytes or 0.0 for one in known)
+    methods: dict[str, int] = defaultdict(int)
+    for one in estimates:
+        methods[one.method.value] += 1
+    return {
+        "examined": len(estimates),
+        "size_bytes": size,
+        "bloat_bytes": round(bloat),
+        "bloat_ratio": bloat / known_size if known_size else None,
+        "bloat_low_bytes": round(sum(one.bloat_low_bytes for one in known)),
+        "bloat_high_bytes": round(sum(one.bloat_high_bytes for one in known)),
+        "unknown": len(estimates) - len(known) or None,
+        "unknown_bytes": size - known_size or None,
+        "by_method": dict(sorted(methods.items())),
+        "small": sizes.small_count,
+        "small_bytes": sizes.small_bytes,
+    }
+
+
+def _nothing(sizes: Sizes) -> str:
+    least = bytes_text(sizes.min_bytes)
+    if not sizes.small_count:
+        return "there are no relations here"
+    return (
+        f"nothing is as large as {least}: {plural(sizes.small_count, 'relation')} of together "
+        f"{bytes_text(sizes.small_bytes)} were not examined (--min-size)"
+    )
+
+
+def spread_text(one: Estimate) -> str:
+    """``41.2 % (39.0 % to 43.5 %)``: the share with its bounds."""
+    assert one.bloat_ratio is not None
+    size = max(1, one.relation.size_bytes)
+    low, high = one.bloat_low_bytes / size, one.bloat_high_bytes / size
+    share = ratio_text(one.bloat_ratio)
+    if one.method is Method.exact or high - low < 0.001:
+        return share
+    return f"{share} ({ratio_text(low)} to {ratio_text(high)})"
