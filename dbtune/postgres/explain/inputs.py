@@ -14,6 +14,7 @@ from typing import IO, Any
 from dbtune.errors import UsageError
 from dbtune.finding import Skipped
 from dbtune.postgres.explain.report import Given
+from dbtune.postgres.plans.logs import Choice
 from dbtune.postgres.plans.model import Plan
 from dbtune.postgres.plans.read import iter_plans
 from dbtune.text import plain, plural
@@ -43,20 +44,22 @@ def read_files(names: Sequence[str], limit: int, progress: Progress | None = Non
     found = Found()
     problems: list[UsageError] = []
     count = 0
+    choice = Choice(limit)
 
     def plans() -> Iterator[tuple[float, float, int, Given]]:
         nonlocal count
         for name in names:
-            for plan in _read(name, problems, progress):
+            for plan in _read(name, problems, progress, choice):
                 count += 1
                 yield (*_weight(plan), -count, Given(plan, "" if name == STDIN else name))
 
     kept = heapq.nlargest(limit, plans(), key=lambda one: one[:3])
     if not kept:
         raise problems[0] if problems else _nothing(names)
+    count += choice.passed
     if count > limit:
         found.notes.append(
-            f"{plural(count, 'plan')} read; shown are the {limit} that took longest (--limit)"
+            f"{plural(count, 'plan')} found; shown are the {limit} that took longest (--limit)"
         )
     else:
         kept.sort(key=lambda one: -one[2])
@@ -77,7 +80,9 @@ def _nothing(names: Sequence[str]) -> UsageError:
     )
 
 
-def _read(name: str, problems: list[UsageError], progress: Progress | None) -> Iterator[Plan]:
+def _read(
+    name: str, problems: list[UsageError], progress: Progress | None, choice: Choice
+) -> Iterator[Plan]:
     shown = "standard input" if name == STDIN else plain(name)
 
     def unreadable(error: UsageError) -> None:
@@ -85,7 +90,7 @@ def _read(name: str, problems: list[UsageError], progress: Progress | None) -> I
 
     try:
         with _opened(name, progress) as stream:
-            yield from iter_plans(stream, unreadable=unreadable)
+            yield from iter_plans(stream, unreadable=unreadable, choice=choice)
     except FileNotFoundError:
         raise UsageError(
             f"{shown}: there is no such file; to ask a server for a plan: "
@@ -104,7 +109,7 @@ def _opened(name: str, progress: Progress | None) -> AbstractContextManager[IO[b
     file = path.open("rb")
     size = path.stat().st_size
     shown = progress(f"reading {path.name}", size) if progress and size > _LARGE_BYTES else None
-    return io.BufferedReader(_Tracked(file, shown or nullcontext(lambda _: None)), 1 << 16)
+    return io.BufferedReader(_Tracked(file, shown or nullcontext(lambda _: None)), 1 << 20)
 
 
 class _Tracked(io.RawIOBase):

@@ -6,12 +6,14 @@ translate, whatever ``log_line_prefix`` or a log shipper has put before them.
 
 from __future__ import annotations
 
+import heapq
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dbtune.postgres.plans.lines import Line, number_lines
+from dbtune.postgres.plans.stream import Lines
 
 _ENTRY = re.compile(r"duration: (\d+(?:\.\d+)?) ms {1,2}plan:")
 _RECORD = re.compile(
@@ -51,42 +53,63 @@ def is_record(line: str) -> bool:
     return line.startswith("\t") or _RECORD.match(line) is not None
 
 
-def split_log(lines: Iterable[str]) -> Iterator[Entry | Line]:
-    """Entries, and between them the lines that belong to none, in the order of the input."""
-    source = _Pushback(lines)
-    for text in source:
-        found = _ENTRY.search(text) if "plan:" in text else None
-        if found is None:
-            yield Line(source.number, 0, text)
-        else:
-            yield _entry(source, text, found)
+class Choice:
+    """Which of a log's entries are worth reading: those that took longest.
+
+    Attributes:
+        passed: entries that were not read, because enough others took longer.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._longest: list[float] = []
+        self.passed = 0
+
+    def wants(self, duration_ms: float) -> bool:
+        """Whether an entry may be among the longest; it is then one of those seen."""
+        if self._limit is None:
+            return True
+        if len(self._longest) < self._limit:
+            heapq.heappush(self._longest, duration_ms)
+            return True
+        if duration_ms > self._longest[0]:
+            heapq.heapreplace(self._longest, duration_ms)
+            return True
+        self.passed += 1
+        return False
 
 
-class _Pushback:
-    """Lines with their number; the last one can be given back."""
+class Splitter:
+    """An iterator over entries, and between them the lines that belong to none.
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self._given_back: str | None = None
-        self.number = 0
+    Attributes:
+        is_log: the input is a log: what belongs to no entry is passed over, unread.
+    """
 
-    def __iter__(self) -> Iterator[str]:
-        return self
+    def __init__(self, source: Lines, choice: Choice) -> None:
+        self._source = source
+        self._choice = choice
+        self.is_log = False
 
-    def __next__(self) -> str:
-        if self._given_back is not None:
-            line, self._given_back = self._given_back, None
-        else:
-            line = next(self._lines)
-        self.number += 1
-        return line
+    def __iter__(self) -> Iterator[Entry | Line]:
+        source = self._source
+        while not self.is_log or source.skip_to(b"plan:"):
+            text = next(source, None)
+            if text is None:
+                return
+            found = _ENTRY.search(text) if "plan:" in text else None
+            if found is None:
+                if not self.is_log:
+                    yield Line(source.number, 0, text)
+            elif self._choice.wants(float(found[1])):
+                entry = _entry(source, text, found)
+                self.is_log |= not entry.open_ended
+                yield entry
+            elif text[: found.start()].endswith('"') and not text.startswith("\\n", found.end()):
+                _csv_message(source, text[found.end() :])  # a statement may look like an entry
 
-    def give_back(self, line: str) -> None:
-        self._given_back = line
-        self.number -= 1
 
-
-def _entry(source: _Pushback, text: str, found: re.Match[str]) -> Entry:
+def _entry(source: Lines, text: str, found: re.Match[str]) -> Entry:
     number, prefix, rest = source.number, text[: found.start()], text[found.end() :]
     entry = Entry(number, float(found[1]), prefix.strip().strip('"')[:300], [])
     if prefix.endswith('"') and rest.startswith("\\n"):
@@ -112,7 +135,7 @@ def _json_message(text: str, start: int) -> str:
     return str(value)
 
 
-def _csv_message(source: _Pushback, rest: str) -> list[str]:
+def _csv_message(source: Lines, rest: str) -> list[str]:
     """A CSV field that goes on to its closing quote, quotes undoubled."""
     lines: list[str] = []
     line = rest.rstrip("\r\n")
@@ -127,7 +150,7 @@ def _csv_message(source: _Pushback, rest: str) -> list[str]:
         line = following.rstrip("\r\n")
 
 
-def _stderr_message(source: _Pushback, prefix: str) -> tuple[list[str], bool]:
+def _stderr_message(source: Lines, prefix: str) -> tuple[list[str], bool]:
     """The lines after the first; PostgreSQL begins each with a tab (elog.c, append_with_tabs)."""
     lines: list[str] = []
     for line in source:

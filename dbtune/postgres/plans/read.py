@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import bz2
-import codecs
-import gzip
-import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import IO, cast
 
 from dbtune.errors import UsageError
 from dbtune.postgres.plans.build import build, version_of
 from dbtune.postgres.plans.frames import unframe
 from dbtune.postgres.plans.lines import Line, PlanSyntaxError, number_lines
-from dbtune.postgres.plans.logs import Entry, is_record, split_log
+from dbtune.postgres.plans.logs import Choice, Entry, Splitter, is_record
 from dbtune.postgres.plans.model import Plan, Source
 from dbtune.postgres.plans.paste import Found, find_plan, find_plans
+from dbtune.postgres.plans.stream import Input, Lines
 from dbtune.text import plural
 
-Input = str | bytes | IO[str] | IO[bytes]
 Unreadable = Callable[[UsageError], None]
 
 _MOST_UNSORTED = 4_000_000
@@ -54,54 +49,57 @@ def read_plans(source: Input, *, unreadable: Unreadable | None = None) -> list[P
     return plans
 
 
-def iter_plans(source: Input, *, unreadable: Unreadable) -> Iterator[Plan]:
+def iter_plans(
+    source: Input, *, unreadable: Unreadable, choice: Choice | None = None
+) -> Iterator[Plan]:
     """As :func:`read_plans`, one by one, and in constant memory if the input is a log.
 
     It yields nothing if there is no plan.
+
+    Args:
+        source: see :func:`read_plans`.
+        unreadable: likewise.
+        choice: which entries of a log are read at all; all of them by default.
     """
     pasted = _Pasted()
-    is_log = False
-    for part in _checked(split_log(_lines(source))):
+    parts = Splitter(Lines(source), choice or Choice())
+    for part in _checked(iter(parts)):
         if isinstance(part, Entry):
-            is_log |= not part.open_ended
             yield from _read_entry(part, unreadable)
-        elif not is_log:
-            pasted.add(part)
-    if not is_log:
+        else:
+            parts.is_log |= pasted.add(part)
+    if not parts.is_log:
         yield from _read_pasted(pasted.lines, unreadable)
 
 
 class _Pasted:
-    """Lines outside a log's entries, in which plans may be pasted; of a log, hardly any."""
+    """Lines in which plans may be pasted, until it is clear that the input is a log."""
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
         self._size = 0
-        self._is_log: bool | None = None
+        self._decided = False
 
-    def add(self, line: Line) -> None:
-        """Keep a line, unless it is one of a log.
+    def add(self, line: Line) -> bool:
+        """Keep a line; true if all that was kept turns out to be a log's.
 
         Raises:
-            UsageError: there is too much that is neither.
+            UsageError: there is too much, and it is none.
         """
-        if self._is_log and is_record(line.text):
-            return
         self.lines.append(line)
         self._size += len(line.text) + 1
-        if self._is_log is None and self._size > _MOST_UNSORTED:
-            records = [one for one in self.lines if is_record(one.text)]
-            self._is_log = len(records) > len(self.lines) / 10
-            if self._is_log:
-                self.lines = [one for one in self.lines if not is_record(one.text)]
-                self._size = sum(len(one.text) + 1 for one in self.lines)
+        if not self._decided and self._size > _MOST_UNSORTED:
+            self._decided = True
+            records = sum(is_record(one.text) for one in self.lines)
+            if records > len(self.lines) / 10:
+                self.lines = []
+                return True
         if self._size > _MOST_PASTED:
-            if not self._is_log:
-                raise UsageError(
-                    f"line {line.number}, column 1: expected the end of a plan, "
-                    f"or a log with entries of auto_explain"
-                )
-            self.lines, self._size = [], 0
+            raise UsageError(
+                f"line {line.number}, column 1: expected the end of a plan, "
+                f"or a log with entries of auto_explain"
+            )
+        return False
 
 
 def _checked(parts: Iterator[Entry | Line]) -> Iterator[Entry | Line]:
@@ -156,34 +154,3 @@ def _plan(
         yield build(document, source, duration_ms)
     except RecursionError:
         unreadable(UsageError(f"line {found.line}, column 1: expected fewer levels of nesting"))
-
-
-# --- text from whatever it is in -----------------------------------------------------------------
-
-
-def _lines(source: Input) -> Iterable[str]:
-    """The lines of an input, decoded and decompressed."""
-    if isinstance(source, str):
-        return source.split("\n")
-    if isinstance(source, bytes):
-        source = io.BytesIO(source)
-    if isinstance(source.read(0), str):
-        return cast("IO[str]", source)
-    binary = _buffered(cast("IO[bytes]", source))
-    head = binary.peek(8)
-    if head.startswith(b"\x1f\x8b"):
-        binary = _buffered(cast("IO[bytes]", gzip.GzipFile(fileobj=binary)))
-    elif head.startswith(b"BZh"):
-        binary = _buffered(bz2.BZ2File(binary))
-    elif head.startswith(b"\xfd7zXZ"):
-        binary = _buffered(lzma.LZMAFile(binary))  # noqa: SIM115 -- whoever reads it, closes it
-    # UTF-16 is what PowerShell writes.
-    utf16 = binary.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    encoding = "utf-16" if utf16 else "utf-8"
-    return io.TextIOWrapper(binary, encoding, errors="replace", newline="\n")
-
-
-def _buffered(binary: IO[bytes]) -> io.BufferedReader:
-    if isinstance(binary, io.BufferedReader):
-        return binary
-    return io.BufferedReader(cast("io.RawIOBase", binary), 1 << 16)

@@ -141,7 +141,7 @@ def test_of_many_plans_the_slowest_come_first(tmp_path: Path) -> None:
     ]
     few = run(tmp_path, text, "-f", "json", "--limit", "2").ok().json
     assert [plan["nodes"][0]["relation"] for plan in few["plans"]] == ["t9", "t7"]
-    assert "4 plans read" in few["notes"][0]
+    assert "4 plans found" in few["notes"][0]
 
 
 def test_several_files_and_a_large_one_under_a_progress_bar(tmp_path: Path) -> None:
