@@ -24,6 +24,7 @@ CHECK_PACKAGES = (
     "dbtune.mongo.checks",
     "dbtune.mongo.health.checks",
     "dbtune.mongo.plans.checks",
+    "dbtune.mongo.indexes.checks",
     "dbtune.redis.checks",
     "dbtune.redis.health.checks",
 )

@@ -1,0 +1,93 @@
+"""mongo.missing-index"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dbtune.finding import Confidence, Finding, Level, Remedy, check
+from dbtune.mongo.indexes.advise import Advice, Case
+from dbtune.mongo.indexes.estimate import Work
+from dbtune.mongo.indexes.propose import create_text, keys_text, name_of
+from dbtune.text import bytes_text, count_text, plain, plural, shorten
+
+
+@check("mongo.missing-index", confidence=Confidence.estimated)
+def missing_index(
+    advice: Sequence[Advice], *, critical_share: float = 0.4, critical_ms: float = 60_000
+) -> Iterator[Finding]:
+    """An index would spare queries most of what they read.
+
+    Why: Each call reads documents only to throw them away, or sorts what an index would have in
+    order; what is read pushes out of the cache what others need.
+
+    Mistaken when: The values that were recorded are not the usual ones, or the data is changing;
+    the estimate is made on a sample. Each index makes writes a little dearer.
+
+    Remedy: Make the index; builds since 4.2 let reads and writes go on, and take a lock only at
+    their start and end. On a replica set all members build it at the same time.
+    """
+    total = sum(case.usage.total_ms for one in advice for case in one.cases)
+    for one in advice:
+        for index in one.indexes:
+            cases = [case for case in one.cases if index in case.by]
+            before = sum(case.now.cost * case.weight for case in cases)
+            after = sum(case.then.cost * case.weight for case in cases)
+            took = sum(case.usage.total_ms for case in cases)
+            most = max(cases, key=lambda case: (case.now.cost - case.then.cost) * case.weight)
+            now, then = most.now, most.then
+            heavy = took >= critical_ms and took >= critical_share * total
+            replaced = one.replaced.get(index, ())
+            yield Finding(
+                subject=shorten(plain(f"{one.collection.namespace} {keys_text(index)}"), 200),
+                message=(
+                    f"{plural(len(cases), 'query shape')} would examine "
+                    f"{count_text(round(then.keys))} keys and {count_text(round(then.docs))} "
+                    f"documents a call, not {_examined(now)}: "
+                    f"{shorten(plain(most.usage.text), 120)}"
+                ),
+                evidence={
+                    "calls": round(sum(case.usage.calls for case in cases)),
+                    "total_ms": took,
+                    "keys_before": now.keys,
+                    "docs_before": now.docs + now.scanned,
+                    "sorted_before": now.sorted,
+                    "keys_after": then.keys,
+                    "docs_after": then.docs + then.scanned,
+                    "sorted_after": then.sorted,
+                    "work_ratio": after / before if before else None,
+                    "sampled_docs": one.sampled,
+                    "size_bytes": round(one.sizes[index]),
+                },
+                remedy=Remedy(
+                    f"Make the index, about {bytes_text(one.sizes[index])}."
+                    + (
+                        " It can stand in for "
+                        + ", ".join(plain(old.name) for old in replaced)
+                        + ": hide that afterwards, and drop it when nothing gets slower."
+                        if replaced
+                        else ""
+                    ),
+                    sql=create_text(
+                        one.collection.namespace, index, name_of(index), _collation(cases)
+                    ),
+                    effect="reads the collection once; each insert, and each update of its fields, "
+                    f"then writes to {len(one.collection.indexes) + 1} indexes, not "
+                    f"{len(one.collection.indexes)}",
+                ),
+                level=Level.critical if heavy else Level.warning,
+            )
+
+
+def _examined(work: Work) -> str:
+    docs = f"{count_text(round(work.docs + work.scanned))} documents"
+    keys = f"{count_text(round(work.keys))} keys and " if work.keys >= 1 else ""
+    sorts = f", sorted {count_text(round(work.sorted))}" if work.sorted >= 1 else ""
+    return keys + docs + sorts
+
+
+def _collation(cases: Sequence[Case]) -> dict[str, object]:
+    for case in cases:
+        query = case.examples[0]
+        if query.collation:
+            return dict(query.collation)
+    return {}

@@ -1,0 +1,81 @@
+"""mongo.search-without-index"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dbtune.finding import Finding, Remedy, check
+from dbtune.mongo.indexes.facts import Collection
+from dbtune.mongo.indexes.propose import collection_text
+from dbtune.mongo.indexes.query import Condition, Query, geo_condition, has_text
+from dbtune.mongo.indexes.workload import Usage
+from dbtune.mongo.shellprint import shell_text
+from dbtune.text import count_text, plain, shorten
+
+
+@check("mongo.search-without-index")
+def search_without_index(
+    collections: Sequence[Collection], usages: Sequence[Usage]
+) -> Iterator[Finding]:
+    """A search for text or places has no index of its kind.
+
+    Why: $text and $near fail without one; $geoWithin and $geoIntersects read the whole collection.
+
+    Mistaken when: The index has been made since.
+
+    Remedy: A text index on the fields that are searched; a 2dsphere index for GeoJSON and for
+    coordinates on the globe, a 2d index for flat ones ($box, $center, $polygon).
+    """
+    known = {one.namespace: one for one in collections}
+    for usage in usages:
+        collection = known.get(usage.namespace)
+        query = usage.queries[0] if usage.queries else None
+        if collection is None or query is None:
+            continue
+        wanted = _wanted(query)
+        if wanted is None or any(
+            way in wanted[2] and (name == wanted[0] or way == "text")
+            for index in collection.indexes
+            for name, way in index.keys
+        ):
+            continue
+        path, what, ways = wanted
+        where = collection_text(usage.namespace)
+        failed = " and fails" if usage.failed else ""
+        keys = {path: ways[0]}
+        yield Finding(
+            subject=shorten(plain(usage.text), 300),
+            message=f"{what}{failed}: {count_text(round(usage.calls))} calls, no {ways[0]} index",
+            evidence={"calls": round(usage.calls), "total_ms": usage.total_ms},
+            remedy=Remedy(
+                "Make a text index on the fields that are searched; a collection can have one."
+                if ways[0] == "text"
+                else f"Make a {ways[0]} index on {plain(path)}.",
+                sql=f"{where}.createIndex({shell_text(keys)})",
+                effect="building an index reads the collection once; each write then maintains it",
+            ),
+        )
+
+
+def _wanted(query: Query) -> tuple[str, str, tuple[str, ...]] | None:
+    """The field, what is searched, and the kinds of index that serve it, the best first."""
+    if has_text(query):
+        return "FIELD", "searches text", ("text",)
+    condition = geo_condition(query)
+    if condition is None:
+        return None
+    flat = _is_flat(condition)
+    ways: tuple[str, ...] = ("2d",) if flat else ("2dsphere",)
+    if condition.operator in ("$near", "$nearSphere") and not _has_geometry(condition):
+        ways = ("2d", "2dsphere") if condition.operator == "$near" else ("2dsphere", "2d")
+    return condition.path, f"searches places ({condition.operator})", ways
+
+
+def _is_flat(condition: Condition) -> bool:
+    operand = condition.operand
+    shapes = ("$box", "$center", "$polygon")
+    return isinstance(operand, dict) and any(one in operand for one in shapes)
+
+
+def _has_geometry(condition: Condition) -> bool:
+    return isinstance(condition.operand, dict) and "$geometry" in condition.operand

@@ -1,0 +1,246 @@
+"""Filters evaluated on documents as the server does it, as far as index advice needs it.
+
+What is not known here (``$where``, ``$text``, ``$jsonSchema``, most of ``$expr``) is not
+evaluated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from dbtune.mongo.indexes.bson_order import (
+    ARRAY,
+    BOOL,
+    DATE,
+    MISSING,
+    NULL,
+    NUMBER,
+    OBJECT,
+    OBJECT_ID,
+    STRING,
+    order_key,
+    terminals,
+)
+
+Test = Callable[[Any], bool]
+"""Whether a value at the end of a path meets a condition; an array is one value, and so are its
+elements."""
+
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "$gt": lambda a, b: a > b,
+    "$gte": lambda a, b: a >= b,
+    "$lt": lambda a, b: a < b,
+    "$lte": lambda a, b: a <= b,
+}
+_TYPES = {
+    "double": NUMBER, 1: NUMBER, "string": STRING, 2: STRING, "object": OBJECT, 3: OBJECT,
+    "array": ARRAY, 4: ARRAY, "objectId": OBJECT_ID, 7: OBJECT_ID, "bool": BOOL, 8: BOOL,
+    "date": DATE, 9: DATE, "null": NULL, 10: NULL, "int": NUMBER, 16: NUMBER, "long": NUMBER,
+    18: NUMBER, "decimal": NUMBER, 19: NUMBER, "number": NUMBER,
+}  # fmt: skip
+_FLAGS = {"i": re.I, "m": re.M, "s": re.S, "x": re.X}
+
+
+class Undecided(Exception):
+    """A condition that is not evaluated here."""
+
+
+Document = Mapping[str, Any]
+Predicate = Callable[[Any], bool]
+"""Whether a document meets a filter."""
+
+
+def matches(document: Document, given: Mapping[str, Any]) -> bool:
+    """Whether a document meets a filter.
+
+    Raises:
+        Undecided: the filter has what is not evaluated here.
+    """
+    return predicate(given)(document)
+
+
+def predicate(given: Mapping[str, Any]) -> Predicate:
+    """A filter made a function.
+
+    Raises:
+        Undecided: the filter has what is not evaluated here.
+    """
+    parts = [_part(str(key), value) for key, value in given.items() if key != "$comment"]
+    return parts[0] if len(parts) == 1 else _all(parts)
+
+
+def _all(parts: Sequence[Predicate]) -> Predicate:
+    return lambda document: all(part(document) for part in parts)
+
+
+def _any(parts: Sequence[Predicate]) -> Predicate:
+    return lambda document: any(part(document) for part in parts)
+
+
+def _not(part: Predicate) -> Predicate:
+    return lambda document: not part(document)
+
+
+def _part(key: str, value: Any) -> Predicate:
+    if key in ("$and", "$or", "$nor"):
+        parts = [predicate(one) for one in value]
+        if key == "$and":
+            return _all(parts)
+        return _any(parts) if key == "$or" else _not(_any(parts))
+    if key.startswith("$"):
+        raise Undecided(key)
+    path = tuple(key.split("."))
+    if not is_operators(value):
+        return condition(path, "$eq", value, {})
+    parts = [
+        condition(path, str(operator), operand, value)
+        for operator, operand in value.items()
+        if operator not in ("$options", "$comment")
+    ]
+    return parts[0] if len(parts) == 1 else _all(parts)
+
+
+def is_operators(value: object) -> bool:
+    """Whether a value of a filter is made of operators."""
+    return isinstance(value, Mapping) and bool(value) and str(next(iter(value))).startswith("$")
+
+
+def condition(
+    path: tuple[str, ...], operator: str, operand: Any, siblings: Mapping[str, Any]
+) -> Predicate:
+    """One condition on a path made a function of documents.
+
+    Raises:
+        Undecided: it is not evaluated here.
+    """
+    if operator in ("$ne", "$nin"):
+        return _not(condition(path, "$eq" if operator == "$ne" else "$in", operand, siblings))
+    if operator == "$not":
+        inner = operand if is_operators(operand) else {"$regex": operand}
+        return _not(
+            _all(
+                [condition(path, str(op), o, inner) for op, o in inner.items() if op != "$options"]
+            )
+        )
+    if operator == "$exists":
+        wanted = bool(operand)
+        return lambda document: (
+            wanted == any(one is not MISSING for one in terminals(document, path))
+        )
+    if operator == "$all":
+        parts = [
+            condition(path, "$elemMatch", one["$elemMatch"], {})
+            if _is_elem(one)
+            else condition(path, "$eq", one, {})
+            for one in operand
+        ]
+        return _all(parts) if parts else lambda _document: False
+    if operator == "$size":
+        return lambda document: any(
+            isinstance(one, list) and len(one) == operand for one in terminals(document, path)
+        )
+    if operator == "$elemMatch":
+        element = _element(operand)
+        return lambda document: any(
+            isinstance(one, list) and any(map(element, one)) for one in terminals(document, path)
+        )
+    return _terminal(path, value_test(operator, operand, siblings))
+
+
+def _terminal(path: tuple[str, ...], test: Test) -> Predicate:
+    if len(path) == 1:  # by far the most, and needs no walk
+        name = path[0]
+
+        def simple(document: Any) -> bool:
+            value = document.get(name, MISSING)
+            if isinstance(value, list):
+                return test(value) or any(map(test, value))
+            return test(value)
+
+        return simple
+    return lambda document: any(
+        test(one) or (isinstance(one, list) and any(map(test, one)))
+        for one in terminals(document, path)
+    )
+
+
+def _is_elem(value: object) -> bool:
+    return isinstance(value, Mapping) and "$elemMatch" in value
+
+
+def _element(operand: Mapping[str, Any]) -> Predicate:
+    """A test of one element of an array."""
+    if is_operators(operand) and not {"$and", "$or", "$nor"} & operand.keys():
+        inside = predicate({"x": operand})
+        return lambda element: not isinstance(element, list) and inside({"x": [element]})
+    inside = predicate(operand)
+    return lambda element: isinstance(element, Mapping) and inside(element)
+
+
+def value_test(operator: str, operand: Any, siblings: Mapping[str, Any]) -> Test:
+    """A test on single values.
+
+    Raises:
+        Undecided: the operator is not evaluated here.
+    """
+    if operator == "$eq":
+        if is_regex(operand):
+            return value_test("$regex", operand, {})
+        key = order_key(operand)
+        return lambda value: order_key(value) == key
+    if operator == "$in":
+        tests = [value_test("$eq", one, {}) for one in operand if is_regex(one)]
+        keys = {order_key(one) for one in operand if not is_regex(one)}
+        return lambda value: order_key(value) in keys or any(test(value) for test in tests)
+    if operator in _COMPARED:
+        key, compare = order_key(operand), _COMPARED[operator]
+        if key[0] == NULL:
+            return lambda value: operator in ("$gte", "$lte") and order_key(value)[0] == NULL
+        return lambda value: _comparable(value, key) and compare(order_key(value)[1], key[1])
+    if operator == "$regex":
+        pattern = compiled(operand, siblings.get("$options", ""))
+        return lambda value: isinstance(value, str) and bool(pattern.search(value))
+    if operator == "$type":
+        given = operand if isinstance(operand, list) else [operand]
+        ranks = {_TYPES.get(one, -99) for one in given}
+        return lambda value: value is not MISSING and order_key(value)[0] in ranks
+    if operator == "$mod":
+        divisor, rest = int(operand[0]), int(operand[1])
+        return lambda value: _is_number(value) and int(value) % divisor == rest
+    raise Undecided(operator)
+
+
+def _comparable(value: Any, key: tuple[int, Any]) -> bool:
+    rank, comparable = order_key(value)
+    if value != value or key[1] != key[1]:  # NaN
+        return False
+    return rank == key[0] and value is not MISSING and comparable is not None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def is_regex(value: object) -> bool:
+    """Whether a value is a regular expression."""
+    return hasattr(value, "pattern") and hasattr(value, "flags")
+
+
+def compiled(operand: Any, options: str) -> re.Pattern[str]:
+    """A regular expression of a filter, compiled.
+
+    Raises:
+        Undecided: Python's syntax has no such expression.
+    """
+    flags = 0
+    for letter in str(options):
+        flags |= _FLAGS.get(letter, 0)
+    if is_regex(operand):
+        flags |= operand.flags if isinstance(operand.flags, int) else 0
+        operand = operand.pattern
+    try:
+        return re.compile(str(operand), flags & (re.I | re.M | re.S | re.X))
+    except (re.error, RecursionError, OverflowError):
+        raise Undecided("$regex") from None

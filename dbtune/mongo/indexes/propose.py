@@ -1,0 +1,80 @@
+"""An advised index as a statement: its name, its options, about how large it will be."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from dbtune.mongo.indexes.bson_order import NUMBER, OBJECT_ID, STRING, Key
+from dbtune.mongo.indexes.facts import Index, Proposal, default_name
+from dbtune.mongo.indexes.sample import Sample
+from dbtune.mongo.shellprint import shell_text
+
+_LONGEST_NAME = 100
+_ENTRY_BYTES = 9
+"""Of an entry beside its values: what tells values apart, and the document's record id."""
+_PAGES = 1.15
+"""Pages of a freshly built index are not full."""
+
+
+def keys_text(index: Index | Proposal) -> str:
+    """Its fields and directions, as mongosh prints them, and which documents are in it."""
+    text = shell_text(dict(index.keys))
+    return f"{text} where {shell_text(index.partial)}" if index.partial else text
+
+
+def name_of(index: Proposal) -> str:
+    """The server's own name for such an index; cut and told apart by a hash if it is long."""
+    name = default_name(index.keys) + ("_partial" if index.exists else "")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: _LONGEST_NAME - 9]}_{mark}"
+
+
+def collection_text(namespace: str) -> str:
+    """A collection as mongosh names it."""
+    database, _, name = namespace.partition(".")
+    return f"db.getSiblingDB({shell_text(database)}).getCollection({shell_text(name)})"
+
+
+def create_text(namespace: str, index: Proposal, name: str, collation: Mapping[str, Any]) -> str:
+    """The statement that makes it."""
+    options: dict[str, Any] = {"name": name}
+    if index.partial:
+        options["partialFilterExpression"] = index.partial
+    if collation:
+        options["collation"] = dict(collation)
+    keys = shell_text(dict(index.keys))
+    return f"{collection_text(namespace)}.createIndex({keys}, {shell_text(options)})"
+
+
+def estimated_size(sample: Sample, index: Proposal) -> float:
+    """About how many bytes an index will have, from the sample's values.
+
+    Within a factor of two: prefixes that neighbours share are compressed.
+    """
+    if not sample.size:
+        return 0.0
+    entries = 1.0
+    per_entry = float(_ENTRY_BYTES)
+    for path, _ in index.keys:
+        keys = sample.field(path).keys
+        found = sum(map(len, keys)) / sample.size
+        entries = max(entries, found)
+        per_entry += sum(_bytes(one[0]) for one in keys) / sample.size
+    inside = 1.0
+    if index.exists:
+        there = sample.matching(index.partial) or 0
+        inside = there.bit_count() / sample.size
+    return float(sample.total) * entries * inside * per_entry * _PAGES
+
+
+def _bytes(key: Key) -> float:
+    rank, value = key
+    if rank == STRING:
+        return len(str(value).encode("utf-8", "replace")) + 2
+    if rank == NUMBER:
+        return 3 if isinstance(value, int) and abs(value) < 1 << 16 else 9
+    return 13 if rank == OBJECT_ID else 4

@@ -1,0 +1,173 @@
+"""Where a workload comes from: the profiler, a log, ``$queryStats``, or one query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dbtune.errors import Unavailable
+from dbtune.finding import Skipped
+from dbtune.mongo import APP_NAME
+from dbtune.mongo.indexes.commands import UNKNOWN
+from dbtune.mongo.indexes.workload import Workload
+from dbtune.mongo.logfile import Counts, open_log, operations
+from dbtune.mongo.profiler import MAX_OPERATIONS, how_to_enable
+from dbtune.mongo.session import Document, Session
+from dbtune.text import count_text, plain, plural
+
+_FIELDS = (
+    "op ns command millis docsExamined keysExamined nreturned planSummary errCode errMsg"
+).split()
+_INTERNAL = frozenset(("admin", "config", "local"))
+
+
+@dataclass(slots=True)
+class Source:
+    """A workload, where it is from, and what it leaves out."""
+
+    workload: Workload = field(default_factory=Workload)
+    names: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+def from_server(session: Session, database: str = "") -> Source:
+    """What a server remembers: ``$queryStats`` where there is that, else its profilers.
+
+    Raises:
+        TargetError: the connection broke.
+    """
+    found = Source()
+    databases = [database] if database else _databases(session)
+    try:
+        documents = list(_query_stats(session, databases))
+    except Unavailable:
+        documents = []  # only some servers have it: that is no news
+    if documents:
+        found.workload.add_all(documents)
+        found.names.append("$queryStats")
+    recorded: list[str] = []
+    off: list[str] = []
+    for name in databases:
+        before = found.workload.operations
+        try:
+            found.workload.add_all(_profiled(session, name))
+        except Unavailable as missing:
+            what = f"system.profile of {name}"
+            found.skipped.append(Skipped(what, missing.reason, missing.remedy))
+            continue
+        (recorded if found.workload.operations > before else off).append(name)
+    if recorded:
+        found.names.append("system.profile of " + ", ".join(recorded))
+    if not found.names and off:
+        reason = how_to_enable(off)
+        found.skipped.append(Skipped("system.profile", reason.reason, reason.remedy))
+    return found
+
+
+def _databases(session: Session) -> list[str]:
+    names = session.database_names()
+    if session.database in names and session.database not in _INTERNAL:
+        return [session.database]
+    return [name for name in names if name not in _INTERNAL]
+
+
+def _profiled(session: Session, database: str) -> Iterator[Document]:
+    command = {
+        "find": "system.profile",
+        "filter": {
+            "appName": {"$ne": APP_NAME},
+            "ns": {"$not": {"$regex": r"^[^.]*\.system\."}},
+        },
+        "projection": dict.fromkeys(_FIELDS, 1) | {"_id": 0},
+        "sort": {"$natural": -1},
+        "limit": MAX_OPERATIONS,
+        "batchSize": 500,
+    }
+    return session.documents(database, command)
+
+
+def from_logs(names: Sequence[str]) -> Source:
+    """The slow operations of some logs, streamed.
+
+    Raises:
+        UsageError: one of them can't be read, or has no slow operation.
+    """
+    found = Source()
+    for name in names:
+        counts = Counts()
+        with open_log(name) as stream:
+            found.workload.add_all(operations(stream, counts))
+        shown = "standard input" if name == "-" else plain(name)
+        found.names.append(shown)
+        if not counts.operations:
+            found.notes.append(
+                f"{shown}: no slow operation in {plural(counts.lines, 'line')}; expected mongod's "
+                "structured log (version 4.4 and later)"
+            )
+        if counts.unreadable:
+            found.notes.append(
+                f"{shown}: {plural(counts.unreadable, 'entry', 'entries')} could not be read or "
+                "were cut by the server (maxLogSizeKB)"
+            )
+    return found
+
+
+def left_out(workload: Workload) -> list[str]:
+    """What of a workload is not judged."""
+    if not workload.left_out:
+        return []
+    return [f"{count_text(workload.left_out)} operations of rarer shapes were left out"]
+
+
+# ------------------------------------------------------------------------------------ $queryStats
+
+
+def _query_stats(session: Session, databases: Sequence[str]) -> Iterator[Document]:
+    """Shapes that ``$queryStats`` has counted, as operations; their values are not told."""
+    command = {"aggregate": 1, "pipeline": [{"$queryStats": {}}], "cursor": {}}
+    for one in session.documents("admin", command):
+        shape = _mapping(_mapping(one.get("key")).get("queryShape"))
+        place = _mapping(shape.get("cmdNs"))
+        database, collection = str(place.get("db", "")), str(place.get("coll", ""))
+        if database in databases and collection:
+            yield from _counted(shape, database, collection, _mapping(one.get("metrics")))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _counted(
+    shape: Mapping[str, Any], database: str, collection: str, metrics: Mapping[str, Any]
+) -> Iterator[Document]:
+    calls = max(1, int(metrics.get("execCount") or 1))
+    total_us = _mapping(metrics.get("totalExecMicros")).get("sum") or 0
+    rows = _mapping(metrics.get("docsReturned")).get("sum") or 0
+    command = {str(shape.get("command", "find")): collection}
+    limit = max(1, round(float(rows) / calls)) if shape.get("limit") else 0
+    for key in ("filter", "sort", "projection", "pipeline", "query", "key"):
+        if key in shape:
+            command[key] = _values_taken(shape[key])
+    if limit:
+        command["limit"] = limit  # type: ignore[assignment]
+    for _ in range(min(calls, 1000)):
+        yield {
+            "op": "query",
+            "ns": f"{database}.{collection}",
+            "command": command,
+            "millis": float(total_us) / 1000 / calls,
+            "nreturned": float(rows) / calls,
+        }
+
+
+def _values_taken(value: Any) -> Any:
+    """A shape with the placeholders (``?number``, ``?array<?string>``) made unknown values."""
+    if isinstance(value, str) and value.startswith("?"):
+        return [UNKNOWN] if value.startswith("?array") else UNKNOWN
+    if isinstance(value, Mapping):
+        return {key: _values_taken(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_values_taken(one) for one in value]
+    return value
