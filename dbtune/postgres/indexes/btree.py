@@ -1,0 +1,135 @@
+"""Candidate b-trees for one occurrence of a table in a statement.
+
+Keys come in the order in which a b-tree can be searched: what is equal first, then one range or the
+wanted order; columns that the statement only reads come last, as INCLUDE, if they are narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from dbtune.postgres.indexes.catalog import Catalog
+from dbtune.postgres.indexes.definition import Definition, Key, column_key
+from dbtune.postgres.indexes.uses import Use
+
+MAX_KEYS = 5
+MAX_COVERED = 10
+"""Most columns of an index in all; more make it a copy of the table."""
+_MAX_COVERED_BYTES = 160
+_MAX_COVERED_RATIO = 0.7
+"""Of the table's row: an index nearly as wide as the table is read no faster than the table."""
+_MAX_RANGES = 3
+_MAX_JOINS = 4
+
+
+def btree_candidates(use: Use, catalog: Catalog) -> list[Definition]:
+    """B-trees that may help to read a table as a statement does, the most promising first."""
+    found: dict[Definition, None] = {}
+    for keys in _key_lists(use, catalog):
+        found.setdefault(_definition(use, keys))
+        if covering := covered(use, keys, catalog):
+            found.setdefault(covering)
+    return list(found)
+
+
+def covered(use: Use, keys: Sequence[Key], catalog: Catalog) -> Definition | None:
+    """The index with all else that the statement reads; ``None`` if it would be too wide."""
+    have = {key.column for key in keys if not key.operator_class}
+    rest = sorted(use.needed - have)
+    if not use.needed or not have or use.written or len(rest) + len(keys) > MAX_COVERED:
+        return None
+    table = use.table
+    width = sum(catalog.width(table, name) for name in (*have, *rest))
+    row = sum(catalog.width(table, column.name) for column in table.columns)
+    if width > _MAX_COVERED_BYTES or width > _MAX_COVERED_RATIO * row:
+        return None
+    return _definition(use, keys, tuple(rest)) if rest else None
+
+
+def _definition(use: Use, keys: Sequence[Key], include: tuple[str, ...] = ()) -> Definition:
+    return Definition(use.table.schema, use.table.name, tuple(keys), include)
+
+
+def _key_lists(use: Use, catalog: Catalog) -> Iterator[list[Key]]:
+    """Key lists without repetition, each with at least one key."""
+    seen: set[tuple[Key, ...]] = set()
+    for start in _starts(use, catalog):
+        for end in _ends(use, catalog, bool(start)):
+            keys = _joined(start, end)[:MAX_KEYS]
+            if keys and tuple(keys) not in seen:
+                seen.add(tuple(keys))
+                yield keys
+
+
+def _joined(*parts: Iterable[Key]) -> list[Key]:
+    """One list without a column twice."""
+    found: dict[str, Key] = {}
+    for part in parts:
+        for key in part:
+            found.setdefault(key.sql, key)
+    return list(found.values())
+
+
+def _starts(use: Use, catalog: Catalog) -> list[list[Key]]:
+    """What is looked up by equality: constants, columns of other tables, both."""
+    equal = _by_distinctness(
+        use, (c.key for c in use.conditions if c.kind in ("equality", "boolean", "null")), catalog
+    )
+    joins = _join_keys(use, catalog)
+    found = [equal, *joins]
+    if equal:
+        found += [_joined(equal, join) for join in joins]
+        found += [_joined(join, equal) for join in joins]
+    if len(equal) > 1:
+        found += [[key] for key in equal[:3]]
+    found.append([])
+    return found
+
+
+def _join_keys(use: Use, catalog: Catalog) -> list[list[Key]]:
+    """The columns compared with each other table, then with all of them, then each alone."""
+    sets = [
+        _by_distinctness(use, map(column_key, names), catalog) for names in use.joins.values()
+    ]
+    singles = [[key] for one in sets for key in one]
+    found: dict[tuple[Key, ...], None] = {}
+    for keys in (*sets, *singles):
+        found.setdefault(tuple(keys))
+    distinct = [list(keys) for keys in found]
+    alone = [keys[0] for keys in distinct if len(keys) == 1]
+    if 2 <= len(alone) <= 3:  # what is joined with two tables: either may come first
+        distinct += [_joined(alone), _joined(reversed(alone))]
+    return distinct[: _MAX_JOINS * 2]
+
+
+def _ends(use: Use, catalog: Catalog, started: bool) -> Iterator[list[Key]]:
+    """What may follow what is looked up: lists, a range, an order."""
+    lists = _by_distinctness(use, (c.key for c in use.conditions if c.kind == "list"), catalog)
+    ranges = list(_joined(c.key for c in use.conditions if c.kind == "range"))[:_MAX_RANGES]
+    yield []
+    if lists:
+        yield lists
+    for one in ranges:
+        yield [one]
+        if lists:
+            yield [*lists, one]
+    if len(ranges) > 1:
+        yield ranges
+    for order in use.orders:
+        yield list(order)
+        if lists:
+            yield _joined(lists, order)
+    for group in use.groups:
+        yield [column_key(name) for name in group]
+    if not started and not lists and not ranges and use.needed:
+        # Nothing to look up: only a narrow copy of the table can help.
+        narrow = sorted(use.needed, key=lambda name: (catalog.distinct(use.table, name), name))
+        yield [column_key(narrow[0])]
+
+
+def _by_distinctness(use: Use, keys: Iterable[Key], catalog: Catalog) -> list[Key]:
+    """Each key once, those with the most different values first."""
+    return sorted(
+        _joined(keys),
+        key=lambda key: (-catalog.distinct(use.table, key.column) if key.column else 0, key.sql),
+    )

@@ -1,0 +1,238 @@
+"""Choose indexes under a storage budget: what statements save, against what writes and space cost.
+
+A greedy start (gain per byte, and plain gain) is improved by exchange: an index is added whatever
+the space it takes, then those go whose loss per byte is least until the rest fits, and what space
+is left is filled. Narrower and merged variants of chosen indexes take part. The search can be
+stopped at any time, and with equal answers of the planner it ends with equal choices.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dbtune.postgres.indexes.variants import variants
+from dbtune.postgres.indexes.whatif import WhatIf, numbers
+
+_NOTHING = 1e-9
+"""Share of the workload's cost below which a difference is none."""
+_TRIES = 40
+"""Exchanges that are tried in vain before the search gives up."""
+_VARIANT_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a choice has to keep to.
+
+    Attributes:
+        budget_bytes: all chosen indexes together.
+        least_gain: what an index has to save at least, as a share of the workload's cost.
+        most_indexes: how many may be chosen.
+        most_per_table: how many of one table.
+        deadline: ``time.monotonic()`` at which the search stops.
+        calls: questions to the planner after which it stops.
+    """
+
+    budget_bytes: float = float("inf")
+    least_gain: float = 0.0
+    most_indexes: int = 1000
+    most_per_table: int = 1000
+    deadline: float = float("inf")
+    calls: int = 1_000_000
+
+
+class Search:
+    """The search for the best set of candidates.
+
+    Attributes:
+        whatif: what statements cost.
+        limits: what the choice has to keep to.
+        stopped: whether a limit of time or calls ended the search early.
+    """
+
+    def __init__(
+        self,
+        whatif: WhatIf,
+        limits: Limits,
+        size: Callable[[int], float],
+        upkeep: Callable[[int], float],
+        progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepare a search.
+
+        Args:
+            whatif: what statements cost; its useful candidates are what is chosen from.
+            limits: what the choice has to keep to.
+            size: bytes of a candidate, by its number.
+            upkeep: what writes cost more with a candidate, in the unit of weighted cost.
+            progress: called now and then.
+        """
+        self.whatif = whatif
+        self.limits = limits
+        self.stopped = False
+        self._size = size
+        self._upkeep = upkeep
+        self._progress = progress
+        self._total = max(whatif.total(0), 1e-300)
+        self._least = max(_NOTHING, limits.least_gain) * self._total
+        self._pool = whatif.useful
+
+    def run(self) -> int:
+        """The best set that was found."""
+        best = self._greedy(0, 1.0)
+        other = self._greedy(0, 0.0)
+        if self.value(other) < self.value(best):
+            best = other
+        best = self._exchange(best)
+        for _ in range(_VARIANT_ROUNDS):
+            if not self._more(best):
+                break
+            better = self._exchange(best)
+            if better == best:
+                break
+            best = better
+        return self._pruned(best)
+
+    # ---------------------------------------------------------------------------------- measures
+
+    def size(self, config: int) -> float:
+        """Bytes of a set."""
+        return sum(self._size(n) for n in numbers(config))
+
+    def value(self, config: int) -> float:
+        """Weighted cost of all statements, and the upkeep of the set: what is to become least."""
+        return self.whatif.total(config) + sum(self._upkeep(n) for n in numbers(config))
+
+    def gain(self, config: int, number: int) -> float:
+        """What adding a candidate to a set saves; negative if writes cost more than that."""
+        whatif, added = self.whatif, config | 1 << number
+        saved = sum(
+            whatif.statements[s].weight * (whatif.cost(s, config) - whatif.cost(s, added))
+            for s in whatif.affected(number)
+        )
+        return saved - self._upkeep(number)
+
+    def _at_most(self, config: int, number: int) -> float:
+        """A bound of :meth:`gain` that asks nobody."""
+        whatif, added = self.whatif, config | 1 << number
+        saved = sum(
+            whatif.statements[s].weight * (whatif.cost(s, config) - whatif.floor(s, added))
+            for s in whatif.affected(number)
+        )
+        return saved - self._upkeep(number)
+
+    def _over(self) -> bool:
+        self._progress()
+        limits = self.limits
+        if time.monotonic() > limits.deadline or self.whatif.calls > limits.calls:
+            self.stopped = True
+        return self.stopped
+
+    def _fits(self, config: int) -> bool:
+        limits = self.limits
+        if self.size(config) > limits.budget_bytes or config.bit_count() > limits.most_indexes:
+            return False
+        tables = Counter(self._table(n) for n in numbers(config))
+        return max(tables.values(), default=0) <= limits.most_per_table
+
+    def _table(self, number: int) -> tuple[str, str]:
+        candidate = self.whatif.candidates[number]
+        return candidate.schema, candidate.table
+
+    # -------------------------------------------------------------------------------------- moves
+
+    def _greedy(self, config: int, power: float) -> int:
+        """Add what gains most for its size to the given power, until nothing fits or gains.
+
+        A gain is only worked out for what may be the best by its bound, or by its last gain: that
+        shrinks as the set grows, except where indexes help each other, which exchange makes up for.
+        """
+
+        def entry(bound: float, number: int, step: int) -> tuple[float, int, int]:
+            return -bound / max(1.0, self._size(number)) ** power, number, step
+
+        heap = []
+        for number in numbers(self._pool & ~config):
+            bound = self._at_most(config, number)
+            if bound > self._least and self._fits(config | 1 << number):
+                heap.append(entry(bound, number, -1))
+        heapq.heapify(heap)
+        step = 0
+        while heap and not self._over():
+            _, number, known = heapq.heappop(heap)
+            if not self._fits(config | 1 << number):
+                continue
+            if known == step:
+                config |= 1 << number
+                step += 1
+            elif (gain := self.gain(config, number)) > self._least:
+                heapq.heappush(heap, entry(gain, number, step))
+        return config
+
+    def _exchange(self, config: int) -> int:
+        """Bring in one index after the other for those that it can replace, while that gains."""
+        value = self.value(config)
+        while not self._over():
+            better = self._exchanged(config, value)
+            if better is None:
+                break
+            config = self._greedy(better, 1.0)
+            value = self.value(config)
+        return config
+
+    def _exchanged(self, config: int, value: float) -> int | None:
+        bounds = [(self._at_most(config, n), -n) for n in numbers(self._pool & ~config)]
+        tried = 0
+        for bound, negative in sorted(bounds, reverse=True):
+            number = -negative
+            if bound <= self._least or tried >= _TRIES or self._over():
+                return None
+            if not self._fits(1 << number) or self.gain(config, number) <= self._least:
+                continue
+            tried += 1
+            other = self._repaired(config | 1 << number, number)
+            if other is not None and self.value(other) < value - self._least:
+                return other
+        return None
+
+    def _repaired(self, config: int, keep: int) -> int | None:
+        """Without what does not pay any more, and what is missed least until the rest fits."""
+        while True:
+            losses = {n: self.gain(config & ~(1 << n), n) for n in numbers(config) if n != keep}
+            useless = [n for n, loss in losses.items() if loss <= self._least]
+            if useless:
+                config &= ~(1 << max(useless, key=self._size))
+                continue
+            if self._fits(config):
+                return config
+            if not losses or self._over():
+                return None
+            worst = min(losses, key=lambda n: (losses[n] / max(1.0, self._size(n)), n))
+            config &= ~(1 << worst)
+
+    def _pruned(self, config: int) -> int:
+        """Without what gains less than it has to."""
+        while config:
+            losses = {n: self.gain(config & ~(1 << n), n) for n in numbers(config)}
+            worst = min(losses, key=lambda n: (losses[n], -self._size(n)))
+            if losses[worst] > self._least:
+                break
+            config &= ~(1 << worst)
+        return config
+
+    def _more(self, config: int) -> bool:
+        """Add variants of the chosen indexes to what is chosen from; whether there are new ones."""
+        whatif, before = self.whatif, self._pool
+        chosen = list(numbers(config))
+        for candidate, parents in variants({n: whatif.candidates[n] for n in chosen}):
+            bit = whatif.bit(candidate)
+            if bit & self._pool:
+                continue
+            self._pool |= bit
+            for statement in sorted({s for n in parents for s in whatif.affected(n)}):
+                whatif.relate(statement, bit)
+        return self._pool != before

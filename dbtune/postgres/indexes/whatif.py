@@ -1,0 +1,202 @@
+"""What statements cost under any set of candidate indexes, with as few questions as possible.
+
+A plan that was made with the indexes Y and uses only U of them is also the plan under every X with
+U ⊆ X ⊆ Y: what the planner did not choose among more does not matter among fewer. (INUM and the
+index benefit graph rest on the same: Papadomanolakis 2007, Schnaitter 2009.) So an answer is kept
+with both sets, and most questions of a search are answered by earlier ones.
+
+Sets of indexes are integers, a bit for each candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.planner import NotPlannable, Planner
+
+_MAX_ROUNDS = 12
+
+
+class Statement(NamedTuple):
+    """A statement as the planner is asked about it.
+
+    Attributes:
+        sql: its text, fit for EXPLAIN.
+        weight: how much its cost counts.
+        search_path: where its names are looked up; "" is the session's.
+    """
+
+    sql: str
+    weight: float
+    search_path: str = ""
+
+
+class Known(NamedTuple):
+    """An answer: under ``config`` the plan uses ``used`` and costs ``cost``."""
+
+    config: int
+    used: int
+    cost: float
+
+
+@dataclass(slots=True)
+class _State:
+    statement: Statement
+    relevant: int = 0
+    known: list[Known] = field(default_factory=list)
+    memo: dict[int, Known] = field(default_factory=dict)
+
+
+class WhatIf:
+    """Costs of a workload's statements under sets of candidates.
+
+    Attributes:
+        candidates: the indexes that bits stand for.
+    """
+
+    def __init__(self, planner: Planner, statements: Sequence[Statement]) -> None:
+        self._planner = planner
+        self._statements = tuple(statements)
+        self._states = [_State(statement) for statement in statements]
+        self._bits: dict[Definition, int] = {}
+        self._affected: list[list[int]] = []
+        self.candidates: list[Definition] = []
+
+    @property
+    def calls(self) -> int:
+        """How often the planner was asked."""
+        return self._planner.calls
+
+    @property
+    def useful(self) -> int:
+        """The candidates that are relevant to any statement."""
+        return union(state.relevant for state in self._states)
+
+    @property
+    def statements(self) -> Sequence[Statement]:
+        """The workload."""
+        return self._statements
+
+    def bit(self, candidate: Definition) -> int:
+        """The bit of a candidate, which becomes known by this."""
+        if candidate not in self._bits:
+            self._bits[candidate] = len(self.candidates)
+            self.candidates.append(candidate)
+            self._affected.append([])
+        return 1 << self._bits[candidate]
+
+    def members(self, config: int) -> list[Definition]:
+        """The indexes of a set."""
+        return [self.candidates[number] for number in numbers(config)]
+
+    def relevant(self, statement: int) -> int:
+        """The candidates that may change a statement's plan."""
+        return self._states[statement].relevant
+
+    def affected(self, number: int) -> Sequence[int]:
+        """The statements that a candidate may change."""
+        return self._affected[number]
+
+    def relate(self, statement: int, config: int) -> None:
+        """Take candidates for relevant to a statement."""
+        state = self._states[statement]
+        for number in numbers(config & ~state.relevant):
+            self._affected[number].append(statement)
+        state.relevant |= config
+
+    def ask(self, statement: int, config: int) -> Known:
+        """The plan of a statement under exactly these candidates.
+
+        Raises:
+            NotPlannable: the server refuses the statement.
+        """
+        state = self._states[statement]
+        planned = self._planner.plan(
+            state.statement.sql,
+            self.members(config),
+            search_path=state.statement.search_path,
+        )
+        used = 0
+        for one in planned.used:
+            used |= self.bit(one)
+        found = Known(config, used, planned.cost)
+        state.known.append(found)
+        return found
+
+    def explore(self, statement: int, pool: int, rounds: int = _MAX_ROUNDS) -> int:
+        """Which of a pool of candidates a statement can use: the best, the next best, ...
+
+        Each round plans with what earlier rounds did not use. Returns what was used in any.
+        """
+        useful = 0
+        base = self.cost(statement, 0)
+        for _ in range(rounds):
+            try:
+                found = self.ask(statement, pool)
+            except NotPlannable:
+                break
+            if not found.used or found.cost > base * 0.9999:
+                break
+            useful |= found.used
+            pool &= ~found.used
+        self.relate(statement, useful)
+        return useful
+
+    def cost(self, statement: int, config: int) -> float:
+        """The cost of a statement under a set of candidates."""
+        return self.plan(statement, config).cost
+
+    def plan(self, statement: int, config: int) -> Known:
+        """As :meth:`cost`, with the candidates that the plan uses."""
+        state = self._states[statement]
+        config &= state.relevant
+        found = state.memo.get(config)
+        if found is None:
+            found = self._derived(state, config) or self.ask(statement, config)
+            state.memo[config] = found
+        return found
+
+    @staticmethod
+    def _derived(state: _State, config: int) -> Known | None:
+        for one in state.known:
+            if not one.used & ~config and not config & ~one.config & state.relevant:
+                return one
+        return None
+
+    def estimate(self, statement: int, config: int) -> float:
+        """At most what a statement costs under a set of candidates, without asking."""
+        state = self._states[statement]
+        return min(one.cost for one in state.known if not one.used & ~config)
+
+    def floor(self, statement: int, config: int) -> float:
+        """At least what a statement costs under a set of candidates, without asking."""
+        state = self._states[statement]
+        config &= state.relevant
+        over = [one.cost for one in state.known if not config & ~one.config]
+        return max(over, default=0.0)
+
+    def total(self, config: int) -> float:
+        """The weighted cost of all statements."""
+        return sum(
+            state.statement.weight * self.cost(number, config)
+            for number, state in enumerate(self._states)
+        )
+
+
+def numbers(config: int) -> Iterator[int]:
+    """The numbers of the bits that are set, in order."""
+    while config:
+        low = config & -config
+        yield low.bit_length() - 1
+        config ^= low
+
+
+def union(configs: Iterable[int]) -> int:
+    """All bits of several sets."""
+    result = 0
+    for one in configs:
+        result |= one
+    return result
