@@ -88,9 +88,7 @@ def _starts(use: Use, catalog: Catalog) -> list[list[Key]]:
 
 def _join_keys(use: Use, catalog: Catalog) -> list[list[Key]]:
     """The columns compared with each other table, then with all of them, then each alone."""
-    sets = [
-        _by_distinctness(use, map(column_key, names), catalog) for names in use.joins.values()
-    ]
+    sets = [_by_distinctness(use, map(column_key, names), catalog) for names in use.joins.values()]
     singles = [[key] for one in sets for key in one]
     found: dict[tuple[Key, ...], None] = {}
     for keys in (*sets, *singles):

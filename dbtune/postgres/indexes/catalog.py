@@ -67,9 +67,9 @@ class Catalog:
     def root(self, table: Table) -> Table:
         """The partitioned table that a partition belongs to in the end, or the table itself."""
         seen = set()
-        while table.parent in self.relations.tables and table.oid not in seen:
+        while table.parent is not None and table.oid not in seen:
             seen.add(table.oid)
-            table = self.relations.tables[table.parent]
+            table = self.relations.tables.get(table.parent, table)
         return table
 
     def distinct(self, table: Table, name: str) -> float:

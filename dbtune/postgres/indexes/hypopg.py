@@ -8,7 +8,7 @@ plan, within its transaction.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Self
 
 import psycopg
@@ -55,6 +55,15 @@ def open_hypopg(session: Session) -> HypopgPlanner:
     return HypopgPlanner(
         session, schema, can_hide=version >= _HIDES_SINCE, pooled=row["pid"] != session.login_pid
     )
+
+
+class _Refused(Exception):
+    """One of some indexes can't be made."""
+
+    def __init__(self, indexes: Sequence[Definition], error: psycopg.Error) -> None:
+        super().__init__(str(error))
+        self.indexes = indexes
+        self.error = error
 
 
 class HypopgPlanner:
@@ -114,7 +123,7 @@ class HypopgPlanner:
                     transaction.rows(
                         "SELECT pg_catalog.set_config('search_path', %s, true)", (search_path,)
                     )
-                self._arrange(transaction, frozenset(indexes), frozenset(without))
+                self._arrange(transaction, list(dict.fromkeys(indexes)), frozenset(without))
                 estimated = self._estimator.estimate(transaction, statement)
                 by_name = {name: index for index, (_, name) in self._made.items()}
                 used, existing = set(), set()
@@ -129,6 +138,10 @@ class HypopgPlanner:
                         existing.add(oid)
         except psycopg.Error as error:
             raise self._told(error) from None
+        except _Refused as refused:
+            culprit = next((one for one in refused.indexes if self.refuses(one)), None)
+            about = f"index {culprit.name}: " if culprit else ""
+            raise self._told(refused.error, about) from None
         finally:
             if self._pooled:
                 self._forget()
@@ -153,7 +166,7 @@ class HypopgPlanner:
     # ------------------------------------------------------------------------- hypothetical indexes
 
     def _arrange(
-        self, transaction: Transaction, wanted: frozenset[Definition], without: frozenset[int]
+        self, transaction: Transaction, wanted: Sequence[Definition], without: frozenset[int]
     ) -> None:
         """Have exactly the wanted indexes, and hide others."""
         if self._pooled:
@@ -166,7 +179,8 @@ class HypopgPlanner:
                 transaction.rows(self._call("hypopg_unhide_all_indexes"))
             self._forget()
         self._clean = False  # unless all of this succeeds
-        gone = [index for index in self._made if index not in wanted]
+        kept = frozenset(wanted)
+        gone = [index for index in self._made if index not in kept]
         if gone:
             oids = [self._made.pop(index)[0] for index in gone]
             self._each(transaction, "hypopg_drop_index", oids)
@@ -175,20 +189,24 @@ class HypopgPlanner:
         if hidden := without - self._hidden:
             self._each(transaction, "hypopg_hide_index", sorted(hidden))
         self._hidden = without
-        for index in sorted(wanted - self._made.keys(), key=Definition.ddl):
-            self._create(transaction, index)
+        self._create(transaction, [index for index in wanted if index not in self._made])
         self._clean = True
 
-    def _create(self, transaction: Transaction, index: Definition) -> None:
+    def _create(self, transaction: Transaction, indexes: Sequence[Definition]) -> None:
+        """Make indexes, in one round trip: a search for advice makes thousands."""
         query = sql.SQL(
             "SELECT made.indexrelid AS oid, made.indexname::text AS name "
-            "FROM {}.hypopg_create_index(%s) AS made"
+            "FROM pg_catalog.unnest(%s::text[]) WITH ORDINALITY AS wanted(ddl, place), "
+            "LATERAL {}.hypopg_create_index(wanted.ddl) AS made ORDER BY wanted.place"
         ).format(self._schema)
+        if not indexes:
+            return
         try:
-            row = transaction.rows(query, (index.ddl(concurrently=False),))[0]
+            rows = transaction.rows(query, ([one.ddl(concurrently=False) for one in indexes],))
         except psycopg.Error as error:
-            raise self._told(error, f"index {index.name}: ") from None
-        self._made[index] = row["oid"], row["name"]
+            raise _Refused(indexes, error) from None
+        for index, row in zip(indexes, rows, strict=True):
+            self._made[index] = row["oid"], row["name"]
 
     def _size(self, index: Definition) -> int | str:
         """The index's size in bytes, or why it can't be made."""
@@ -205,7 +223,7 @@ class HypopgPlanner:
     def _measured(self, index: Definition) -> int:
         try:
             with self._session.transaction(own_search_path=True) as transaction:
-                self._arrange(transaction, frozenset([index]), frozenset())
+                self._arrange(transaction, [index], frozenset())
                 leaves = transaction.rows(
                     "SELECT n.nspname::text AS schema, c.relname::text AS name "
                     "FROM pg_catalog.pg_class p "
@@ -220,7 +238,7 @@ class HypopgPlanner:
                 parts = [
                     index._replace(schema=row["schema"], table=row["name"]) for row in leaves
                 ] or [index]
-                self._arrange(transaction, frozenset(parts), frozenset())
+                self._arrange(transaction, parts, frozenset())
                 sizes = sql.SQL(
                     "SELECT pg_catalog.sum({}.hypopg_relation_size(o.id))::bigint AS bytes "
                     "FROM pg_catalog.unnest(%s::oid[]) AS o(id)"
@@ -229,6 +247,8 @@ class HypopgPlanner:
                 return int(transaction.rows(sizes, (oids,))[0]["bytes"])
         except psycopg.Error as error:
             raise self._told(error) from None
+        except _Refused as refused:
+            raise self._told(refused.error) from None
 
     def _each(self, transaction: Transaction, function: str, oids: list[int]) -> None:
         query = sql.SQL("SELECT {}.{}(o.id) FROM pg_catalog.unnest(%s::oid[]) AS o(id)")

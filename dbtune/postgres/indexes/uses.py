@@ -125,4 +125,3 @@ class Equalities:
                     uses[number].add(replace(constant, key=column_key(name), predicate=""))
         for use in uses:
             use.joins = {number: columns for number, columns in use.joins.items() if columns}
-

@@ -1,4 +1,4 @@
-"""Narrower and merged variants of indexes: one that serves the statements of two, for less space."""
+"""Narrower and merged variants of indexes: one that serves the statements of two, in less space."""
 
 from __future__ import annotations
 
