@@ -22,6 +22,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Judge the health of a server: what is wrong, in order of harm."),
     "slow-queries": ("slow_queries", "Rank statements by what they cost, and say what is wrong."),
     "bloat": ("bloat", "Find wasted space: how much, where, why, and the safest way back."),
+    "suggest-indexes": (
+        "suggest_indexes",
+        "Suggest the indexes that serve a workload best, within a budget.",
+    ),
     "pool-size": ("pool_size", "Derive connection pool sizes, step by step."),
     "explain": ("explain", "Read plans: where the time went, what is wrong, what to do."),
     "explain diff": ("explain_diff", "Compare two plans: faster or slower, and why."),

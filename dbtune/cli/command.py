@@ -55,6 +55,7 @@ class Format(StrEnum):
     github = "github"
     gitlab = "gitlab"
     nagios = "nagios"
+    sql = "sql"
 
 
 class Picture(StrEnum):

@@ -20,6 +20,7 @@ _BY_NAME = {
     ".csv": ("csv",),
     ".md": ("markdown",),
     ".sarif": ("sarif",),
+    ".sql": ("sql",),
     ".svg": ("svg",),
     ".folded": ("folded",),
 }

@@ -38,24 +38,28 @@ _PLACEHOLDER = "?"
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     """Kind and text of each token, a comment being white space; never fails."""
+    return ((kind, token) for kind, token, _, _ in _places(text))
+
+
+def _places(text: str) -> Iterator[tuple[str, str, int, int]]:
+    """As :func:`_tokens`, with where each begins and ends."""
     position = 0
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:  # cannot happen: "other" takes any character
             return
-        kind = match.lastgroup or "other"
+        kind, token, start = match.lastgroup or "other", match[0], position
         position = match.end()
         if kind == "tag":
             kind = "dollar"
         if kind == "comment":
             position = _end_of_comment(text, position)
-            yield "space", " "
+            kind, token = "space", " "
         elif kind == "dollar":
             end = text.find(match["dollar"], position)
             position = len(text) if end < 0 else end + len(match["dollar"])
-            yield "string", _PLACEHOLDER
-        else:
-            yield kind, match[0]
+            kind, token = "string", _PLACEHOLDER
+        yield kind, token, start, position
 
 
 def _end_of_comment(text: str, position: int) -> int:
@@ -133,6 +137,25 @@ def masked(text: str) -> str:
         for kind, token in _tokens(text)
     )
     return "".join(shown).strip()
+
+
+def split_statements(text: str) -> list[str]:
+    """The statements of a script, without the semicolons and comments between them.
+
+    psql's own commands (a line that begins with a backslash) are left out.
+    """
+    found: list[str] = []
+    start = 0
+    text = re.sub(r"(?m)^[ \t]*\\[^\n]*$", "", text)
+    for kind, word, position, end in _places(text):
+        if kind == "other" and word == ";":
+            found.append(text[start:position])
+            start = end
+    found.append(text[start:])
+    bare = (
+        re.sub(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", "", one, flags=re.DOTALL) for one in found
+    )
+    return [one.rstrip() for one in bare if masked(one)]
 
 
 def has_parameters(text: str) -> bool:

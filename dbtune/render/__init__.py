@@ -9,7 +9,7 @@ from dbtune.report import Report
 
 FORMATS = (
     *("table", "json", "ndjson", "csv", "markdown", "html"),
-    *("sarif", "junit", "github", "gitlab", "nagios"),
+    *("sarif", "junit", "github", "gitlab", "nagios", "sql"),
 )
 """Each is a module of this package with a function ``render(report, style) -> str``."""
 

@@ -195,18 +195,26 @@ class HypopgPlanner:
     def _create(self, transaction: Transaction, indexes: Sequence[Definition]) -> None:
         """Make indexes, in one round trip: a search for advice makes thousands."""
         query = sql.SQL(
-            "SELECT made.indexrelid AS oid, made.indexname::text AS name "
-            "FROM pg_catalog.unnest(%s::text[]) WITH ORDINALITY AS wanted(ddl, place), "
-            "LATERAL {}.hypopg_create_index(wanted.ddl) AS made ORDER BY wanted.place"
-        ).format(self._schema)
+            "SELECT made.indexrelid AS oid, made.indexname::text AS name, "
+            "CASE WHEN c.relkind <> 'p' THEN {schema}.hypopg_relation_size(made.indexrelid) "
+            "END AS bytes "
+            "FROM ROWS FROM (pg_catalog.unnest(%s::text[]), pg_catalog.unnest(%s::text[])) "
+            "WITH ORDINALITY AS wanted(ddl, relation, place) "
+            "LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(wanted.relation), "
+            "LATERAL {schema}.hypopg_create_index(wanted.ddl) AS made ORDER BY wanted.place"
+        ).format(schema=self._schema)
         if not indexes:
             return
         try:
-            rows = transaction.rows(query, ([one.ddl(concurrently=False) for one in indexes],))
+            wanted = [one.ddl(concurrently=False) for one in indexes]
+            relations = [sql.Identifier(one.schema, one.table).as_string() for one in indexes]
+            rows = transaction.rows(query, (wanted, relations))
         except psycopg.Error as error:
             raise _Refused(indexes, error) from None
         for index, row in zip(indexes, rows, strict=True):
             self._made[index] = row["oid"], row["name"]
+            if row["bytes"] is not None:
+                self._sizes.setdefault(index, int(row["bytes"]))
 
     def _size(self, index: Definition) -> int | str:
         """The index's size in bytes, or why it can't be made."""

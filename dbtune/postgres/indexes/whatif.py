@@ -57,10 +57,22 @@ class WhatIf:
         candidates: the indexes that bits stand for.
     """
 
-    def __init__(self, planner: Planner, statements: Sequence[Statement]) -> None:
+    def __init__(
+        self, planner: Planner, statements: Sequence[Statement], bases: Sequence[float] = ()
+    ) -> None:
+        """Prepare.
+
+        Args:
+            planner: is asked.
+            statements: the workload.
+            bases: what each costs without candidates, if that is known.
+        """
         self._planner = planner
         self._statements = tuple(statements)
         self._states = [_State(statement) for statement in statements]
+        for state, base in zip(self._states, bases, strict=False):
+            state.memo[0] = Known(0, 0, base)
+            state.known.append(state.memo[0])
         self._bits: dict[Definition, int] = {}
         self._affected: list[list[int]] = []
         self.candidates: list[Definition] = []

@@ -1,0 +1,109 @@
+"""What an adviser is asked for, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.workload import Passed, Query
+from dbtune.postgres.indexes.writes import Upkeep
+from dbtune.postgres.relations.facts import Index, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person asks for.
+
+    Attributes:
+        budget_bytes: space for all new indexes; ``None`` for no limit.
+        budget_ratio: the same as a share of the tables' size; ``None`` for no limit.
+        least_gain: share of the workload's cost that an index has to save.
+        most_indexes, most_per_table: how many.
+        seconds: after which the search stops with the best so far.
+        search_path: where statements' names are looked up; "" for the role's own.
+    """
+
+    budget_bytes: int | None = None
+    budget_ratio: float | None = None
+    least_gain: float = 0.001
+    most_indexes: int = 100
+    most_per_table: int = 10
+    seconds: float = 60.0
+    search_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What becomes of a statement.
+
+    Attributes:
+        query: the statement.
+        before, after: its cost by the planner, and with all suggested indexes.
+        indexes: the suggested indexes that its plan uses.
+        saved: share of the workload's cost that this saves.
+    """
+
+    query: Query
+    before: float
+    after: float
+    indexes: tuple[Definition, ...]
+    saved: float
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """An index to create.
+
+    Attributes:
+        index: the index.
+        table: its table.
+        size_bytes: estimate.
+        saved: share of the workload's cost that is lost again without this one alone.
+        upkeep: what writers pay for it.
+        upkeep_ratio: the same as a share of the workload's cost.
+        effects: statements that use it, those that gain most first.
+        superfluous: existing indexes that it makes so.
+    """
+
+    index: Definition
+    table: Table
+    size_bytes: float
+    saved: float
+    upkeep: Upkeep
+    upkeep_ratio: float
+    effects: tuple[Effect, ...]
+    superfluous: tuple[Index, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The index for people: ``public.orders (customer_id) INCLUDE (total)``."""
+        return self.index.ddl(name="x").partition(" ON ")[2].replace('"', "")
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What came of it.
+
+    Attributes:
+        suggestions: those that save most first.
+        effects: of every statement that has a plan.
+        passed: statements that were left out, and why.
+        saved: share of the workload's cost that all suggestions save, upkeep deducted.
+        size_bytes: of all suggestions.
+        table_bytes: of all tables.
+        calls: plans asked for.
+        seconds: time that it took.
+        stopped: whether the deadline ended the search.
+        notes: sentences for the report.
+    """
+
+    suggestions: tuple[Suggestion, ...]
+    effects: tuple[Effect, ...]
+    passed: tuple[Passed, ...] = ()
+    saved: float = 0.0
+    size_bytes: float = 0.0
+    table_bytes: float = 0.0
+    calls: int = 0
+    seconds: float = 0.0
+    stopped: bool = False
+    notes: tuple[str, ...] = ()

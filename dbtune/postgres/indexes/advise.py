@@ -1,0 +1,308 @@
+"""Find the indexes that serve a workload best: the whole way from statements to suggestions."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from dbtune.postgres.indexes.advice import Advice, Effect, Options, Suggestion
+from dbtune.postgres.indexes.btree import btree_candidates
+from dbtune.postgres.indexes.catalog import Catalog
+from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.existing import has_already, replaced
+from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
+from dbtune.postgres.indexes.selection import Limits, Search
+from dbtune.postgres.indexes.statement_uses import statement_uses
+from dbtune.postgres.indexes.uses import Use
+from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers, union
+from dbtune.postgres.indexes.workload import Passed, Query, Workload
+from dbtune.postgres.indexes.writes import Upkeep, Writes, rates
+from dbtune.postgres.relations.facts import Index, Relations
+from dbtune.postgres.sqltext import parseable
+
+_SMALL_PAGES = 10
+"""A table of fewer blocks is read in whole as fast as by an index."""
+_CHEAP = 10.0
+"""Cost of a statement that an index could not make noticeably cheaper: it reads a few blocks."""
+_NARROW_ROUNDS, _WIDE_ROUNDS, _SHARED_ROUNDS = 6, 4, 2
+
+
+@dataclass(slots=True)
+class _Work:
+    """A statement on its way."""
+
+    query: Query
+    base: Planned
+    uses: list[Use] = field(default_factory=list)
+
+    @property
+    def weight(self) -> float:
+        """What one unit of its cost counts: all statements' costs add up to times, or to calls."""
+        total = self.query.calls if self.query.total_ms is None else self.query.total_ms
+        return total / max(self.base.cost, 1e-9)
+
+
+def advise(
+    planner: Planner,
+    relations: Relations,
+    workload: Workload,
+    options: Options,
+    *,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Advice:
+    """Suggest indexes for a workload.
+
+    Args:
+        planner: answers what statements would cost.
+        relations: tables, indexes and statistics.
+        workload: the statements.
+        options: limits.
+        progress: told the share of the time that has passed.
+
+    Raises:
+        TargetError: the connection broke.
+    """
+    return _Adviser(planner, relations, workload, options, progress).run()
+
+
+class _Adviser:
+    def __init__(
+        self,
+        planner: Planner,
+        relations: Relations,
+        workload: Workload,
+        options: Options,
+        progress: Callable[[float], None],
+    ) -> None:
+        self._planner = planner
+        self._catalog = Catalog(relations)
+        self._workload = workload
+        self._options = options
+        self._progress = progress
+        self._started = time.monotonic()
+        self._passed = list(workload.passed)
+        self._notes = list(workload.notes)
+        self._path = [p.strip() for p in options.search_path.split(",") if p.strip()]
+
+    def run(self) -> Advice:
+        works = list(self._plan_all())
+        whatif = WhatIf(
+            self._planner,
+            [Statement(w.query.text, w.weight, self._options.search_path) for w in works],
+            [w.base.cost for w in works],
+        )
+        self._explore(whatif, works)
+        upkeep = _Upkeep(self._catalog, works, self._workload, self._size)
+        search = Search(
+            whatif,
+            self._limits(),
+            lambda n: self._growth(whatif.candidates[n]),
+            lambda n: upkeep.weighted(whatif.candidates[n]),
+            self._tick,
+        )
+        chosen = search.run()
+        return self._advice(whatif, works, search, chosen, upkeep)
+
+    # ---------------------------------------------------------------------------- statements
+
+    def _plan_all(self) -> Iterable[_Work]:
+        for query in self._workload.queries:
+            self._tick()
+            try:
+                base = self._planner.plan(query.text, search_path=self._options.search_path)
+            except NotPlannable as refused:
+                self._passed.append(Passed(query.text, str(refused)))
+                continue
+            yield _Work(query, base, self._uses(query))
+
+    def _uses(self, query: Query) -> list[Use]:
+        import sqlglot
+
+        logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+        try:
+            tree = sqlglot.parse_one(parseable(query.text), dialect="postgres")
+            return statement_uses(tree, self._catalog, self._path)
+        except Exception:  # a parser that meets what it does not know fails in any way
+            self._passed.append(Passed(query.text, "its text can't be parsed"))
+            return []
+
+    # ---------------------------------------------------------------------------- candidates
+
+    def _explore(self, whatif: WhatIf, works: Sequence[_Work]) -> None:
+        """Learn which candidates each statement can use."""
+        by_table: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for number, work in enumerate(works):
+            self._tick()
+            if work.base.cost <= _CHEAP or self._is_late(0.5):
+                continue
+            pool = union(whatif.bit(one) for use in work.uses for one in self._candidates(use))
+            narrow = union(
+                1 << n
+                for n in numbers(pool)
+                if not whatif.candidates[n].include and len(whatif.candidates[n].keys) <= 2
+            )
+            useful = whatif.explore(number, narrow, _NARROW_ROUNDS)
+            useful |= whatif.explore(number, pool & ~useful, _WIDE_ROUNDS)
+            for one in numbers(useful):
+                candidate = whatif.candidates[one]
+                by_table[candidate.schema, candidate.table] |= 1 << one
+        for number, work in enumerate(works):
+            self._tick()
+            if work.base.cost <= _CHEAP or self._is_late(0.6):
+                continue
+            tables = {(use.table.schema, use.table.name) for use in work.uses}
+            pool = union(by_table[table] for table in sorted(tables))
+            if pool & ~whatif.relevant(number):
+                whatif.explore(number, pool, _SHARED_ROUNDS)
+
+    def _candidates(self, use: Use) -> Iterable[Definition]:
+        table = use.table
+        pages = max(table.pages, (table.size_bytes or 0) // self._catalog.relations.block_bytes)
+        if table.kind not in "rmp" or (table.kind != "p" and pages < _SMALL_PAGES):
+            return
+        indexes = self._catalog.indexes(table)
+        for candidate in btree_candidates(use, self._catalog):
+            if not any(has_already(index, candidate) for index in indexes):
+                yield candidate
+
+    # ------------------------------------------------------------------------------ measures
+
+    def _size(self, candidate: Definition) -> float:
+        return float(self._planner.size_bytes(candidate))
+
+    def _superfluous(self, candidate: Definition) -> list[Index]:
+        table = self._catalog.table(candidate.schema, candidate.table)
+        return replaced(candidate, self._catalog.indexes(table)) if table else []
+
+    @cache  # noqa: B019 - lives as long as this run
+    def _growth(self, candidate: Definition) -> float:
+        """Space that it takes beyond that of the indexes that it replaces."""
+        gone = sum(index.size_bytes or 0 for index in self._superfluous(candidate))
+        return max(0.0, self._size(candidate) - gone)
+
+    @property
+    def _table_bytes(self) -> float:
+        return float(sum(t.size_bytes or 0 for t in self._catalog.relations.tables.values()))
+
+    def _limits(self) -> Limits:
+        options = self._options
+        budget = float("inf")
+        if options.budget_bytes is not None:
+            budget = options.budget_bytes
+        if options.budget_ratio is not None:
+            budget = min(budget, options.budget_ratio * self._table_bytes)
+        return Limits(
+            budget,
+            options.least_gain,
+            options.most_indexes,
+            options.most_per_table,
+            self._started + options.seconds,
+        )
+
+    def _tick(self) -> None:
+        self._progress(min(1.0, (time.monotonic() - self._started) / self._options.seconds))
+
+    def _is_late(self, share: float) -> bool:
+        return time.monotonic() - self._started > share * self._options.seconds
+
+    # -------------------------------------------------------------------------------- advice
+
+    def _advice(
+        self,
+        whatif: WhatIf,
+        works: Sequence[_Work],
+        search: Search,
+        chosen: int,
+        upkeep: _Upkeep,
+    ) -> Advice:
+        total = max(whatif.total(0), 1e-300)
+        effects = []
+        for number, work in enumerate(works):
+            known = whatif.plan(number, chosen)
+            saved = work.weight * (work.base.cost - known.cost) / total
+            used = tuple(whatif.members(known.used))
+            effects.append(Effect(work.query, work.base.cost, known.cost, used, saved))
+        suggestions = []
+        for number in numbers(chosen):
+            index = whatif.candidates[number]
+            table = self._catalog.table(index.schema, index.table)
+            assert table is not None
+            mine = sorted((e for e in effects if index in e.indexes), key=lambda e: -e.saved)
+            suggestions.append(
+                Suggestion(
+                    index,
+                    table,
+                    self._size(index),
+                    search.gain(chosen & ~(1 << number), number) / total,
+                    upkeep.of(index),
+                    upkeep.weighted(index) / total,
+                    tuple(mine),
+                    tuple(self._superfluous(index)),
+                )
+            )
+        suggestions.sort(key=lambda s: (-s.saved, s.index.ddl()))
+        return Advice(
+            tuple(suggestions),
+            tuple(sorted(effects, key=lambda e: (-e.saved, e.query.text))),
+            tuple(self._passed),
+            1.0 - search.value(chosen) / total,
+            sum(one.size_bytes for one in suggestions),
+            self._table_bytes,
+            self._planner.calls,
+            time.monotonic() - self._started,
+            search.stopped,
+            tuple(self._notes),
+        )
+
+
+class _Upkeep:
+    """What writers pay, in the unit in which the workload's statements are weighed."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        works: Sequence[_Work],
+        workload: Workload,
+        size: Callable[[Definition], float],
+    ) -> None:
+        self._catalog = catalog
+        self._size = size
+        self._known: dict[Definition, Upkeep] = {}
+        changed = [change for work in works for change in _changes(work, catalog)]
+        self._writes = Writes(catalog, rates(catalog, workload.seconds, changed))
+        counted: defaultdict[int, float] = defaultdict(float)
+        costs: defaultdict[int, float] = defaultdict(float)
+        for work in works:
+            for oid in {use.table.oid for use in work.uses}:
+                counted[oid] += work.weight * work.base.cost
+                costs[oid] += work.query.calls * work.base.cost
+        self._unit = {oid: counted[oid] / costs[oid] for oid in counted if costs[oid] > 0}
+
+    def of(self, index: Definition) -> Upkeep:
+        """What an index costs writers."""
+        if index not in self._known:
+            table = self._catalog.table(index.schema, index.table)
+            assert table is not None
+            self._known[index] = self._writes.upkeep(index, table, self._size(index))
+        return self._known[index]
+
+    def weighted(self, index: Definition) -> float:
+        """The same, as the workload's statements are weighed."""
+        table = self._catalog.table(index.schema, index.table)
+        return self.of(index).cost * self._unit.get(table.oid if table else 0, 0.0)
+
+
+def _changes(work: _Work, catalog: Catalog) -> Iterable[tuple[int, str, float]]:
+    """Tables and columns that a statement writes, with the rows of all its executions."""
+    from dbtune.postgres.indexes.written import written_columns
+
+    if not work.query.writes:
+        return
+    rows = work.query.rows
+    count = float(rows) if rows is not None else work.query.calls
+    for table, column in written_columns(work.query.text, catalog):
+        yield table.oid, column, count

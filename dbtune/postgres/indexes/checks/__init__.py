@@ -1,0 +1,1 @@
+"""Checks of indexes: one file each, on suggestions and on what there is."""

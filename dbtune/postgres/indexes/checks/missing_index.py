@@ -1,0 +1,67 @@
+"""pg.missing-index"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dbtune.finding import Confidence, Finding, Level, Remedy, check
+from dbtune.postgres.indexes.advice import Suggestion
+from dbtune.postgres.indexes.ddl_script import drops
+from dbtune.postgres.plans.ddl import INDEX_EFFECT
+from dbtune.text import bytes_text, plain, plural, ratio_text, shorten, significant
+
+
+@check("pg.missing-index", level=Level.warning, confidence=Confidence.estimated)
+def missing_index(
+    suggestions: Sequence[Suggestion],
+    *,
+    warning_ratio: float = 0.05,
+) -> Iterator[Finding]:
+    """An index would make statements of the workload cheaper.
+
+    Why: Without it, statements read far more of the table than they need, each time: that is time,
+    I/O and cache that others lack.
+
+    Mistaken when: The workload is not typical, statistics are old, or rows depend on each other in
+    a way that the planner does not know: costs are its estimates, nothing was executed.
+
+    Remedy: Create it with CREATE INDEX CONCURRENTLY in quiet hours, and look at the statements'
+    plans afterwards.
+
+    Verify: dbtune slow-queries --interval before and after, or EXPLAIN (ANALYZE) of a statement
+    that it helps.
+    """
+    for one in suggestions:
+        best = one.effects[0] if one.effects else None
+        helped = plural(len(one.effects), "statement")
+        example = ""
+        if best is not None and best.after < best.before:
+            example = (
+                f", one of them from cost {significant(best.before)} to {significant(best.after)}"
+            )
+        upkeep = f"; writes to it cost {ratio_text(one.upkeep_ratio)}" if one.upkeep.cost else ""
+        yield Finding(
+            subject=shorten(plain(one.label), 200),
+            message=(
+                f"an index of about {bytes_text(one.size_bytes)} would save "
+                f"{ratio_text(one.saved)} of the workload's cost and serve {helped}"
+                f"{example}{upkeep}"
+            ),
+            level=Level.warning if one.saved >= warning_ratio else Level.info,
+            evidence={
+                "saved_ratio": one.saved,
+                "size_bytes": round(one.size_bytes),
+                "statements": len(one.effects),
+                "upkeep_ratio": one.upkeep_ratio,
+                "entries": round(one.upkeep.entries),
+                "lost_hot_updates": round(one.upkeep.lost_hot),
+                "cost_before": best.before if best else None,
+                "cost_after": best.after if best else None,
+            },
+            remedy=Remedy(
+                "Create the index"
+                + (", then drop what it makes superfluous." if one.superfluous else "."),
+                sql="\n".join((one.index.ddl() + ";", *drops(one))),
+                effect=INDEX_EFFECT,
+            ),
+        )

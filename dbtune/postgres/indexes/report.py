@@ -1,0 +1,206 @@
+"""Suggestions as a report: tables of indexes and of statements, findings with the SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbtune.finding import Skipped, load_checks, run_checks
+from dbtune.postgres.indexes.advice import Advice, Effect, Suggestion
+from dbtune.postgres.indexes.ddl_script import build_class
+from dbtune.postgres.indexes.planner import Planner
+from dbtune.postgres.indexes.workload import Passed, Workload
+from dbtune.postgres.sqltext import masked
+from dbtune.report import Column, Report, Row, Table, record
+from dbtune.text import bytes_text, plain, plural, ratio_text, shorten
+
+CHECKS = "dbtune.postgres.indexes.checks"
+
+INDEXES = Table(
+    "indexes",
+    "Suggested indexes",
+    (
+        Column("number", "#", "int", "Place, by what is saved."),
+        Column("index", "index", "text", "Table, keys, stored columns, predicate."),
+        Column("saved_ratio", "saves", "ratio", "Share of the workload's cost that it saves."),
+        Column("size_bytes", "size", "bytes", "Estimated size."),
+        Column("statements", "helps", "int", "Statements whose plan uses it."),
+        Column("harmed", "harms", "int", "Statements that become dearer.", 3),
+        Column("upkeep_ratio", "writes", "ratio", "What writes cost more, same unit.", 2),
+        Column("entries", "entries", "int", "Entries that writes make in the time.", None),
+        Column("lost_hot_updates", "lost HOT", "int", "Updates that are HOT without it.", None),
+        Column("build", "build", "text", "How long a build may take.", 3),
+        Column("drops", "makes superfluous", "list", "Indexes that may then be dropped.", 2),
+        Column("name", "name", "text", "Its name.", None),
+        Column("method", "method", "text", "Access method.", None),
+        Column("table", "table", "text", "Its table.", None),
+        Column("keys", "keys", "list", "Its keys.", None),
+        Column("include", "include", "list", "Columns that it stores.", None),
+        Column("predicate", "predicate", "text", "Which rows it has.", None),
+        Column("confidence", "confidence", "text", "How sure the saving is.", None),
+        Column("ddl", "statement", "sql", "CREATE INDEX.", None),
+    ),
+    empty="no index would help",
+)
+STATEMENTS = Table(
+    "statements",
+    "Statements",
+    (
+        Column("saved_ratio", "saves", "ratio", "Share of the workload's cost."),
+        Column("cost_before", "cost", "float", "The planner's cost without new indexes."),
+        Column("cost_after", "then", "float", "With all suggested indexes."),
+        Column("calls", "calls", "int", "Executions.", 1),
+        Column("total_ms", "time", "ms", "Measured time of all executions.", 1),
+        Column("indexes", "by", "list", "Suggested indexes that its plan uses, by number."),
+        Column("ids", "id", "list", "The source's identifiers.", None),
+        Column("statement", "statement", "sql", "The statement."),
+    ),
+    empty="no statement would change",
+)
+NOT_PLANNED = Table(
+    "not_planned",
+    "Statements that were left out",
+    (
+        Column("reason", "why", "text", "Why."),
+        Column("statement", "statement", "sql", "The statement."),
+    ),
+    empty="none",
+)
+SUMMARY = (
+    Column("source", "workload", "text", "Where the statements come from."),
+    Column("window_seconds", "window", "seconds", "Time that they were counted in."),
+    Column("statements", "statements", "int", "Statements with a plan."),
+    Column("statements_passed", "left out", "int", "Statements left out."),
+    Column("planner", "planner", "text", "What answered: HypoPG on the target, or the lab."),
+    Column("planner_calls", "plans", "int", "Plans asked for."),
+    Column("search_seconds", "search", "seconds", "Time that it took."),
+    Column("deadline_reached", "stopped", "bool", "Whether the deadline ended the search.", None),
+    Column("saved_ratio", "saved", "ratio", "Of the workload's cost, upkeep deducted."),
+    Column("size_bytes", "size", "bytes", "Of all suggested indexes."),
+    Column("table_bytes", "tables", "bytes", "Of all tables."),
+)
+SUMMARY_RECORD = Table("summary", "Summary", SUMMARY, record=True)
+TABLES = (INDEXES, STATEMENTS, NOT_PLANNED, SUMMARY_RECORD)
+_MOST_SHOWN = 20
+
+
+def report(advice: Advice, workload: Workload, planner: Planner) -> Report:
+    """The report of an adviser's answer."""
+    numbers = {one.index: n for n, one in enumerate(advice.suggestions, start=1)}
+    changed = [one for one in advice.effects if abs(one.after - one.before) > 1e-3 * one.before]
+    shown = changed if changed else []
+    checks = load_checks(CHECKS)
+    findings, skipped = run_checks(checks, {"suggestions": advice.suggestions})
+    skipped += _skipped(advice.passed)
+    tables = [
+        Table(
+            INDEXES.name,
+            INDEXES.title,
+            INDEXES.columns,
+            tuple(_index_row(n, one, advice) for one, n in zip(advice.suggestions, numbers.values(), strict=True)),
+            footer=_footer(advice),
+            empty=INDEXES.empty,
+        ),
+        Table(
+            STATEMENTS.name,
+            STATEMENTS.title,
+            STATEMENTS.columns,
+            tuple(_statement_row(one, {k: v for k, v in numbers.items()}) for one in shown),
+            empty=STATEMENTS.empty,
+        ),
+        Table(
+            NOT_PLANNED.name,
+            NOT_PLANNED.title,
+            NOT_PLANNED.columns,
+            tuple({"reason": one.reason, "statement": one.text} for one in advice.passed),
+            empty=NOT_PLANNED.empty,
+        ),
+        record("summary", "Summary", SUMMARY, _summary(advice, workload, planner)),
+    ]
+    return Report(
+        "suggest-indexes",
+        tuple(tables),
+        tuple(findings),
+        tuple(skipped),
+        (*advice.notes, *planner.notes, *_notes(advice)),
+        examined=tuple(check.name for check in checks),
+    )
+
+
+def _index_row(number: int, one: Suggestion, advice: Advice) -> Row:
+    index = one.index
+    harmed = [e for e in one.effects if e.after > e.before * 1.01]
+    return {
+        "number": number,
+        "index": one.label,
+        "saved_ratio": one.saved,
+        "size_bytes": round(one.size_bytes),
+        "statements": len(one.effects),
+        "harmed": len(harmed),
+        "upkeep_ratio": one.upkeep_ratio,
+        "entries": round(one.upkeep.entries),
+        "lost_hot_updates": round(one.upkeep.lost_hot),
+        "build": build_class(one.table.size_bytes or 0),
+        "drops": [f"{other.schema}.{other.name}" for other in one.superfluous],
+        "name": index.name,
+        "method": index.method,
+        "table": f"{index.schema}.{index.table}",
+        "keys": [key.ddl for key in index.keys],
+        "include": list(index.include),
+        "predicate": index.predicate,
+        "confidence": "estimated",
+        "ddl": index.ddl() + ";",
+    }
+
+
+def _statement_row(one: Effect, numbers: dict[object, int]) -> Row:
+    return {
+        "saved_ratio": one.saved,
+        "cost_before": one.before,
+        "cost_after": one.after,
+        "calls": round(one.query.calls),
+        "total_ms": one.query.total_ms,
+        "indexes": [str(n) for n in sorted(numbers[i] for i in one.indexes if i in numbers)],
+        "ids": list(one.query.ids),
+        "statement": one.query.text,
+    }
+
+
+def _summary(advice: Advice, workload: Workload, planner: Planner) -> Row:
+    return {
+        "source": workload.source,
+        "window_seconds": workload.seconds,
+        "statements": len(advice.effects),
+        "statements_passed": len(advice.passed),
+        "planner": planner.name,
+        "planner_calls": advice.calls,
+        "search_seconds": advice.seconds,
+        "deadline_reached": advice.stopped,
+        "saved_ratio": advice.saved,
+        "size_bytes": round(advice.size_bytes),
+        "table_bytes": round(advice.table_bytes),
+    }
+
+
+def _footer(advice: Advice) -> str:
+    if not advice.suggestions:
+        return ""
+    share = advice.size_bytes / advice.table_bytes if advice.table_bytes else 0.0
+    return (
+        f"{plural(len(advice.suggestions), 'index', 'indexes')}, "
+        f"{bytes_text(advice.size_bytes)} ({ratio_text(share)} of the tables), would save "
+        f"{ratio_text(advice.saved)} of the workload's cost"
+    )
+
+
+def _notes(advice: Advice) -> list[str]:
+    notes = ["costs are the planner's estimates; nothing was executed"]
+    if advice.stopped:
+        notes.append("the deadline ended the search: these are the best indexes found so far")
+    return notes
+
+
+def _skipped(passed: Sequence[Passed]) -> list[Skipped]:
+    """Statements that should have been examined and could not be."""
+    return [
+        Skipped(shorten(plain(masked(one.text)), 60), one.reason) for one in passed[:_MOST_SHOWN]
+    ]

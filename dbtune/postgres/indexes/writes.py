@@ -1,0 +1,164 @@
+"""What it costs to maintain an index: each row that is written has to be entered into it.
+
+A row that is inserted is entered into every index. An updated row is, too, unless the update is
+HOT: no indexed column changed and the page had room. An index on a column that statements change
+turns their HOT updates into ordinary ones, and then *all* indexes of the table get an entry.
+
+Costs are in the planner's unit. An entry costs the descent, as the planner reckons it (50 ×
+cpu_operator_cost for each level, ``btcostestimate``), the tuple, and reading and dirtying a leaf
+page: cheap where the index fits into memory, up to random_page_cost where it does not. The WAL of
+an entry is some 100 bytes, a hundredth of a page: it counts as ``seq_page_cost / 80``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from dbtune.postgres.indexes.catalog import Catalog
+from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.relations.facts import Table
+
+_LEVEL_OPERATORS = 50
+_ROWS_PER_PAGE = 200
+_HOT = 0.5
+"""Share of HOT updates where none were counted."""
+_DELETED = 0.3
+"""What removing an entry costs in time (VACUUM, or a later visitor), against entering one."""
+
+
+@dataclass(slots=True)
+class TableWrites:
+    """Rows of a table that are written in the time that a workload stands for.
+
+    Attributes:
+        inserted, updated, deleted: rows.
+        hot_ratio: share of the updates that touch no index.
+        changed: rows that statements change in each column, by name.
+    """
+
+    inserted: float = 0.0
+    updated: float = 0.0
+    deleted: float = 0.0
+    hot_ratio: float = 0.0
+    changed: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What an index costs writers in the time that a workload stands for.
+
+    Attributes:
+        entries: entries that are made in it.
+        lost_hot: updates that are HOT without it and not with it.
+        cost: in the planner's unit.
+    """
+
+    entries: float = 0.0
+    lost_hot: float = 0.0
+    cost: float = 0.0
+
+
+class Writes:
+    """Write rates of tables, and what they make an index cost."""
+
+    def __init__(self, catalog: Catalog, by_table: Mapping[int, TableWrites]) -> None:
+        self._catalog = catalog
+        self._by_table = by_table
+
+    def of(self, table: Table) -> TableWrites:
+        """What is written to a table."""
+        return self._by_table.get(table.oid, TableWrites())
+
+    def upkeep(self, index: Definition, table: Table, size_bytes: float) -> Upkeep:
+        """What an index would cost writers.
+
+        Args:
+            index: the index.
+            table: its table.
+            size_bytes: how large it will be.
+        """
+        writes = self.of(table)
+        columns = {key.column for key in index.keys} | set(index.include)
+        columns |= {c.name for c in table.columns if _mentions(index, c.name)}
+        changing = min(
+            writes.updated, max((writes.changed.get(name, 0.0) for name in columns), default=0.0)
+        )
+        plain = writes.updated * (1.0 - writes.hot_ratio)
+        lost = changing * writes.hot_ratio
+        share = self._share(index, table)
+        entries = (writes.inserted + max(plain, min(writes.updated, plain + lost))) * share
+        others = len(self._catalog.indexes(table))
+        each = self.entry_cost(size_bytes)
+        cost = (entries + lost * others + _DELETED * writes.deleted * share) * each
+        return Upkeep(entries, lost, cost)
+
+    def entry_cost(self, size_bytes: float) -> float:
+        """What one entry into an index of a size costs."""
+        setting = self._setting
+        pages = max(1.0, size_bytes / self._catalog.relations.block_bytes)
+        levels = 1 + math.ceil(math.log(pages, _ROWS_PER_PAGE)) if pages > 1 else 1
+        cached = min(1.0, setting("effective_cache_size", 524288.0) / 2 / pages)
+        page = setting("random_page_cost", 4.0) * (1.0 - cached) + 0.1 * cached
+        descent = levels * _LEVEL_OPERATORS * setting("cpu_operator_cost", 0.0025)
+        wal = setting("seq_page_cost", 1.0) / 80
+        return descent + setting("cpu_index_tuple_cost", 0.005) + page + wal
+
+    def _setting(self, name: str, default: float) -> float:
+        try:
+            return float(self._catalog.relations.settings.get(name, default))
+        except ValueError:
+            return default
+
+    def _share(self, index: Definition, table: Table) -> float:
+        """The share of rows that a partial index has."""
+        from dbtune.postgres.indexes.partial import predicate_ratio
+
+        return predicate_ratio(index.predicate, table, self._catalog) if index.predicate else 1.0
+
+
+def _mentions(index: Definition, column: str) -> bool:
+    """Whether an expression or a predicate names a column, as far as its text tells."""
+    texts = [key.sql for key in index.keys if not key.column]
+    return any(column in text for text in (*texts, index.predicate) if text)
+
+
+def rates(
+    catalog: Catalog, seconds: float | None, changed: Iterable[tuple[int, str, float]]
+) -> dict[int, TableWrites]:
+    """What is written to each table in so many seconds.
+
+    Args:
+        catalog: tables, with what they went through since their statistics began.
+        seconds: the time that the workload stands for; without it, or without knowing since when
+            the tables are counted, only what the workload's own statements write counts.
+        changed: tables, columns and rows that the workload's statements insert ("" for the
+            column) or change.
+    """
+    relations = catalog.relations
+    found: defaultdict[int, TableWrites] = defaultdict(TableWrites)
+    since = relations.stats_since or relations.started_at
+    counted = (relations.at - since).total_seconds() if since else 0.0
+    scale = seconds / counted if seconds and counted > 0 else 0.0
+    for oid, table in relations.tables.items():
+        activity = table.activity
+        if activity is None:
+            continue
+        writes = TableWrites(
+            activity.inserted * scale, activity.updated * scale, activity.deleted * scale
+        )
+        writes.hot_ratio = activity.hot_updated / activity.updated if activity.updated else _HOT
+        found[oid] = writes
+    seen: defaultdict[int, float] = defaultdict(float)
+    for oid, column, rows in changed:
+        if column:
+            found[oid].changed[column] += rows
+        else:
+            seen[oid] += rows
+    for oid, rows in seen.items():
+        found[oid].inserted = max(found[oid].inserted, rows)
+    for writes in found.values():
+        writes.updated = max([writes.updated, *writes.changed.values()])
+    return found
