@@ -102,8 +102,8 @@ def suggest_indexes(
 ) -> Report:
     """Suggest the indexes that serve a workload best, within a budget.
 
-    The workload is pg_stat_statements', or given by --file or --sql. Nothing is executed or created:
-    the planner is asked what each statement would cost. --format sql gives a script to review.
+    The workload is pg_stat_statements', or given by --file or --sql. Nothing is executed or
+    created: the planner is asked what each statement would cost. --format sql gives a script.
     """
     from dbtune.postgres.indexes.advice import Options
     from dbtune.postgres.indexes.suggest import Request

@@ -17,7 +17,9 @@ def render(report: Report, style: Style) -> str:
         lines.append(_comment("of " + ", ".join(known)))
     if report.collected_at:
         lines.append(f"-- at {report.collected_at:%Y-%m-%d %H:%M:%S %Z}".rstrip())
-    lines.append("-- Review each statement before it is run; CONCURRENTLY must stand in no transaction.")
+    lines.append(
+        "-- Review each statement before it is run; CONCURRENTLY must stand in no transaction."
+    )
     with_sql = [finding for finding in report.findings if finding.remedy.sql]
     if not with_sql:
         lines += ["", "-- nothing to do"]

@@ -103,6 +103,7 @@ class _Adviser:
             lambda n: self._growth(whatif.candidates[n]),
             lambda n: upkeep.weighted(whatif.candidates[n]),
             self._tick,
+            self._is_new,
         )
         chosen = search.run()
         return self._advice(whatif, works, search, chosen, upkeep)
@@ -164,10 +165,12 @@ class _Adviser:
         pages = max(table.pages, (table.size_bytes or 0) // self._catalog.relations.block_bytes)
         if table.kind not in "rmp" or (table.kind != "p" and pages < _SMALL_PAGES):
             return
-        indexes = self._catalog.indexes(table)
-        for candidate in btree_candidates(use, self._catalog):
-            if not any(has_already(index, candidate) for index in indexes):
-                yield candidate
+        yield from filter(self._is_new, btree_candidates(use, self._catalog))
+
+    def _is_new(self, candidate: Definition) -> bool:
+        table = self._catalog.table(candidate.schema, candidate.table)
+        indexes = self._catalog.indexes(table) if table else ()
+        return not any(has_already(index, candidate) for index in indexes)
 
     # ------------------------------------------------------------------------------ measures
 
@@ -237,7 +240,7 @@ class _Adviser:
                     index,
                     table,
                     self._size(index),
-                    search.gain(chosen & ~(1 << number), number) / total,
+                    search.loss(chosen, number) / total,
                     upkeep.of(index),
                     upkeep.weighted(index) / total,
                     tuple(mine),

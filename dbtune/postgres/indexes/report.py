@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.postgres.indexes.advice import Advice, Effect, Suggestion
 from dbtune.postgres.indexes.ddl_script import build_class
+from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.planner import Planner
 from dbtune.postgres.indexes.workload import Passed, Workload
 from dbtune.postgres.sqltext import masked
@@ -87,7 +88,6 @@ def report(advice: Advice, workload: Workload, planner: Planner) -> Report:
     """The report of an adviser's answer."""
     numbers = {one.index: n for n, one in enumerate(advice.suggestions, start=1)}
     changed = [one for one in advice.effects if abs(one.after - one.before) > 1e-3 * one.before]
-    shown = changed if changed else []
     checks = load_checks(CHECKS)
     findings, skipped = run_checks(checks, {"suggestions": advice.suggestions})
     skipped += _skipped(advice.passed)
@@ -96,7 +96,7 @@ def report(advice: Advice, workload: Workload, planner: Planner) -> Report:
             INDEXES.name,
             INDEXES.title,
             INDEXES.columns,
-            tuple(_index_row(n, one, advice) for one, n in zip(advice.suggestions, numbers.values(), strict=True)),
+            tuple(_index_row(n, one) for n, one in enumerate(advice.suggestions, start=1)),
             footer=_footer(advice),
             empty=INDEXES.empty,
         ),
@@ -104,7 +104,7 @@ def report(advice: Advice, workload: Workload, planner: Planner) -> Report:
             STATEMENTS.name,
             STATEMENTS.title,
             STATEMENTS.columns,
-            tuple(_statement_row(one, {k: v for k, v in numbers.items()}) for one in shown),
+            tuple(_statement_row(one, numbers) for one in changed),
             empty=STATEMENTS.empty,
         ),
         Table(
@@ -126,7 +126,7 @@ def report(advice: Advice, workload: Workload, planner: Planner) -> Report:
     )
 
 
-def _index_row(number: int, one: Suggestion, advice: Advice) -> Row:
+def _index_row(number: int, one: Suggestion) -> Row:
     index = one.index
     harmed = [e for e in one.effects if e.after > e.before * 1.01]
     return {
@@ -152,7 +152,7 @@ def _index_row(number: int, one: Suggestion, advice: Advice) -> Row:
     }
 
 
-def _statement_row(one: Effect, numbers: dict[object, int]) -> Row:
+def _statement_row(one: Effect, numbers: Mapping[Definition, int]) -> Row:
     return {
         "saved_ratio": one.saved,
         "cost_before": one.before,

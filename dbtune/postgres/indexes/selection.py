@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.variants import variants
 from dbtune.postgres.indexes.whatif import WhatIf, numbers
 
@@ -61,6 +62,7 @@ class Search:
         size: Callable[[int], float],
         upkeep: Callable[[int], float],
         progress: Callable[[], None] = lambda: None,
+        allowed: Callable[[Definition], bool] = lambda _: True,
     ) -> None:
         """Prepare a search.
 
@@ -70,6 +72,7 @@ class Search:
             size: bytes of a candidate, by its number.
             upkeep: what writes cost more with a candidate, in the unit of weighted cost.
             progress: called now and then.
+            allowed: whether a variant of a candidate may be suggested.
         """
         self.whatif = whatif
         self.limits = limits
@@ -77,6 +80,7 @@ class Search:
         self._size = size
         self._upkeep = upkeep
         self._progress = progress
+        self._allowed = allowed
         self._total = max(whatif.total(0), 1e-300)
         self._least = max(_NOTHING, limits.least_gain) * self._total
         self._pool = whatif.useful
@@ -105,25 +109,32 @@ class Search:
 
     def value(self, config: int) -> float:
         """Weighted cost of all statements, and the upkeep of the set: what is to become least."""
-        return self.whatif.total(config) + sum(self._upkeep(n) for n in numbers(config))
+        return self.whatif.total(config) + self._upkeep_of(config)
 
-    def gain(self, config: int, number: int) -> float:
-        """What adding a candidate to a set saves; negative if writes cost more than that."""
-        whatif, added = self.whatif, config | 1 << number
+    def gain(self, config: int, added: int) -> float:
+        """What adding candidates to a set saves; negative if writes cost more than that."""
+        whatif, both = self.whatif, config | added
         saved = sum(
-            whatif.statements[s].weight * (whatif.cost(s, config) - whatif.cost(s, added))
-            for s in whatif.affected(number)
+            whatif.statements[s].weight * (whatif.cost(s, config) - whatif.cost(s, both))
+            for s in whatif.affected(added)
         )
-        return saved - self._upkeep(number)
+        return saved - self._upkeep_of(added & ~config)
 
-    def _at_most(self, config: int, number: int) -> float:
+    def loss(self, config: int, number: int) -> float:
+        """What a set loses without one of its members."""
+        return self.gain(config & ~(1 << number), 1 << number)
+
+    def _at_most(self, config: int, added: int) -> float:
         """A bound of :meth:`gain` that asks nobody."""
-        whatif, added = self.whatif, config | 1 << number
+        whatif, both = self.whatif, config | added
         saved = sum(
-            whatif.statements[s].weight * (whatif.cost(s, config) - whatif.floor(s, added))
-            for s in whatif.affected(number)
+            whatif.statements[s].weight * (whatif.cost(s, config) - whatif.floor(s, both))
+            for s in whatif.affected(added)
         )
-        return saved - self._upkeep(number)
+        return saved - self._upkeep_of(added & ~config)
+
+    def _upkeep_of(self, config: int) -> float:
+        return sum(self._upkeep(n) for n in numbers(config))
 
     def _over(self) -> bool:
         self._progress()
@@ -148,33 +159,36 @@ class Search:
     def _greedy(self, config: int, power: float) -> int:
         """Add what gains most for its size to the given power, until nothing fits or gains.
 
-        A gain is only worked out for what may be the best by its bound, or by its last gain: that
-        shrinks as the set grows, except where indexes help each other, which exchange makes up for.
+        Candidates come alone and in bundles that a plan uses together. A gain is only worked out
+        for what may be the best by its bound, or by its last gain: that shrinks as the set grows,
+        except where indexes help each other, which exchange makes up for.
         """
 
-        def entry(bound: float, number: int, step: int) -> tuple[float, int, int]:
-            return -bound / max(1.0, self._size(number)) ** power, number, step
+        def entry(bound: float, added: int, step: int) -> tuple[float, int, int]:
+            return -bound / max(1.0, self.size(added & ~config)) ** power, added, step
 
+        moves = [1 << n for n in numbers(self._pool & ~config)]
+        moves += [bundle for _, bundle in self.whatif.bundles(config)]
         heap = []
-        for number in numbers(self._pool & ~config):
-            bound = self._at_most(config, number)
-            if bound > self._least and self._fits(config | 1 << number):
-                heap.append(entry(bound, number, -1))
+        for added in moves:
+            bound = self._at_most(config, added)
+            if bound > self._least and self._fits(config | added):
+                heap.append(entry(bound, added, -1))
         heapq.heapify(heap)
         step = 0
         while heap and not self._over():
-            _, number, known = heapq.heappop(heap)
-            if not self._fits(config | 1 << number):
+            _, added, known = heapq.heappop(heap)
+            if added & ~config == 0 or not self._fits(config | added):
                 continue
             if known == step:
-                config |= 1 << number
+                config |= added
                 step += 1
-            elif (gain := self.gain(config, number)) > self._least:
-                heapq.heappush(heap, entry(gain, number, step))
+            elif (gain := self.gain(config, added)) > self._least:
+                heapq.heappush(heap, entry(gain, added, step))
         return config
 
     def _exchange(self, config: int) -> int:
-        """Bring in one index after the other for those that it can replace, while that gains."""
+        """Bring in indexes for those that they can replace, while that gains."""
         value = self.value(config)
         while not self._over():
             better = self._exchanged(config, value)
@@ -185,16 +199,17 @@ class Search:
         return config
 
     def _exchanged(self, config: int, value: float) -> int | None:
-        bounds = [(self._at_most(config, n), -n) for n in numbers(self._pool & ~config)]
+        """A better set that has one more candidate, or bundle, and lacks what it displaces."""
+        bounds = [(self._at_most(config, 1 << n), 1 << n) for n in numbers(self._pool & ~config)]
+        bounds += self.whatif.bundles(config)[-_TRIES:]
         tried = 0
-        for bound, negative in sorted(bounds, reverse=True):
-            number = -negative
+        for bound, added in sorted(bounds, key=lambda one: (-one[0], one[1])):
             if bound <= self._least or tried >= _TRIES or self._over():
                 return None
-            if not self._fits(1 << number) or self.gain(config, number) <= self._least:
+            if not self._fits(added) or self.gain(config, added) <= self._least:
                 continue
             tried += 1
-            other = self._repaired(config | 1 << number, number)
+            other = self._repaired(config | added, added)
             if other is not None and self.value(other) < value - self._least:
                 return other
         return None
@@ -202,7 +217,7 @@ class Search:
     def _repaired(self, config: int, keep: int) -> int | None:
         """Without what does not pay any more, and what is missed least until the rest fits."""
         while True:
-            losses = {n: self.gain(config & ~(1 << n), n) for n in numbers(config) if n != keep}
+            losses = {n: self.loss(config, n) for n in numbers(config & ~keep)}
             useless = [n for n, loss in losses.items() if loss <= self._least]
             if useless:
                 config &= ~(1 << max(useless, key=self._size))
@@ -217,7 +232,7 @@ class Search:
     def _pruned(self, config: int) -> int:
         """Without what gains less than it has to."""
         while config:
-            losses = {n: self.gain(config & ~(1 << n), n) for n in numbers(config)}
+            losses = {n: self.loss(config, n) for n in numbers(config)}
             worst = min(losses, key=lambda n: (losses[n], -self._size(n)))
             if losses[worst] > self._least:
                 break
@@ -229,10 +244,12 @@ class Search:
         whatif, before = self.whatif, self._pool
         chosen = list(numbers(config))
         for candidate, parents in variants({n: whatif.candidates[n] for n in chosen}):
+            if not self._allowed(candidate):
+                continue
             bit = whatif.bit(candidate)
             if bit & self._pool:
                 continue
             self._pool |= bit
-            for statement in sorted({s for n in parents for s in whatif.affected(n)}):
+            for statement in sorted({s for n in parents for s in whatif.affected(1 << n)}):
                 whatif.relate(statement, bit)
         return self._pool != before

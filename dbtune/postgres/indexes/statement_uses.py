@@ -47,6 +47,11 @@ class _Reader:
     # ------------------------------------------------------------------------------ statements
 
     def statement(self, tree: exp.Expr, parent: Scope | None, ctes: Ctes) -> Derived:
+        if isinstance(tree, exp.Query):
+            found = self._query(tree, parent, ctes)
+            if parent is None:
+                found.need("")
+            return found
         ctes = self._with(tree, parent, ctes)
         if isinstance(tree, exp.Insert):
             expression = tree.args.get("expression")
@@ -55,11 +60,6 @@ class _Reader:
             return Derived()
         if isinstance(tree, exp.Update | exp.Delete | exp.Merge):
             return self._written(tree, parent, ctes)
-        if isinstance(tree, exp.Query):
-            found = self._query(tree, parent, ctes)
-            if parent is None:
-                found.need("")
-            return found
         return Derived()
 
     def _with(self, tree: exp.Expr, parent: Scope | None, ctes: Ctes) -> Ctes:

@@ -108,9 +108,26 @@ class WhatIf:
         """The candidates that may change a statement's plan."""
         return self._states[statement].relevant
 
-    def affected(self, number: int) -> Sequence[int]:
-        """The statements that a candidate may change."""
-        return self._affected[number]
+    def affected(self, config: int) -> Sequence[int]:
+        """The statements that any of some candidates may change."""
+        if config & (config - 1) == 0:
+            return self._affected[config.bit_length() - 1] if config else ()
+        return sorted({s for n in numbers(config) for s in self._affected[n]})
+
+    def bundles(self, config: int) -> list[tuple[float, int]]:
+        """Candidates that a known plan uses together and are not all in a set.
+
+        With each, what that one statement's plan would save, weighed.
+        """
+        found: dict[int, float] = {}
+        for number, state in enumerate(self._states):
+            now = self.cost(number, config)
+            for one in state.known:
+                missing = one.used & ~config
+                if missing & (missing - 1) and one.cost < now:
+                    saved = state.statement.weight * (now - one.cost)
+                    found[missing] = max(found.get(missing, 0.0), saved)
+        return sorted((saved, missing) for missing, saved in found.items())
 
     def relate(self, statement: int, config: int) -> None:
         """Take candidates for relevant to a statement."""

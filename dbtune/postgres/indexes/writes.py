@@ -130,6 +130,9 @@ def rates(
 ) -> dict[int, TableWrites]:
     """What is written to each table in so many seconds.
 
+    Rows that are still there may have been loaded once, long before: of the counted inserts only
+    those count as a rate whose rows are gone again. Growth shows in the workload's own INSERTs.
+
     Args:
         catalog: tables, with what they went through since their statistics began.
         seconds: the time that the workload stands for; without it, or without knowing since when
@@ -143,21 +146,20 @@ def rates(
     counted = (relations.at - since).total_seconds() if since else 0.0
     scale = seconds / counted if seconds and counted > 0 else 0.0
     for oid, table in relations.tables.items():
-        activity = table.activity
-        if activity is None:
-            continue
-        writes = TableWrites(
-            activity.inserted * scale, activity.updated * scale, activity.deleted * scale
-        )
-        writes.hot_ratio = activity.hot_updated / activity.updated if activity.updated else _HOT
-        found[oid] = writes
-    seen: defaultdict[int, float] = defaultdict(float)
+        if (seen := table.activity) is not None:
+            found[oid] = TableWrites(
+                max(0, seen.inserted - seen.live_rows) * scale,
+                seen.updated * scale,
+                seen.deleted * scale,
+                seen.hot_updated / seen.updated if seen.updated else _HOT,
+            )
+    inserted: defaultdict[int, float] = defaultdict(float)
     for oid, column, rows in changed:
         if column:
             found[oid].changed[column] += rows
         else:
-            seen[oid] += rows
-    for oid, rows in seen.items():
+            inserted[oid] += rows
+    for oid, rows in inserted.items():
         found[oid].inserted = max(found[oid].inserted, rows)
     for writes in found.values():
         writes.updated = max([writes.updated, *writes.changed.values()])

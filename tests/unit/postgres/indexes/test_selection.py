@@ -1,0 +1,140 @@
+"""The search: the best set for a budget, few questions, limits kept; against trying every set."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Collection
+from typing import Any
+
+from dbtune.postgres.indexes.definition import Definition, column_key
+from dbtune.postgres.indexes.planner import Planned
+from dbtune.postgres.indexes.selection import Limits, Search
+from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers
+
+
+class Tabled:
+    """Answers from a table: each statement has alternatives, a set of indexes and a cost each."""
+
+    name = "tabled"
+    can_hide = False
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, alternatives: dict[str, list[tuple[frozenset[Definition], float]]]) -> None:
+        self.alternatives = alternatives
+        self.calls = 0
+
+    def __enter__(self) -> Tabled:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def plan(self, statement: str, indexes: Collection[Definition] = (), **_: Any) -> Planned:
+        self.calls += 1
+        have = frozenset(indexes)
+        usable = [
+            (cost, sorted(used)) for used, cost in self.alternatives[statement] if used <= have
+        ]
+        cost, used = min(usable)
+        return Planned(cost, frozenset(used), frozenset(), {})
+
+    def refuses(self, index: Definition) -> str:
+        return ""
+
+    def size_bytes(self, index: Definition) -> int:
+        return 1
+
+
+def candidate(number: int) -> Definition:
+    return Definition("public", f"t{number % 3}", (column_key(f"c{number}"),))
+
+
+def problem(seed: int, count: int = 9) -> tuple[WhatIf, list[float], Tabled]:
+    """Random statements that use one to three of some indexes."""
+    chance = random.Random(seed)
+    indexes = [candidate(n) for n in range(count)]
+    alternatives = {}
+    for number in range(6):
+        options = [(frozenset[Definition](), 100.0)]
+        for _ in range(6):
+            used = frozenset(chance.sample(indexes, chance.randint(1, 3)))
+            options.append((used, chance.uniform(5, 95)))
+        alternatives[f"q{number}"] = options
+    planner = Tabled(alternatives)
+    whatif = WhatIf(planner, [Statement(q, 1.0) for q in alternatives])
+    pool = 0
+    for index in indexes:
+        pool |= whatif.bit(index)
+    for number in range(6):
+        whatif.explore(number, pool)
+        whatif.relate(number, pool)
+    return whatif, [chance.uniform(1, 10) for _ in indexes], planner
+
+
+def search(whatif: WhatIf, sizes: list[float], limits: Limits) -> Search:
+    return Search(whatif, limits, lambda n: sizes[n] if n < len(sizes) else 1e9, lambda _: 0.0)
+
+
+def test_it_is_near_the_best_of_all_sets() -> None:
+    """Problems that are harder than any real one: most indexes gain in groups only."""
+    ratios = []
+    for seed in range(12):
+        whatif, sizes, _ = problem(seed)
+        found = search(whatif, sizes, Limits(budget_bytes=15.0))
+        chosen = found.run()
+        assert found.size(chosen) <= 15.0
+        best = min(
+            found.value(sum(1 << n for n in some))
+            for count in range(10)
+            for some in itertools.combinations(range(9), count)
+            if sum(sizes[n] for n in some) <= 15.0
+        )
+        ratios.append(found.value(chosen) / best)
+    assert sum(ratios) / len(ratios) < 1.05
+    assert max(ratios) < 1.25
+
+
+def test_equal_questions_are_asked_once_and_answers_are_reused() -> None:
+    whatif, _, planner = problem(1)
+    every = (1 << 9) - 1
+    known = whatif.plan(0, every)
+    asked = planner.calls
+    assert whatif.plan(0, known.used) == known
+    for other in range(9):
+        if not known.used >> other & 1:
+            assert whatif.cost(0, every & ~(1 << other)) == known.cost
+    assert planner.calls == asked
+
+
+def test_limits_are_kept() -> None:
+    whatif, sizes, _ = problem(3)
+    few = search(whatif, sizes, Limits(most_indexes=2))
+    assert few.run().bit_count() <= 2
+    one_each = search(whatif, sizes, Limits(most_per_table=1))
+    tables = [whatif.candidates[n].table for n in numbers(one_each.run())]
+    assert len(tables) == len(set(tables))
+    assert search(whatif, sizes, Limits(budget_bytes=0.0)).run() == 0
+    greedy = search(whatif, sizes, Limits(least_gain=0.05))
+    chosen = greedy.run()
+    assert all(greedy.loss(chosen, n) > 0.05 * whatif.total(0) for n in numbers(chosen))
+
+
+def test_what_writes_cost_more_than_it_saves_is_not_chosen() -> None:
+    whatif, sizes, _ = problem(4)
+    assert Search(whatif, Limits(), lambda n: sizes[n], lambda _: 1e6).run() == 0
+
+
+def test_a_deadline_that_has_passed_ends_the_search_with_what_there_is() -> None:
+    whatif, sizes, _ = problem(5)
+    found = search(whatif, sizes, Limits(deadline=time.monotonic() - 1))
+    assert found.run() == 0
+    assert found.stopped
+
+
+def test_the_same_problem_has_the_same_answer() -> None:
+    answers = set()
+    for _ in range(3):
+        whatif, sizes, _planner = problem(6)
+        answers.add(search(whatif, sizes, Limits(budget_bytes=12.0)).run())
+    assert len(answers) == 1
