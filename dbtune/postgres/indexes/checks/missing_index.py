@@ -27,9 +27,6 @@ def missing_index(
 
     Remedy: Create it with CREATE INDEX CONCURRENTLY in quiet hours, and look at the statements'
     plans afterwards.
-
-    Verify: dbtune slow-queries --interval before and after, or EXPLAIN (ANALYZE) of a statement
-    that it helps.
     """
     for one in suggestions:
         best = one.effects[0] if one.effects else None
@@ -58,6 +55,7 @@ def missing_index(
                 "cost_before": best.before if best else None,
                 "cost_after": best.after if best else None,
             },
+            verify="dbtune slow-queries --interval before and after, or EXPLAIN (ANALYZE).",
             remedy=Remedy(
                 "Create the index"
                 + (", then drop what it makes superfluous." if one.superfluous else "."),
