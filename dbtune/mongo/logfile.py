@@ -24,6 +24,7 @@ from dbtune.text import plain
 SLOW_QUERY = 51803
 _MARK = '"Slow query"'
 _MOST_LINE = 4_000_000
+_GZIP = b"\x1f\x8b"
 _KINDS = {"find": "query", "getMore": "getmore", "update": "update", "delete": "remove"}
 _SAME = (
     "ns command originatingCommand appName planSummary keysExamined docsExamined hasSortStage "
@@ -58,16 +59,20 @@ def open_log(name: str) -> IO[str]:
         binary = getattr(sys.stdin, "buffer", None)
         return sys.stdin if binary is None else _text(binary)
     try:
-        return _text(Path(name).open("rb"))
+        path = Path(name)
+        with path.open("rb") as stream:
+            packed = stream.read(2) == _GZIP
+        if packed:
+            return gzip.open(path, "rt", encoding="utf-8", errors="replace")
+        return path.open(encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"{plain(name)} can't be read: {error.strerror or error}") from None
 
 
 def _text(binary: IO[bytes]) -> IO[str]:
-    buffered = binary if isinstance(binary, io.BufferedReader) else io.BufferedReader(binary)  # type: ignore[type-var]
-    if buffered.peek(2)[:2] == b"\x1f\x8b":
-        return io.TextIOWrapper(gzip.GzipFile(fileobj=buffered), "utf-8", errors="replace")
-    return io.TextIOWrapper(buffered, "utf-8", errors="replace")
+    head: bytes = getattr(binary, "peek", lambda _size: b"")(2)
+    raw: Any = gzip.GzipFile(fileobj=binary) if head[:2] == _GZIP else binary
+    return io.TextIOWrapper(raw, "utf-8", errors="replace")
 
 
 def operations(lines: Iterable[str], counts: Counts) -> Iterator[dict[str, Any]]:

@@ -54,6 +54,7 @@ class Session:
 
     Attributes:
         profile: whose target it is.
+        limits: how long it may keep us waiting, and we it.
         database: the database that the URL or profile names; "" if none.
         version: the server's version, for example ``6.0.5``; "" if it does not tell.
         user: who is logged in (``name@database``); "" without authentication.
@@ -61,7 +62,7 @@ class Session:
 
     def __init__(self, profile: Profile, limits: Limits, trace: Trace | None = None) -> None:
         self.profile = profile
-        self._limits = limits
+        self.limits = limits
         self._trace = trace
         self.user = ""
         self._client, self.database = connect(profile, limits)
@@ -171,7 +172,7 @@ class Session:
     def _limited(self, command: Mapping[str, Any]) -> Document:
         if "hello" in command:  # answers at once, and is the one command for a server in trouble
             return dict(command)
-        return {**command, "maxTimeMS": max(1, round(self._limits.statement_seconds * 1000))}
+        return {**command, "maxTimeMS": max(1, round(self.limits.statement_seconds * 1000))}
 
     @contextmanager
     def _sent(self, database: str, command: Mapping[str, Any]) -> Iterator[list[int]]:
@@ -199,7 +200,7 @@ class Session:
                 "write both in the URL before the host, or store them in a profile"
             )
         if error.code == 50:  # MaxTimeMSExpired
-            seconds = self._limits.statement_seconds
+            seconds = self.limits.statement_seconds
             return Unavailable(f"took longer than {seconds:g} s; raise the limit with --timeout")
         if error.code == 13:  # Unauthorized
             who = self.user or "this user"

@@ -11,6 +11,7 @@ import pymongo
 import pytest
 from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 
+from dbtune.errors import UsageError
 from dbtune.finding import Finding
 from dbtune.mongo.indexes.bson_order import order_key
 from dbtune.mongo.indexes.estimate import Estimator
@@ -485,3 +486,41 @@ def test_a_partial_index_holds_only_what_it_says(client: Client) -> None:
     assert partial is not None
     assert partial.docs == pytest.approx(COUNT / 60, rel=0.05)
     assert whole is None or whole.docs > 10 * partial.docs
+
+
+def test_verified_on_a_copy_that_leaves_no_trace(server: MongoDB, client: Client) -> None:
+    before = (client.list_database_names(), sorted(client.shop.list_collection_names()))
+    request = Request(
+        operation={"find": "orders", "filter": {"customer": 5}},
+        collection="shop.orders",
+        verify=True,
+    )
+    with Session(profile_from_url(server.url(), "a test"), Limits()) as session:
+        report = suggest(session, request)
+    table = next(one for one in report.tables if one.name == "verified")
+    (row,) = table.rows
+    assert row["docs_before"] == row["copied"]
+    assert row["docs_after"] < 20  # type: ignore[operator]
+    assert row["uses"] == "customer_1"
+    assert (client.list_database_names(), sorted(client.shop.list_collection_names())) == before
+    assert list(client.shop.orders.index_information()) == ["_id_"]
+
+
+def test_a_copy_that_may_not_be_made_is_one_sentence(new_mongodb: Callable[[], MongoDB]) -> None:
+    server = new_mongodb().start(auth=True)
+    with server.client() as root:
+        fill(root)
+        root.admin.command(
+            "createUser", "reader", pwd="secret", roles=[{"role": "read", "db": "shop"}]
+        )
+    request = Request(
+        operation={"find": "orders", "filter": {"customer": 5}},
+        collection="shop.orders",
+        verify=True,
+    )
+    url = server.url("shop", user="reader", password="secret")
+    with (
+        Session(profile_from_url(url, "a test"), Limits()) as session,
+        pytest.raises(UsageError, match="--verify can't build on a copy"),
+    ):
+        suggest(session, request)

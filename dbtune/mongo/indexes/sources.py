@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -97,9 +98,12 @@ def from_logs(names: Sequence[str]) -> Source:
     found = Source()
     for name in names:
         counts = Counts()
-        with open_log(name) as stream:
-            found.workload.add_all(operations(stream, counts))
         shown = "standard input" if name == "-" else plain(name)
+        try:
+            with open_log(name) as stream:
+                found.workload.add_all(operations(stream, counts))
+        except (EOFError, OSError, zlib.error) as error:  # a damaged archive
+            found.notes.append(f"{shown} could not be read to its end: {error}")
         found.names.append(shown)
         if not counts.operations:
             found.notes.append(

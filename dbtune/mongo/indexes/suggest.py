@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from dbtune.errors import Unavailable, UsageError
 from dbtune.finding import Skipped, load_checks, run_checks
@@ -25,6 +25,7 @@ from dbtune.mongo.indexes.table import (
     INDEXES,
     QUERIES,
     SUGGESTIONS,
+    VERIFIED,
     index_rows,
     query_rows,
     suggestion_rows,
@@ -35,6 +36,9 @@ from dbtune.mongo.session import Session
 from dbtune.mongo.shape import shape_of
 from dbtune.report import Report
 from dbtune.text import count_text, plain, plural
+
+if TYPE_CHECKING:
+    from dbtune.mongo.indexes.verify import Verified
 
 CHECKS = "dbtune.mongo.indexes.checks"
 MOST_COLLECTIONS = 300
@@ -53,6 +57,7 @@ class Request:
         sample_docs: documents to sample of each collection.
         limit: rows of the table of queries.
         hygiene: look at indexes that could go, too.
+        verify: build what is advised on a copy of a sample, in a scratch database, and measure.
     """
 
     logs: tuple[str, ...] = ()
@@ -62,6 +67,7 @@ class Request:
     sample_docs: int = SAMPLE_DOCS
     limit: int = 50
     hygiene: bool = True
+    verify: bool = False
 
 
 @dataclass(slots=True)
@@ -87,7 +93,8 @@ class Advised:
 def suggest(session: Session, request: Request = Request()) -> Report:
     """Indexes to make and to retire on a MongoDB server.
 
-    Reads the workload, the catalog and a bounded sample of documents; writes nothing.
+    Reads the workload, the catalog and a bounded sample of documents; writes nothing, unless
+    ``request.verify`` asks for a scratch database.
 
     Raises:
         UsageError: a log can't be read, or the database is not there.
@@ -108,6 +115,7 @@ def suggest(session: Session, request: Request = Request()) -> Report:
         "usages": list(source.workload.usages.values()),
         "now": session.now(),
     }
+    verified = _verified(session, found) if request.verify else []
     checks = load_checks(CHECKS)
     findings, not_run = run_checks(checks, facts, session.profile.thresholds)
     return Report(
@@ -116,6 +124,7 @@ def suggest(session: Session, request: Request = Request()) -> Report:
             replace(SUGGESTIONS, rows=tuple(suggestion_rows(found.advised))),
             replace(QUERIES, rows=tuple(query_rows(found.advised))[: request.limit]),
             replace(INDEXES, rows=tuple(index_rows(collections))),
+            *([replace(VERIFIED, rows=tuple(map(asdict, verified)))] if request.verify else []),
         ),
         tuple(findings),
         (*skipped, *not_run),
@@ -124,6 +133,12 @@ def suggest(session: Session, request: Request = Request()) -> Report:
         collected_at=session.now(),
         examined=tuple(one.name for one in checks),
     )
+
+
+def _verified(session: Session, found: Advised) -> list[Verified]:
+    from dbtune.mongo.indexes.verify import verify
+
+    return verify(session.profile, session.limits, found.advised)
 
 
 def _source(session: Session, request: Request) -> Source:
@@ -229,7 +244,7 @@ def _notes(
         docs = sum(one.sampled for one in found.advised)
         yield (
             f"work is estimated on {count_text(docs)} sampled documents; nothing was executed, and "
-            "nothing was written"
+            "nothing was written on your collections"
         )
     if found.small:
         names = ", ".join(plain(one.namespace) for one in found.small[:5])

@@ -70,7 +70,24 @@ INDEXES = Table(
     ),
     empty="no index",
 )
-TABLES = (SUGGESTIONS, QUERIES, INDEXES)
+VERIFIED = Table(
+    "verified",
+    "Executed on a copy of a sample",
+    (
+        Column("namespace", "collection", "text", "The collection that was sampled.", None),
+        Column("text", "query", "sql", "The query's shape."),
+        Column("copied", "documents", "int", "Documents of the copy.", 1),
+        Column("keys_before", "keys", "int", "Index keys examined without the advised indexes.", 1),
+        Column("docs_before", "documents", "int", "Documents examined without them."),
+        Column("ms_before", "time", "ms", "Execution time without them."),
+        Column("keys_after", "keys then", "int", "Index keys examined with them."),
+        Column("docs_after", "docs then", "int", "Documents examined with them."),
+        Column("ms_after", "time then", "ms", "Execution time with them."),
+        Column("uses", "uses", "text", "The index that the planner chose with them.", 1),
+    ),
+    empty="nothing to verify",
+)
+TABLES = (SUGGESTIONS, QUERIES, INDEXES, VERIFIED)
 
 
 def suggestion_rows(advised: Sequence[Advice]) -> Iterator[Row]:
