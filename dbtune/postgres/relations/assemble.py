@@ -82,6 +82,7 @@ class Catalog:
             generated=intern(row["generated"]),
             storage=intern(row["storage"]),
             collation=intern(row["collation"]),
+            deterministic=row["deterministic"],
         )
 
     def add_statistics(self, row: Row) -> int:

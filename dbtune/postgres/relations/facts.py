@@ -55,6 +55,7 @@ class Column:
         generated: "" or ``s`` (stored) or ``v`` (virtual).
         storage: ``p`` plain, ``m`` main, ``e`` external, ``x`` extended.
         collation: as SQL, ``pg_catalog."C"``, if it is not the database's default, else "".
+        deterministic: whether that collation takes only identical texts for equal.
         statistics: ``None`` if no rows were analysed, if this role may not see them, or if they
             were not asked for.
     """
@@ -70,20 +71,40 @@ class Column:
     generated: str = ""
     storage: str = "p"
     collation: str = ""
+    deterministic: bool = True
     statistics: ColumnStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class Frequency:
+    """Keys of a sample of blocks that occur in about as many of its blocks.
+
+    Attributes:
+        keys: how many there are.
+        blocks: in how many blocks each is, on average.
+        rows: how many rows they have in all.
+    """
+
+    keys: float
+    blocks: float
+    rows: float
+
+
+@dataclass(frozen=True, slots=True)
 class JointDistinct:
-    """How many different combinations of values some columns have (CREATE STATISTICS ndistinct).
+    """How many different combinations of values some columns have: CREATE STATISTICS, or a sample.
 
     Attributes:
         columns: their names, in no particular order.
         n_distinct: as of a column: a number, or minus a share of the rows.
+        sample: what dbtune counted itself in some of the table's blocks, if it did.
+        sampled_ratio: in what share of them.
     """
 
     columns: tuple[str, ...]
     n_distinct: float
+    sample: tuple[Frequency, ...] = ()
+    sampled_ratio: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import random
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ _FREE = BLOCK_BYTES - 24 - 16 - 2 * _LINE_POINTER  # header, special space, high
 _TID = 6
 _POSTING_LIMIT = BLOCK_BYTES // 10 // 8 * 8 - _LINE_POINTER  # 812
 _INTERNAL_FILLFACTOR = 70
-_SIMULATED_PAGES = 40
+_SIMULATED_PAGES = 24
 _LONG_RUN_ROWS = 3000  # such a key fills pages of its own
 _NORMAL = (-1.65, -1.03, -0.67, -0.39, -0.13, 0.13, 0.39, 0.67, 1.03, 1.65)  # its deciles' middles
 
@@ -76,14 +75,25 @@ def btree_bytes(
     """
     if rows < 1 or not lengths:
         return float(BLOCK_BYTES)
+    leaves = leaf_pages(lengths, rows, equal, fillfactor=fillfactor)
+    pivot = pivot_bytes or _align(round(sum(lengths) / len(lengths)))
+    pages = leaves + inner_pages(leaves, pivot) + 1  # the first page is the index's own
+    return pages * BLOCK_BYTES
+
+
+def leaf_pages(
+    lengths: Sequence[int],
+    rows: float,
+    equal: Sequence[Equal] | None = None,
+    *,
+    fillfactor: int = 90,
+) -> float:
+    """Leaf pages of a freshly built b-tree, at least one; arguments as of :func:`btree_bytes`."""
     if equal is None:
         leaves = rows / _per_page([[Entry(size)] for size in lengths], fillfactor)
     else:
         leaves = _deduplicated(lengths, equal, fillfactor)
-    leaves = max(1.0, leaves)
-    pivot = pivot_bytes or _align(round(sum(lengths) / len(lengths)))
-    pages = leaves + inner_pages(leaves, pivot) + 1  # the first page is the index's own
-    return pages * BLOCK_BYTES
+    return max(1.0, leaves)
 
 
 def inner_pages(leaves: float, pivot_bytes: float) -> float:
@@ -118,7 +128,7 @@ def scattered(mean: float) -> list[tuple[int, float]]:
     if mean > 60:
         deviation = math.sqrt(mean)
         return [(round(mean + z * deviation), 1 / len(_NORMAL)) for z in _NORMAL]
-    rate = _rate(mean)
+    rate = chance_rate(mean)
     share = rate * math.exp(-rate) / -math.expm1(-rate)
     found, count = [], 1
     while count <= mean + 6 * math.sqrt(mean) + 6:
@@ -128,12 +138,18 @@ def scattered(mean: float) -> list[tuple[int, float]]:
     return found
 
 
-def _rate(mean: float) -> float:
-    """The rate of a Poisson distribution that has this mean without its zeros."""
-    rate = mean
-    for _ in range(60):
-        rate = mean * -math.expm1(-rate)
-    return rate
+def chance_rate(mean: float) -> float:
+    """The rate of a Poisson distribution that has this mean without its zeros; 0 for 1 or less."""
+    if mean <= 1:
+        return 0.0
+    low, high = 0.0, mean
+    for _ in range(50):
+        rate = (low + high) / 2
+        if rate < mean * -math.expm1(-rate):
+            low = rate
+        else:
+            high = rate
+    return low
 
 
 def _posting(length: int, rows: int) -> Entry:
@@ -174,7 +190,7 @@ def _middle(lengths: Sequence[int]) -> int:
     return sorted(lengths)[len(lengths) // 2]
 
 
-def _quantiles(lengths: Sequence[int], count: int = 5) -> list[int]:
+def _quantiles(lengths: Sequence[int], count: int = 8) -> list[int]:
     ordered = sorted(lengths)
     if ordered[0] == ordered[-1]:
         return [ordered[0]]
@@ -197,8 +213,11 @@ def _per_page(keys: Sequence[list[Entry]], fillfactor: int) -> float:
     reserve = BLOCK_BYTES * (100 - fillfactor) // 100
     if all(key == keys[0] and len(key) == 1 for key in keys):
         return _fill(itertools.repeat(keys[0][0]), reserve, 2)
-    order = list(keys)
-    random.Random(7).shuffle(order)  # noqa: S311 - the same answer each time
+    # In steps of about the golden ratio, which mixes as well as chance does.
+    step = next(
+        n for n in range(round(len(keys) * 0.618), 2 * len(keys)) if math.gcd(n, len(keys)) == 1
+    )
+    order = [keys[place * step % len(keys)] for place in range(len(keys))]
     return _fill(itertools.chain.from_iterable(itertools.cycle(order)), reserve, _SIMULATED_PAGES)
 
 

@@ -23,7 +23,8 @@ SELECT
     a.attnotnull AS not_null,
     a.attgenerated::text AS generated,
     COALESCE(pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.collname), '')
-        AS collation
+        AS collation,
+    COALESCE(o.collisdeterministic, true) AS deterministic
 FROM pg_catalog.pg_attribute a
 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN (

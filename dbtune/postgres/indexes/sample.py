@@ -1,0 +1,112 @@
+"""Count in a sample of a table's blocks how many different combinations of values columns have.
+
+This reads rows of users' tables, at most some hundred blocks of each: what ANALYZE does, but for
+combinations of columns, and knowing that blocks were drawn and not rows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+
+from psycopg import sql
+
+from dbtune.errors import Unavailable
+from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.key_groups import sampled_groups
+from dbtune.postgres.relations.facts import Frequency, JointDistinct, Relations, Table
+from dbtune.postgres.session import Session
+
+BLOCKS = 600
+"""How many blocks of a table are read."""
+_MOST_SETS = 20
+
+
+def with_samples(
+    session: Session, relations: Relations, definitions: Iterable[Definition]
+) -> tuple[Relations, list[str]]:
+    """The relations, with combinations of the columns of these indexes counted where it helps.
+
+    Only b-trees that deduplicate are worth it. What a role may not read, or what takes longer than
+    the session's limit, stays unknown.
+
+    Returns:
+        The relations, and a sentence for each table that could not be sampled.
+    """
+    wanted: defaultdict[tuple[str, str], dict[tuple[str, ...], None]] = defaultdict(dict)
+    for one in definitions:
+        names = tuple(key.column for key in one.keys)
+        whole = not (one.unique or one.include or one.predicate)
+        if one.method == "btree" and whole and all(names):
+            wanted[one.schema, one.table][names] = None
+    tables = dict(relations.tables)
+    notes = []
+    for table in relations.tables.values():
+        columns = table.column
+        sets = [
+            names
+            for names in wanted.get((table.schema, table.name), ())
+            if all(name in columns for name in names) and not _few(table, names)
+        ]
+        if not sets or table.kind not in "rm":
+            continue
+        try:
+            counted = _count(session, relations, table, sets[:_MOST_SETS])
+        except Unavailable as missing:
+            notes.append(f"{table.schema}.{table.name} was not sampled: {missing.reason}")
+            continue
+        known = tuple(one for one in table.joint_distinct if one.columns not in set(sets))
+        tables[table.oid] = replace(table, joint_distinct=(*counted, *known))
+    return replace(relations, tables=tables), notes
+
+
+_SEEN_BY_ANALYZE = 3000
+
+
+def _few(table: Table, names: tuple[str, ...]) -> bool:
+    """Whether a single column has so few values that ANALYZE has seen them all."""
+    statistics = table.column[names[0]].statistics
+    return (
+        len(names) == 1 and statistics is not None and 0 < statistics.n_distinct < _SEEN_BY_ANALYZE
+    )
+
+
+def _count(
+    session: Session, relations: Relations, table: Table, sets: list[tuple[str, ...]]
+) -> list[JointDistinct]:
+    """One statement that reads the blocks once, and groups what it read by each set of columns."""
+    blocks = (table.size_bytes or 0) / relations.block_bytes or table.pages
+    share = 1.0 if blocks <= BLOCKS else BLOCKS / blocks
+    columns = sorted({name for names in sets for name in names})
+    parts = [
+        sql.SQL(
+            "SELECT {number} AS number, count(*)::float8 AS keys, avg(blocks)::float8 AS blocks, "
+            "sum(rows)::float8 AS rows FROM (SELECT count(*) AS rows, "
+            "count(DISTINCT block) AS blocks FROM sampled GROUP BY {columns}) AS g "
+            "GROUP BY CASE WHEN blocks <= 8 THEN blocks ELSE 8 + floor(ln(blocks) * 3) END"
+        ).format(
+            number=sql.Literal(number),
+            columns=sql.SQL(", ").join(sql.Identifier("sampled", name) for name in names),
+        )
+        for number, names in enumerate(sets)
+    ]
+    query = sql.SQL(
+        "WITH sampled AS MATERIALIZED (SELECT (ctid::text::point)[0] AS block, {columns} "
+        "FROM {table} TABLESAMPLE SYSTEM ({share}) REPEATABLE (1)) {parts}"
+    ).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+        table=sql.Identifier(table.schema, table.name),
+        share=sql.Literal(100 * share),
+        parts=sql.SQL(" UNION ALL ").join(parts),
+    )
+    found: defaultdict[int, list[Frequency]] = defaultdict(list)
+    for row in session.rows(query):
+        found[row["number"]].append(Frequency(row["keys"], row["blocks"], row["rows"]))
+    counted = []
+    for number, sample in found.items():
+        total = sum(one.rows for one in sample) / share
+        keys = sum(one.keys for one in sampled_groups(sample, share))
+        distinct = max(-1.0, -keys / total) if keys > 0.1 * total else keys
+        counted.append(JointDistinct(sets[number], distinct, tuple(sample), share))
+    return counted
