@@ -57,6 +57,14 @@ class Engine(StrEnum):
     redis = "redis"
 
 
+PACKAGES = {
+    Engine.postgresql: "dbtune.postgres",
+    Engine.mongodb: "dbtune.mongo",
+    Engine.redis: "dbtune.redis",
+}
+"""Each has ``facts``, ``health.checks``, and ``health.describe(session)`` -> target and time."""
+
+
 SCHEMES = {
     "postgresql": Engine.postgresql,
     "postgres": Engine.postgresql,

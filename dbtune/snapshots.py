@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dbtune import __version__
 from dbtune.errors import Unavailable
 from dbtune.facts import Live, Snapshot, dump, load_facts
 from dbtune.finding import Skipped
+from dbtune.profile import PACKAGES
 from dbtune.report import Column, Report, Row, Table
 
 if TYPE_CHECKING:
@@ -29,47 +31,38 @@ FACTS = Table(
         Column("json_bytes", "size", "bytes", "Its size, uncompressed."),
     ),
 )
-Progress = Callable[[int], None]
+Progress = Callable[[float], None]
 Strip = Callable[[Any], Any]
 
 
 def take(
     session: Session,
-    package: str,
-    describe: Callable[[Any, Any], Mapping[str, object]],
     *,
-    strip: Mapping[str, Strip],
+    strip: Mapping[str, Strip] = MappingProxyType({}),
     progress: Progress = lambda _done: None,
 ) -> Snapshot:
-    """Read every fact of an engine.
+    """Read every fact of the session's engine.
 
     Args:
         session: an open session.
-        package: the engine's package of facts.
-        describe: makes the target's description from the session and the fact ``server``.
         strip: what to take out of facts before they are kept, by name of the fact.
-        progress: told how many facts are read.
+        progress: told which share of the facts is read.
 
     Raises:
         TargetError: the connection broke.
     """
+    package = PACKAGES[session.profile.engine]
+    target, now = import_module(f"{package}.health").describe(session)
     live = Live(session)
     found: dict[str, Any] = {}
-    facts = load_facts(package)
+    facts = load_facts(f"{package}.facts")
     for done, one in enumerate(facts.values()):
-        progress(done)
+        progress(done / len(facts))
         try:
             found[one.name] = dump(strip.get(one.name, _whole)(live.of(one)))
         except Unavailable as missing:
             found[one.name] = dump(missing)
-    server = live.of(facts["server"])
-    return Snapshot(
-        engine=session.profile.engine.value,
-        target=describe(session, server),
-        collected_at=getattr(server, "now", None) or datetime.now(UTC),
-        facts=found,
-        dbtune=__version__,
-    )
+    return Snapshot(session.profile.engine.value, target, now, found, __version__)
 
 
 def _whole(value: Any) -> Any:

@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 
 from tests.command import dbtune
-from tests.servers import Connection, Postgres
+from tests.servers import Connection, MongoDB, Postgres, Redis
 
 Found = list[dict[str, Any]]
 
 
 def findings(
-    server: Postgres,
+    server: Postgres | Redis | MongoDB,
     rule: str,
     dbname: str = "postgres",
     *,
@@ -37,7 +37,8 @@ def findings(
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump({"profiles": {"here": profile}}, file)
         file.flush()
-        env = {"TARGET_URL": dsn or server.dsn(dbname), "DBTUNE_CONFIG": file.name}
+        url = dsn or (server.dsn(dbname) if isinstance(server, Postgres) else server.url())
+        env = {"TARGET_URL": url, "DBTUNE_CONFIG": file.name}
         made = dbtune(
             "check", "here", "--only", rule, "--interval", interval, "-f", "json", env=env
         )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from dbtune.cli.command import Run, command, new_app
-from dbtune.errors import UsageError
 from dbtune.profile import Engine
 from dbtune.report import Report
 from dbtune.snapshots import FACTS
+
+if TYPE_CHECKING:
+    from dbtune.postgres.session import Session as PostgresSession
 
 TABLES = (FACTS,)
 
@@ -38,16 +40,17 @@ def snapshot(
     """
     from dbtune.cli.output import write_file
     from dbtune.facts import write
-    from dbtune.snapshots import report
+    from dbtune.snapshots import report, take
 
     path = run.claim_output("the snapshot")
     profile = run.profile()
-    if profile.engine is not Engine.postgresql:
-        raise UsageError(f"{profile.name} is {profile.engine}; snapshots are of PostgreSQL so far")
-    from dbtune.postgres.snapshot import snapshot as of_postgres
+    with run.session(profile) as session, run.progress("reading", 1) as advance:
+        if profile.engine is Engine.postgresql:
+            from dbtune.postgres.snapshot import snapshot as of_postgres
 
-    with run.postgres(profile) as session, run.progress("reading", 20) as advance:
-        found = of_postgres(session, texts=texts, progress=advance)
+            found = of_postgres(cast("PostgresSession", session), texts=texts, progress=advance)
+        else:
+            found = take(session, progress=advance)
     content = write(found)
     write_file(path, content, force=run.force)
     return report(found, (f"written to {path}, {len(content):,} bytes",))

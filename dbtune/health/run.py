@@ -12,7 +12,7 @@ from dbtune.facts import Fact, gather, load_facts, observe
 from dbtune.finding import Check, Finding, Skipped, load_checks, sort_findings
 from dbtune.health.report import Known, join, report
 from dbtune.health.selection import select
-from dbtune.profile import Engine, Profile
+from dbtune.profile import PACKAGES, Engine, Profile
 from dbtune.report import Report
 
 if TYPE_CHECKING:
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 
 Outcome = tuple[Report, list[Finding]]
 """A report, and all findings, known ones too: what a baseline is written of."""
-PACKAGES = {
-    Engine.postgresql: "dbtune.postgres",
-    Engine.mongodb: "dbtune.mongo",
-    Engine.redis: "dbtune.redis",
-}
-"""Each has ``facts``, ``health.checks``, and ``health.describe(session)`` -> target and time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from dbtune.postgres.session import Session
     from dbtune.postgres.statements.facts import Entry, Reading
 
-FACTS = "dbtune.postgres.facts"
-
 
 def snapshot(session: Session, *, texts: bool, progress: Progress) -> Snapshot:
     """All facts of a server as the session's role sees it.
@@ -23,15 +21,13 @@ def snapshot(session: Session, *, texts: bool, progress: Progress) -> Snapshot:
     Args:
         session: an open session.
         texts: whether to keep statements' texts; constants in them are masked.
-        progress: told how many facts are read.
+        progress: told which share of the facts is read.
 
     Raises:
         TargetError: the connection broke.
     """
-    from dbtune.postgres.server import target
-
     strip: dict[str, Strip] = {"statements": _masked if texts else _without_texts}
-    return take(session, FACTS, target, strip=strip, progress=progress)
+    return take(session, strip=strip, progress=progress)
 
 
 def _without_texts(reading: Reading) -> Reading:

@@ -7,9 +7,10 @@ servers before 6.0 and proxies answer, too.
 Least privilege, as an ACL (Redis 6 and later; before, there are only passwords)::
 
     ACL SETUSER dbtune on >PASSWORD resetkeys resetchannels -@all
-        +slowlog|get +info +config|get +client|setname
+        +slowlog|get +info +config|get +client|setname +client|list +latency|latest
 
-(before 7.0, where ACLs knew fewer subcommands: ``+slowlog +config|get +client``). A URL that names
+(before 7.0, where ACLs knew fewer subcommands: ``+slowlog +config|get +client +latency``; the last
+two are for ``check`` only). A URL that names
 a database other than 0 needs ``+select``.
 """
 
@@ -28,7 +29,9 @@ from dbtune.redis.connect import connect, connect_problem, is_passing, where
 from dbtune.session import Limits, Trace
 from dbtune.text import plain
 
-READS = frozenset(("CLIENT SETNAME", "CONFIG GET", "INFO", "SLOWLOG GET"))
+READS = frozenset(
+    ("CLIENT LIST", "CLIENT SETNAME", "CONFIG GET", "INFO", "LATENCY LATEST", "SLOWLOG GET")
+)
 """Commands that a session sends."""
 
 _CONTAINERS = frozenset(name.partition(" ")[0] for name in READS if " " in name)

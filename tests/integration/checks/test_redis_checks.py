@@ -1,0 +1,219 @@
+"""Checks on Redis: the defect is made, found, mended, and gone."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from redis.exceptions import OutOfMemoryError
+
+from dbtune.finding import load_checks
+from dbtune.redis.facts.config import Config
+from dbtune.redis.facts.info import Info
+from tests.command import dbtune
+from tests.health import Found, eventually, findings
+from tests.servers import Redis
+
+CHECKS = {one.name: one for one in load_checks("dbtune.redis.health.checks")}
+SAFE = {"maxmemory": "100mb", "maxmemory-policy": "allkeys-lfu", "latency-monitor-threshold": 100}
+
+
+def of_info(rule: str, *more: object, **fields: object) -> Found:
+    """What a rule finds in an INFO that no server can be brought to in a test's time."""
+    info = Info({key: str(value) for key, value in fields.items()}, 0.0)
+    found = CHECKS[rule](*[info, *more][: len(CHECKS[rule].needs)])
+    return [{"subject": one.subject, "level": one.level} for one in found]
+
+
+def test_a_limit_and_a_policy(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start({"latency-monitor-threshold": 0})
+    assert [one["subject"] for one in findings(server, "redis.maxmemory-unset")] == ["maxmemory"]
+    assert len(findings(server, "redis.stalls-not-watched")) == 1
+    with server.client() as client:
+        client.config_set("maxmemory", "100mb")
+        client.config_set("latency-monitor-threshold", 100)
+    assert findings(server, "redis.maxmemory-unset") == []
+    assert findings(server, "redis.stalls-not-watched") == []
+
+
+def test_a_store_that_is_full(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start({"maxmemory": "8mb", "maxmemory-policy": "noeviction"})
+    assert findings(server, "redis.memory-nearly-full") == []
+    assert findings(server, "redis.writes-refused") == []
+    with server.client() as client:
+        for number in range(200):
+            with contextlib.suppress(OutOfMemoryError):
+                client.set(f"key:{number}", "x" * 100_000)
+    assert findings(server, "redis.memory-nearly-full")[0]["level"] == "critical"
+    assert len(findings(server, "redis.writes-refused")) == 1
+    with server.client() as client:
+        client.flushall()
+        client.config_resetstat()
+    assert findings(server, "redis.memory-nearly-full") == []
+    assert findings(server, "redis.writes-refused") == []
+
+
+def test_a_policy_that_evicts_nothing(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start({"maxmemory": "50mb", "maxmemory-policy": "volatile-lru"})
+    with server.client() as client:
+        client.mset({f"k{n}": "x" for n in range(1200)})
+    [found] = findings(server, "redis.policy-evicts-nothing")
+    assert "0 of 1,200 keys" in found["message"]
+    with server.client() as client:
+        client.config_set("maxmemory-policy", "allkeys-lfu")
+    assert findings(server, "redis.policy-evicts-nothing") == []
+
+
+def test_evictions_and_misses(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start({"maxmemory": "4mb", "maxmemory-policy": "allkeys-lru"})
+
+    def work() -> None:
+        with server.client() as client:
+            for number in range(300):
+                client.set(f"key:{number}", "x" * 20_000)
+            for number in range(1500):
+                client.get(f"key:{number}")
+
+    thread = threading.Timer(0.7, work)
+    thread.start()
+    evicted = findings(server, "redis.keys-evicted", interval="3s")
+    thread.join()
+    assert evicted[0]["evidence"]["evicted_keys"] > 50
+    [missed] = findings(server, "redis.low-hit-ratio", interval="0s")
+    assert "of 1,500 look-ups hit" in missed["message"]
+    with server.client() as client:
+        client.config_resetstat()
+    assert findings(server, "redis.keys-evicted", interval="300ms") == []
+    assert findings(server, "redis.low-hit-ratio") == []
+
+
+def test_connections(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start(SAFE | {"maxclients": 10})
+    assert findings(server, "redis.clients-near-limit") == []
+    assert findings(server, "redis.connections-rejected") == []
+    held = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(8)]
+    time.sleep(0.2)
+    [found] = findings(server, "redis.clients-near-limit")
+    assert found["evidence"]["connected_clients"] == 9
+    more = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
+    time.sleep(0.2)
+    for one in (*held, *more):
+        one.close()
+    assert len(eventually(lambda: findings(server, "redis.connections-rejected"), there=True)) == 1
+    assert eventually(lambda: findings(server, "redis.clients-near-limit"), there=False) == []
+
+    with server.client() as client:
+        client.config_set("maxclients", 1000)
+
+    def work() -> None:
+        for _ in range(60):
+            socket.create_connection(("127.0.0.1", server.port)).close()
+
+    limits = {"warning_per_second": 5.0}
+    thread = threading.Timer(0.5, work)
+    thread.start()
+    churn = findings(server, "redis.connections-not-kept", interval="2s", limits=limits)
+    thread.join()
+    assert len(churn) == 1
+    assert findings(server, "redis.connections-not-kept", interval="300ms", limits=limits) == []
+
+
+def test_a_client_that_does_not_read(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start(SAFE)
+    rule = "redis.output-buffer-large"
+    with server.client() as client:
+        client.set("large", "x" * 2_000_000)
+    assert findings(server, rule) == []
+    with socket.create_connection(("127.0.0.1", server.port)) as lazy:
+        lazy.sendall(b"CLIENT SETNAME lazy\r\n" + b"GET large\r\n" * 30)
+        [found] = eventually(lambda: findings(server, rule), there=True)
+        assert found["subject"] == "client lazy (normal)"
+    assert eventually(lambda: findings(server, rule), there=False) == []
+
+
+def test_saving(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start({"maxmemory": "50mb"})
+    with server.client() as client:
+        client.mset({f"k{n}": "x" for n in range(1200)})
+    assert len(findings(server, "redis.nothing-persists")) == 1
+    assert findings(server, "redis.persistence-fails") == []
+    assert findings(server, "redis.save-overdue") == []
+    with server.client() as client:
+        client.config_set("save", "3600 1")
+        [overdue] = findings(server, "redis.save-overdue", warning_seconds=0)
+        assert overdue["evidence"]["changes"] == 1200
+        client.save()
+    assert findings(server, "redis.nothing-persists") == []
+    assert findings(server, "redis.save-overdue", warning_seconds=0, min_changes=1) == []
+
+
+def test_replication(new_redis: Callable[[], Redis]) -> None:
+    master = new_redis().start(SAFE)
+    replica = new_redis().start(SAFE | {"replicaof": f"127.0.0.1 {master.port}"})
+    assert eventually(lambda: findings(replica, "redis.replica-disconnected"), there=False) == []
+    assert findings(master, "redis.replica-lags") == []
+    assert findings(master, "redis.full-resyncs") == []
+    [synced] = findings(master, "redis.full-resyncs", min_times=1)
+    assert synced["evidence"]["sync_full"] >= 1
+    master.stop()
+    [lost] = eventually(lambda: findings(replica, "redis.replica-disconnected"), there=True)
+    assert f"127.0.0.1:{master.port} is down" in lost["message"]
+
+
+def test_open_to_everybody(new_redis: Callable[[], Redis]) -> None:
+    config = {"protected-mode": "no", "bind": "0.0.0.0"}
+    rule = CHECKS["redis.open-to-everybody"]
+    assert len(rule(Config(config, with_password=False))) == 1
+    assert rule(Config(config, with_password=True)) == []
+    assert rule(Config(config | {"bind": "127.0.0.1 -::1"}, with_password=False)) == []
+    server = new_redis().start(SAFE | {"protected-mode": "no"})
+    assert findings(server, "redis.open-to-everybody") == []  # it listens on this machine only
+
+
+def test_events_that_held_everybody_up(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start(SAFE | {"enable-debug-command": "yes"})
+    rule = "redis.server-stands-still"
+    assert findings(server, rule) == []
+    with server.client() as client:
+        client.config_set("latency-monitor-threshold", 50)
+        client.eval("local n = 0; for i = 1, 40000000 do n = n + i end; return n", 0)
+    assert len(findings(server, rule, min_ms=50)) >= 1
+
+
+def test_states_that_no_test_can_bring_a_server_to() -> None:
+    fragmented = {"allocator_frag_ratio": 2.0, "allocator_frag_bytes": 2e8, "used_memory": 1e8}
+    assert len(of_info("redis.memory-fragmented", **fragmented)) == 1
+    assert of_info("redis.memory-fragmented", **(fragmented | {"allocator_frag_bytes": 1e7})) == []
+    swapped = {"used_memory": 1e9, "used_memory_rss": 5e8}
+    assert len(of_info("redis.memory-swapped", **swapped)) == 1
+    assert of_info("redis.memory-swapped", **(swapped | {"used_memory": 1e8})) == []
+    fork = {"latest_fork_usec": 300_000, "used_memory": 1e9}
+    assert len(of_info("redis.slow-fork", **fork)) == 1
+    assert of_info("redis.slow-fork", **(fork | {"latest_fork_usec": 9000})) == []
+    assert len(of_info("redis.disk-slows-writes", aof_delayed_fsync=5, uptime_in_seconds=10)) == 1
+    assert of_info("redis.disk-slows-writes", aof_delayed_fsync=0) == []
+    assert len(of_info("redis.persistence-fails", rdb_last_bgsave_status="err")) == 1
+    assert of_info("redis.persistence-fails", rdb_last_bgsave_status="ok") == []
+    cluster = {"cluster_enabled": 1, "cluster_state": "fail", "cluster_slots_fail": 100}
+    assert len(of_info("redis.cluster-broken", **cluster)) == 1
+    assert of_info("redis.cluster-broken", **(cluster | {"cluster_state": "ok"})) == []
+    storm = {"expired_keys": 10_000, "uptime_in_seconds": 10, "expired_stale_perc": 30}
+    assert len(of_info("redis.many-keys-expire-at-once", **storm)) == 1
+    assert of_info("redis.many-keys-expire-at-once", **(storm | {"expired_keys": 10})) == []
+    lag = {
+        "master_repl_offset": 10**9, "repl_backlog_size": 10**6,
+        "slave0": "ip=1.2.3.4,port=6379,state=online,offset=100,lag=1",
+    }  # fmt: skip
+    assert len(of_info("redis.replica-lags", **lag)) == 1
+    assert of_info("redis.replica-lags", **(lag | {"master_repl_offset": 200})) == []
+
+
+def test_a_healthy_server_has_nothing_above_info(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start(SAFE)
+    made = dbtune("check", "--interval", "300ms", "-f", "json", env={"REDIS_URL": server.url()})
+    assert made.ok().json["summary"]["verdict"] in ("ok", "info")
+    assert made.json["summary"]["skipped"] == 0
+    assert len(made.json["checks"]) >= 20
