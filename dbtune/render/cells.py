@@ -71,10 +71,14 @@ def level_counts(findings: Iterable[Finding]) -> str:
 
 
 def saving(finding: Finding) -> str:
-    """``up to 686 ms (54 %)``, the most that mending it saves, or "" where that is not known."""
+    """``up to 686 ms (54 %)``, the most that mending it saves, or that it is not known.
+
+    "" for findings that are not about the time of one statement.
+    """
     ms, ratio = (finding.evidence.get(f"saving_at_most_{unit}") for unit in ("ms", "ratio"))
     if not isinstance(ms, int | float):
-        return ""
+        known = "saving_at_most_ms" not in finding.evidence
+        return "" if known else "an unknown time: the plan does not tell"
     share = f" ({ratio_text(ratio)} of the time)" if isinstance(ratio, int | float) else ""
     return f"up to {ms_text(ms)}{share}"
 

@@ -38,6 +38,20 @@ INSERT INTO measurements SELECT date '2024-01-01' + i % 366, i % 1000, i
 ANALYZE measurements;
 """
 
+FOREIGN = """
+CREATE EXTENSION postgres_fdw;
+DO $$ BEGIN FOR n IN 1..2 LOOP
+  EXECUTE format('CREATE VIEW v%s AS SELECT 1 AS a, pg_sleep(0.1)::text AS b', n);
+  EXECUTE format('CREATE SERVER s%s FOREIGN DATA WRAPPER postgres_fdw OPTIONS
+    (host %L, port %L, dbname %L)', n, current_setting('unix_socket_directories'),
+    current_setting('port'), current_database());
+  EXECUTE format('CREATE USER MAPPING FOR CURRENT_USER SERVER s%s OPTIONS (user %L)',
+    n, current_user);
+  EXECUTE format('CREATE FOREIGN TABLE f%s (a int, b text) SERVER s%s OPTIONS (table_name %L)',
+    n, n, 'v' || n);
+END LOOP; END $$;
+"""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -315,6 +329,40 @@ CASES = [
         "RETURN QUERY SELECT generate_series(1, 100000); END $$;",
         "SELECT count(*) FROM many() AS m (id) JOIN customers c ON c.id = m.id",
         mend="ALTER FUNCTION many() ROWS 100000",
+    ),
+    Case(
+        "negated-condition",
+        "CREATE TABLE jobs (id int, status varchar(10), note text); INSERT INTO jobs SELECT i, "
+        "CASE WHEN i % 1000 = 0 THEN 'open' ELSE 'done' END, md5(i::text) "
+        "FROM generate_series(1, 100000) i; ANALYZE jobs;",
+        "SELECT * FROM jobs WHERE status <> 'done'",
+    ),
+    Case(
+        "negated-condition",
+        "CREATE TABLE jobs (id int, status text, note text); INSERT INTO jobs SELECT i, "
+        "CASE WHEN i % 1000 = 0 THEN 'open' ELSE 'done' END, md5(i::text) "
+        "FROM generate_series(1, 100000) i; ANALYZE jobs;",
+        "SELECT * FROM jobs WHERE status NOT IN ('done', 'gone') AND note IS NOT NULL",
+        name="list",
+    ),
+    Case(
+        "pages-nearly-empty",
+        "CREATE TABLE queue (id int, body text) WITH (autovacuum_enabled = off); INSERT INTO queue "
+        "SELECT i, repeat(md5(i::text), 5) FROM generate_series(1, 100000) i;"
+        "DELETE FROM queue WHERE id % 100 <> 0;",
+        "SELECT * FROM queue WHERE id > 0",
+        mend="VACUUM FULL queue",
+    ),
+    Case("foreign-scans-in-turn", FOREIGN, "SELECT * FROM f1 UNION ALL SELECT * FROM f2", since=14),
+    Case(
+        "groups-guessed",
+        CUSTOMERS + "CREATE TABLE t (a int, b int); INSERT INTO t SELECT i, i % 5000 FROM "
+        "generate_series(1, 100000) i; ANALYZE t;",
+        "WITH x AS MATERIALIZED (SELECT b * 7 AS k FROM t) SELECT count(*) FROM "
+        "(SELECT k FROM x GROUP BY k) g JOIN customers c ON c.id = g.k",
+        mend="CREATE TEMPORARY TABLE x AS SELECT b * 7 AS k FROM t;\nANALYZE x",
+        instead="SELECT count(*) FROM (SELECT k FROM x GROUP BY k) g JOIN customers c "
+        "ON c.id = g.k",
     ),
 ]
 

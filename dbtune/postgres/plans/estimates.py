@@ -91,7 +91,7 @@ def misses(
             continue
         if any(certain_factor(plan, one) * 3 > factor for one in _sources(plan, node)):
             continue  # it comes from below
-        decided = _decided(plan, node)
+        decided = decided_by(plan, node)
         if decided is None:
             continue
         found = scan_terms(node)
@@ -134,7 +134,7 @@ def origin(plan: Plan, node: Node) -> Node:
         node = max(worse, key=lambda one: certain_factor(plan, one))
 
 
-def _decided(plan: Plan, node: Node) -> Node | None:
+def decided_by(plan: Plan, node: Node) -> Node | None:
     """The nearest node above that would be another, or of another size, for other rows."""
     for above in plan.ancestors(node):
         if node.subplan is not None or (above.type == "Aggregate" and above.strategy == "Plain"):

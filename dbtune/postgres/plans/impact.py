@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dbtune.finding import Confidence, Evidence, Finding, Level, Remedy
@@ -30,6 +30,12 @@ def cautious_level(plan: Plan, saving_ms: float | None) -> Level | None:
     """As :func:`level`, but never critical: for what may be chance, or is only suspected."""
     found = level(plan, saving_ms)
     return None if found is None else min(found, Level.warning)
+
+
+def own_ms(plan: Plan, concerned: Callable[[Node], bool]) -> float | None:
+    """What some nodes took themselves: a bound of what can be saved in them."""
+    found = [node.self_ms for node in plan.nodes if node.self_ms is not None and concerned(node)]
+    return sum(found) if found else None
 
 
 def subject(plan: Plan, node: Node) -> str:

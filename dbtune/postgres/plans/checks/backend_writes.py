@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.postgres.plans.checks import worth
-from dbtune.postgres.plans.impact import statement_finding
+from dbtune.postgres.plans.impact import own_ms, statement_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import bytes_text, count_text
 
@@ -31,6 +31,9 @@ def backend_writes(
 
     Remedy: Raise bgwriter_lru_maxpages (1000), so that clean buffers are at hand; if many
     statements show it, shared_buffers is small for what changes between two checkpoints.
+
+    Verify: Watch buffers_clean and maxwritten_clean in pg_stat_bgwriter; run it again and see
+    whether it still writes blocks.
     """
     buffers = plan.root.buffers
     if buffers is None or buffers.shared_written < min_blocks:
@@ -47,6 +50,10 @@ def backend_writes(
         )
     if not worth(plan, saving):
         return
+    if saving is None:
+        saving = own_ms(
+            plan, lambda one: bool(one.self_buffers and one.self_buffers.shared_written)
+        )
     yield statement_finding(
         plan,
         f"it wrote {count_text(buffers.shared_written)} blocks itself "

@@ -36,6 +36,9 @@ def cartesian_join(
     Mistaken when: All combinations are wanted (CROSS JOIN), for example of days and shops.
 
     Remedy: Add the condition that ties the tables.
+
+    Verify: Plan it again: the join has a condition, and its rows are no longer the product of its
+    sides.
     """
     for node in plan.nodes:
         if node.type != "Nested Loop" or node.join_type not in (None, "Inner", "Left"):

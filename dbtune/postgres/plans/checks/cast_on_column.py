@@ -36,6 +36,9 @@ def cast_on_column(
 
     Remedy: Cast the value instead that the column is compared with, or send it in the column's
     type.
+
+    Verify: Plan it again: the condition has become an Index Cond, and no cast stands around the
+    column.
     """
     found = discards(
         plan,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, worth
-from dbtune.postgres.plans.impact import cautious_level, of_time, statement_finding
+from dbtune.postgres.plans.impact import cautious_level, of_time, own_ms, statement_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import bytes_text, ratio_text
 
@@ -42,6 +42,8 @@ def cold_cache(
 
     Remedy: Run it again and compare before changing anything. If it stays, read less (an index,
     fewer columns in a covering one), or raise shared_buffers if it is below a quarter of RAM.
+
+    Verify: Run it twice in a row: what the second run still reads does not fit into the cache.
     """
     buffers = plan.root.buffers
     if buffers is None:
@@ -60,13 +62,16 @@ def cold_cache(
     )
     if saving is None:
         advice += " How long reading took shows with track_io_timing on."
+    bound = saving
+    if bound is None:
+        bound = own_ms(plan, lambda one: bool(one.self_buffers and one.self_buffers.shared_read))
     yield statement_finding(
         plan,
         f"{ratio_text(read / (read + hit))} of the blocks were read from outside shared_buffers, "
         f"{bytes_text(read * _BLOCK)}{of_time(plan, saving)}",
         Remedy(advice, sql="" if saving is not None else "SET track_io_timing = on;  -- superuser"),
         what="reads",
-        saving_ms=saving,
+        saving_ms=bound,
         evidence={
             "blocks_read": round(read),
             "blocks_hit": round(hit),

@@ -33,6 +33,8 @@ def cte_materialized(
 
     Remedy: WITH x AS NOT MATERIALIZED (...), or a sub-query in its place. Before PostgreSQL 12
     every CTE is a fence.
+
+    Verify: Plan it again: no CTE Scan, and the reader's condition is at the scan of the table.
     """
     for cte in plan.nodes:
         name = (cte.subplan or "").removeprefix("CTE ")

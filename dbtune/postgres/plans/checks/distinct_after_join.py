@@ -32,6 +32,9 @@ def distinct_after_join(
 
     Remedy: Where a joined table only decides which rows are wanted, ask with EXISTS (or IN)
     instead of joining; or make its side distinct before the join.
+
+    Verify: Run it again: the rows below the DISTINCT are as few as those above, and the result has
+    as many rows as before.
     """
     for node in plan.nodes:
         if not _is_distinct(node) or not node.executed:

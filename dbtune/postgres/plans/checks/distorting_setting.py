@@ -26,6 +26,8 @@ def distorting_setting(plan: Plan) -> Iterator[Finding]:
 
     Remedy: RESET it and look at the plan again; find out where it comes from in pg_settings
     (source), ALTER ROLE and ALTER DATABASE included (pg_db_role_setting).
+
+    Verify: Plan it again after RESET and compare the two with dbtune explain diff.
     """
     for name, value in plan.settings.items():
         reason = _reason(plan, name, value)

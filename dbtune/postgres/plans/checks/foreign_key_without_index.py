@@ -30,6 +30,9 @@ def foreign_key_without_index(
     locks on the referencing rows; the plan shows the time but not what it went into.
 
     Remedy: An index on the referencing columns. CREATE INDEX CONCURRENTLY does not block writes.
+
+    Verify: EXPLAIN (ANALYZE) the DELETE in a transaction that is rolled back: the constraint's
+    trigger takes a fraction of the time.
     """
     for trigger in plan.triggers:
         if not _checks_referencing_rows(plan, trigger):

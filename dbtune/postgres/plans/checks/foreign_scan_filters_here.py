@@ -30,6 +30,8 @@ def foreign_scan_filters_here(
     Mistaken when: The wrapper can't send conditions at all (file_fdw).
 
     Remedy: Have the condition sent.
+
+    Verify: EXPLAIN (VERBOSE): the condition stands in Remote SQL, and no Filter is left.
     """
     for node in plan.nodes:
         if node.type != "Foreign Scan" or not node.executed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
-from dbtune.postgres.plans.impact import statement_finding
+from dbtune.postgres.plans.impact import own_ms, statement_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import bytes_text, count_text, ratio_text
 
@@ -28,6 +28,9 @@ def full_page_images(
     Mistaken when: A checkpoint had just begun: every large write after it starts like this.
 
     Remedy: Checkpoints farther apart (max_wal_size, checkpoint_timeout), and wal_compression.
+
+    Verify: Compare requested with timed checkpoints over an hour (pg_stat_checkpointer, before 17
+    pg_stat_bgwriter), and wal_fpi in pg_stat_statements before and after.
     """
     wal = plan.root.wal
     if wal is None or wal.bytes < min_wal_bytes:
@@ -36,6 +39,7 @@ def full_page_images(
     share = min(1.0, wal.fpi * _BLOCK / wal.bytes)
     if share < min_ratio:
         return
+    writing = own_ms(plan, lambda node: bool(node.self_wal and node.self_wal.fpi))
     yield statement_finding(
         plan,
         f"{count_text(wal.fpi)} page images are up to {ratio_text(share)} of the "
@@ -47,6 +51,8 @@ def full_page_images(
             effect="reload; recovery after a crash takes longer the farther apart checkpoints are",
         ),
         what="write-ahead log",
+        saving_ms=writing,
+        level_=Level.info,
         evidence={
             "wal_bytes": round(wal.bytes),
             "full_page_images": round(wal.fpi),

@@ -29,6 +29,9 @@ def function_rows_guessed(
     Mistaken when: The number differs from call to call by as much.
 
     Remedy: Declare the usual number of rows, or put the rows into a temporary table and ANALYZE it.
+
+    Verify: Plan it again: the Function Scan's planned rows are those declared, and the join above
+    fits them.
     """
     for miss in misses(plan, min_factor=min_factor, min_rows=min_rows):
         if miss.cause != "function":

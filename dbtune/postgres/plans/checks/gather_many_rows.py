@@ -29,6 +29,8 @@ def gather_many_rows(
     Remedy: Let the workers aggregate. They do for aggregates that can be combined: not with
     DISTINCT or ORDER BY inside, not for string_agg and array_agg before 16, nor for functions of
     your own without COMBINEFUNC and PARALLEL SAFE.
+
+    Verify: Run it again: a Partial Aggregate below the Gather, and few rows through it.
     """
     for node in plan.nodes:
         rows = node.total_rows or 0

@@ -33,6 +33,8 @@ def hash_aggregate_spill(
     Remedy: An index on the grouping columns lets the server aggregate in order, without a hash
     table. If no spill was planned, the number of groups was underestimated: ANALYZE, or CREATE
     STATISTICS (ndistinct) on the columns. Else raise work_mem for the statement.
+
+    Verify: Run it again with the setting: Batches is 1, and no Disk Usage is shown.
     """
     for node in plan.nodes:
         disks = [kb for kb in _each(node, "Disk Usage") if kb > 0]

@@ -30,6 +30,8 @@ def hash_join_spill(
     Remedy: Hash fewer or narrower rows (a condition earlier, fewer columns); if there were more
     batches than the planner foresaw, ANALYZE the hashed side first. Else raise work_mem or
     hash_mem_multiplier for the statement: batches times memory usage must fit into their product.
+
+    Verify: Run it again with the setting: Batches is 1, and no temporary blocks are written.
     """
     for node in plan.nodes:
         batches = node.number("Hash Batches") or 1

@@ -30,6 +30,8 @@ def incremental_sort_spill(
 
     Remedy: An index on all keys of the sort makes it unnecessary; else raise work_mem for the
     statement to what the largest group takes.
+
+    Verify: Run it again with the setting: no Disk among its groups' sort space.
     """
     for node in plan.nodes:
         peak = max(_peaks(node), default=0)

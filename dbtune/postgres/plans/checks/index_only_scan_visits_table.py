@@ -34,6 +34,8 @@ def index_only_scan_visits_table(
     that has to end first.
 
     Remedy: VACUUM the table, and have autovacuum come sooner.
+
+    Verify: Run it again after the VACUUM: Heap Fetches is near 0.
     """
     for node in plan.nodes:
         fetches = node.number("Heap Fetches") or 0

@@ -38,6 +38,8 @@ def index_walked_for_order(
 
     Remedy: One index on the filter's columns followed by those of the order. Until then ORDER BY
     an expression such as id + 0 keeps the planner from this index.
+
+    Verify: Run it again: an Index Cond at the scan, and Rows Removed by Filter is small or gone.
     """
     found = discards(
         plan,

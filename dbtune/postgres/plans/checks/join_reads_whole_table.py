@@ -43,6 +43,8 @@ def join_reads_whole_table(
     for small tables and for rows that lie scattered.
 
     Remedy: An index on the table's columns of the join condition.
+
+    Verify: Plan it again: an index scan on the table, looped once for each row of the other side.
     """
     for node in plan.nodes:
         if node.type != "Hash Join" or not node.executed:

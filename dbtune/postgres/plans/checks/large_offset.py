@@ -29,6 +29,8 @@ def large_offset(
     Mistaken when: Nobody turns to pages that far back, and this was a test.
 
     Remedy: Ask for what comes after the last row seen, by the columns of the order.
+
+    Verify: Run the new statement for a late page: the scan returns as many rows as the page has.
     """
     for node in plan.nodes:
         if node.type != "Limit" or not node.executed or not node.children:

@@ -28,6 +28,8 @@ def large_result(
 
     Remedy: LIMIT with keyset pagination, aggregation in the database, fewer columns; for exports
     COPY, or a cursor that fetches in parts.
+
+    Verify: Count what the application uses of the rows; run it again and compare rows and time.
     """
     rows, width = plan.root.total_rows or 0, plan.root.plan_width or 0
     said = plan.serialization.output_kb if plan.serialization else None
@@ -42,6 +44,7 @@ def large_result(
             "pagination), aggregate in the database, name the columns instead of *."
         ),
         what="result",
+        saving_ms=plan.serialization.time_ms if plan.serialization else None,
         evidence={"rows": round(rows), "bytes": round(volume)},
         level_=Level.info,
     )

@@ -31,6 +31,8 @@ def many_index_searches(
     Mistaken when: The statement is rare, or the list really is that long.
 
     Remedy: An index that begins with the columns of the condition.
+
+    Verify: Run it again: Index Searches is near the number of loops.
     """
     for node in plan.nodes:
         searches = node.number("Index Searches") or 0

@@ -31,6 +31,9 @@ def not_parallel(
 
     Remedy: Find out what forbids it: max_parallel_workers_per_gather = 0, a function that is not
     PARALLEL SAFE, a temporary table, a cursor, SELECT ... FOR UPDATE, a data-modifying CTE.
+
+    Verify: Plan it with a higher max_parallel_workers_per_gather: a Gather appears where nothing
+    forbids it.
     """
     if any(node.type in (*_NEVER, "Gather", "Gather Merge") for node in plan.nodes):
         return

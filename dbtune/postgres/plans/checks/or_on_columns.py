@@ -30,6 +30,8 @@ def or_on_columns(
     Mistaken when: One side keeps most rows with other constants.
 
     Remedy: One index for each side of the OR; where one side can have none, a UNION of two SELECTs.
+
+    Verify: Plan it again: a BitmapOr of two index scans in place of the Seq Scan.
     """
     found = discards(
         plan,

@@ -32,6 +32,8 @@ def partitions_not_pruned(
     Mistaken when: The condition is about other columns and no value of the partition key is known.
 
     Remedy: Add a condition on the partition key, without a function or a cast around the key.
+
+    Verify: Plan it again: the partitions are gone from the plan, or Subplans Removed counts them.
     """
     for node in plan.nodes:
         if node.type not in ("Append", "Merge Append") or node.number("Subplans Removed"):

@@ -27,6 +27,9 @@ def planning_dominates(
 
     Remedy: Let the driver prepare the statement; or make fewer partitions, joins and indexes for
     the planner to look at.
+
+    Verify: EXPLAIN (SUMMARY) EXECUTE of the prepared statement, from the sixth time on: Planning
+    Time is near 0.
     """
     if plan.planning_ms is None or plan.total_ms is None:
         return

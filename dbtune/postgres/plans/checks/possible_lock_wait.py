@@ -29,6 +29,9 @@ def possible_lock_wait(
     that calls slow code, or into the storage (track_io_timing tells).
 
     Remedy: Look for long transactions on the same rows; log_lock_waits tells who waited for whom.
+
+    Verify: Run it again while nobody writes the same rows: the time is gone if it was spent
+    waiting.
     """
     for node in plan.nodes:
         locks = node.type == "LockRows" or (

@@ -39,6 +39,8 @@ def prefix_without_pattern_index(
     Mistaken when: Most texts begin that way.
 
     Remedy: An index with text_pattern_ops (or one with COLLATE "C").
+
+    Verify: Plan it again: an Index Cond with ~>=~ and ~<~ on the new index.
     """
     found = discards(
         plan,

@@ -28,6 +28,8 @@ def recheck_discards_rows(
     Mistaken when: The pattern is short because users type it that way.
 
     Remedy: A more telling condition, or an index that keeps more of the value.
+
+    Verify: Run it again: Rows Removed by Index Recheck is smaller than the rows returned.
     """
     for node in plan.nodes:
         removed = (node.removed.recheck or 0) - node.removed.error

@@ -37,6 +37,8 @@ def seq_scan_in_loop(
     Mistaken when: The table has a page or two and will not grow.
 
     Remedy: An index on the columns by which the rows are looked up.
+
+    Verify: Plan it again: an index scan at the inner side of the loop, or a hash join.
     """
     for node in plan.nodes:
         if node.type != "Seq Scan" or not is_user_table(node):

@@ -27,6 +27,9 @@ def serialization_dominates(
 
     Remedy: Select only the columns that are used; lz4 compression (default_toast_compression,
     since 14) decompresses faster; the binary format spares the conversion of numbers and times.
+
+    Verify: EXPLAIN (ANALYZE, SERIALIZE) of the statement with fewer columns: Serialization takes
+    less time.
     """
     found = plan.serialization
     if found is None or not found.time_ms or not worth(plan, found.time_ms, min_ms, min_share):

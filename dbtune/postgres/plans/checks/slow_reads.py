@@ -30,6 +30,8 @@ def slow_reads(
     Remedy: Look at the storage's latency and limits at that time. For bitmap scans
     effective_io_concurrency says how many blocks are asked for in advance; since 18 reads are
     asynchronous (io_method) and it matters for more kinds of scans.
+
+    Verify: Run it again at another hour and compare the I/O time for each block read.
     """
     for node in plan.nodes:
         io, buffers = node.self_io, node.self_buffers

@@ -30,6 +30,9 @@ def slow_trigger(
     for all rows; a WHEN condition or UPDATE OF columns lets it run only where it is needed. A
     foreign key's check is a trigger, too: insert fewer rows at a time that refer to the same row,
     or look what they wait for.
+
+    Verify: EXPLAIN (ANALYZE) in a transaction that is rolled back: the trigger's time and calls
+    fell.
     """
     for trigger in plan.triggers:
         spent = trigger.time_ms

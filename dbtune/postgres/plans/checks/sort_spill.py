@@ -31,6 +31,8 @@ def sort_spill(
     Remedy: An index that delivers the order makes the sort unnecessary; else raise work_mem for
     this statement (SET LOCAL). The number is computed from the file's size and the rows: it is
     what the sort takes in memory, which is more than on disk.
+
+    Verify: Run it again with the setting: Sort Method is quicksort, in Memory.
     """
     for node in plan.nodes:
         disks = [kb for kb in _spaces(node, "Disk") if kb > 0]

@@ -33,6 +33,8 @@ def subplan_not_hashed(
 
     Remedy: NOT EXISTS instead of NOT IN lets the planner join (and does what is meant if the list
     may contain NULL, where NOT IN returns nothing). Else raise work_mem for the statement.
+
+    Verify: Plan it again: an Anti Join or a hashed SubPlan.
     """
     for node in plan.nodes:
         runs = (node.loops or 0) / max(1.0, node.processes)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import worth
-from dbtune.postgres.plans.impact import cautious_level, statement_finding
+from dbtune.postgres.plans.impact import cautious_level, own_ms, statement_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import bytes_text, count_text
 
@@ -32,6 +32,8 @@ def temp_table_reads(
 
     Remedy: Raise temp_buffers in the session before it first uses a temporary table; later the
     setting has no effect.
+
+    Verify: Run it in a new session with the setting: local blocks are hit, not read.
     """
     buffers = plan.root.buffers
     if buffers is None:
@@ -42,6 +44,8 @@ def temp_table_reads(
     saving = plan.root.io.local_read_ms or None if plan.root.io else None
     if not worth(plan, saving):
         return
+    if saving is None:
+        saving = own_ms(plan, lambda one: bool(one.self_buffers and one.self_buffers.local_read))
     # A loop reads at most the whole table: the largest such reading is a lower bound of its size.
     sizes = [
         (node.self_buffers.local_hit + node.self_buffers.local_read) / (node.loops or 1)

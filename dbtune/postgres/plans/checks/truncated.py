@@ -21,6 +21,8 @@ def truncated(plan: Plan) -> Iterator[Finding]:
 
     Remedy: Get the whole plan: a file instead of a terminal or chat; csvlog or jsonlog instead of
     syslog, which cuts messages; track_activity_query_size does not matter here.
+
+    Verify: Read the new file with dbtune explain: this finding is gone.
     """
     if not plan.truncated:
         return

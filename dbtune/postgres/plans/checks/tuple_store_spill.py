@@ -41,6 +41,9 @@ def tuple_store_spill(
     cache.
 
     Remedy: Keep fewer or narrower rows, or inline the CTE; else raise work_mem for the statement.
+
+    Verify: Run it again with the setting: no temporary blocks are written at the node; since 18 its
+    Storage is Memory.
     """
     for node in plan.nodes:
         disk, rows = _disk_kb(node), _rows(plan, node)

@@ -34,6 +34,8 @@ def unanchored_pattern(
     Mistaken when: The pattern has fewer than three letters in a row: trigrams need that many.
 
     Remedy: A trigram index (extension pg_trgm); for words, full text search.
+
+    Verify: Plan it again: a Bitmap Index Scan by the trigram index in place of the Seq Scan.
     """
     found = discards(
         plan,

@@ -29,6 +29,8 @@ def uneven_workers(
     Remedy: Work that comes in few large pieces cannot be shared: one large partition below a
     Parallel Append that is scanned by a single process, few large groups, one huge index entry.
     Make the large piece's own scan parallel (table option parallel_workers).
+
+    Verify: EXPLAIN (ANALYZE, VERBOSE): the workers' rows and times are near each other.
     """
     for gather in plan.nodes:
         if gather.type not in ("Gather", "Gather Merge") or (gather.loops or 0) != 1:

@@ -31,6 +31,9 @@ def volatile_filter(
 
     Remedy: Call it once, in a sub-select; use now() in place of clock_timestamp(); declare your own
     functions STABLE or IMMUTABLE where they are.
+
+    Verify: Plan it again: the value is computed in an InitPlan, or the condition is in an Index
+    Cond.
     """
     found = discards(
         plan,

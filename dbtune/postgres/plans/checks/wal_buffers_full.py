@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
-from dbtune.postgres.plans.impact import statement_finding
+from dbtune.postgres.plans.impact import own_ms, statement_finding
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import bytes_text, count_text
 
@@ -19,10 +19,13 @@ def wal_buffers_full(plan: Plan, *, min_times: int = 100) -> Iterator[Finding]:
     Mistaken when: It is a bulk load, which fills any wal_buffers.
 
     Remedy: Raise wal_buffers (a restart); beyond 64 MB it seldom helps.
+
+    Verify: Watch wal_buffers_full in pg_stat_wal for a day after the restart.
     """
     wal = plan.root.wal
     if wal is None or wal.buffers_full < min_times:
         return
+    writing = own_ms(plan, lambda node: bool(node.self_wal and node.self_wal.buffers_full))
     yield statement_finding(
         plan,
         f"wal_buffers were full {count_text(wal.buffers_full)} times while it wrote "
@@ -34,5 +37,7 @@ def wal_buffers_full(plan: Plan, *, min_times: int = 100) -> Iterator[Finding]:
             effect="restart",
         ),
         what="wal_buffers",
+        saving_ms=writing,
+        level_=Level.info,
         evidence={"times": round(wal.buffers_full), "wal_bytes": round(wal.bytes)},
     )

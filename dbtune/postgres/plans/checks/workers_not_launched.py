@@ -30,6 +30,8 @@ def workers_not_launched(
     and those launched). Raise max_parallel_workers and, with a restart, max_worker_processes if
     there are idle CPUs; else lower max_parallel_workers_per_gather, so that each statement plans
     with what it gets.
+
+    Verify: Run it again at the same hour: Workers Launched is Workers Planned.
     """
     for node in plan.nodes:
         planned, launched = node.number("Workers Planned"), node.number("Workers Launched")

@@ -89,14 +89,16 @@ def test_labelled(rule: str, title: str, text: str) -> None:
         assert one.remedy.text
         assert re.search(r"\d", one.message)
         assert "condition" in one.evidence or not re.search(r"\d{4}", one.message), one.message
+        assert one.verify
         saving = one.evidence["saving_at_most_ms"]
         assert saving is None or 0 <= float(str(saving)) <= (plan.total_ms or 0) * 1.001
-        assert isinstance(one.evidence["node"], int)
+        assert (saving is None) == (not plan.timing or rule == "truncated")
+        assert isinstance(one.evidence.get("node"), int) or rule == "truncated"
 
 
 @pytest.mark.parametrize(("rule", "title", "text"), MUST, ids=MUST_NAMES)
 def test_a_small_plan_is_left_alone(rule: str, title: str, text: str) -> None:
-    if "actual" in text:
+    if "actual" in text and rule != "truncated":
         assert check_of(rule)(plan_of(slower(text, 0.0003))) == []
 
 

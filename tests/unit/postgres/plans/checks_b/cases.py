@@ -607,6 +607,118 @@ LOCK = Case(
     ],
 )
 
+
+def spilling(*times: float, blocks: int = 600) -> Raw:
+    """Sorts of partitions, each of which writes a little."""
+    sorts = [
+        node("Sort", ms, 1000, scan(ms / 2, 1000, f"p{number}"), Sort_Key=["a"],
+             **{"Temp Written Blocks": blocks})
+        for number, ms in enumerate(times)
+    ]  # fmt: skip
+    rest = scan(1000, 10, "u")
+    total = 1000.0 + sum(times)
+    temp = {"Temp Written Blocks": blocks * len(times)}
+    return node("Append", total, 1000, rest, *sorts, **temp)
+
+
+SPILLS = Case(
+    [spilling(*[20.0] * 8), spilling(*[30.0] * 40, blocks=100)],
+    [
+        spilling(*[20.0] * 8, blocks=10),
+        spilling(0.5, 0.5, blocks=900),
+        spilling(900),
+        sort(500, 200_000, "Disk", 9600),
+    ],
+)
+
+
+def removed(rows: float, condition: str, kept: float = 10, **more: Any) -> Raw:
+    return scan(500, kept, Filter=condition, Rows_Removed_by_Filter=rows, **more)
+
+
+DONE = "(status <> 'done'::text)"
+NEGATED = Case(
+    [
+        removed(90_000, DONE),
+        removed(90_000, "((deleted IS NULL) AND (status <> ALL ('{done,gone}'::text[])))"),
+        removed(90_000, "(status <> $1)"),
+    ],
+    [
+        removed(90_000, DONE, kept=80_000),
+        removed(900, DONE),
+        removed(90_000, f"({DONE} AND (customer = 5))"),
+        removed(90_000, "(lower(status) <> 'done'::text)"),
+        removed(90_000, DONE, loops=500),
+    ],
+)
+
+
+def pages(blocks: int, rows: float, dropped: float = 0, **more: Any) -> Raw:
+    more = {"Filter": "(a = 5)", **more} if dropped else more
+    return scan(
+        300, rows, **{"Shared Hit Blocks": blocks, "Rows Removed by Filter": dropped}, **more
+    )
+
+
+EMPTY_PAGES = Case(
+    [pages(9000, 1000), pages(50_000, 10, 20_000), pages(9000, 1000, Output=["a", "b"])],
+    [
+        pages(9000, 100_000),
+        pages(9000, 10, 40_000),
+        pages(900, 10),
+        pages(9000, 10, 1000, Filter="((doc ->> 'k'::text) = 'x'::text)"),
+        pages(9000, 1000, Output=["length(doc)"]),
+    ],
+)
+
+
+def foreign(ms: float, rows: float, table: str = "f", **more: Any) -> Raw:
+    return node("Foreign Scan", ms, rows, Relation_Name=table, Alias=table, Schema="public", **more)
+
+
+def appended(*children: Raw) -> Raw:
+    total = sum(child["Actual Total Time"] for child in children)
+    return node("Append", total, sum(child["Actual Rows"] for child in children), *children)
+
+
+IN_TURN = Case(
+    [
+        appended(foreign(300, 10, "f1"), foreign(200, 10, "f2"), foreign(100, 10, "f3")),
+        appended(scan(10, 5), foreign(300, 10, "f1"), foreign(290, 10, "f2")),
+    ],
+    [
+        appended(*(foreign(300, 10, f"f{n}", Async_Capable=True) for n in range(3))),
+        appended(foreign(300, 10), scan(200, 10)),
+        appended(foreign(300, 10, "f1"), foreign(0.1, 10, "f2")),
+        appended(foreign(300, 10, "f1"), foreign(0, 0, "f2", loops=0)),
+    ],
+)
+FETCHES = Case(
+    [foreign(900, 500_000), node("Hash Join", 900, 10, foreign(500, 90_000), scan(9, 9))],
+    [
+        foreign(900, 500),
+        foreign(20, 500_000),
+        node("Hash Join", 9000, 10, foreign(500, 90_000), scan(9, 9)),
+        scan(900, 500_000),
+    ],
+)
+
+
+def guessed(groups: float, planned: float = 200, above: str = "Hash Join", **more: Any) -> Raw:
+    grouped = node("Aggregate", 400, groups, scan(200, 90_000), Strategy="Hashed",
+                   plan_rows=planned, Group_Key=["(a % 9)"], **more)  # fmt: skip
+    return node(above, 900, groups, grouped, scan(100, 9, "u"))
+
+
+GUESSED = Case(
+    [
+        guessed(30_000),
+        guessed(5000, above="Nested Loop"),
+        guessed(90_000, above="Append", HashAgg_Batches=5),
+    ],
+    [guessed(300), guessed(30_000, planned=25_000), guessed(30_000, above="Append")],
+)
+
 CASES: dict[str, Case] = {
     "plan.backend-writes": WRITES,
     "plan.cold-cache": COLD,
@@ -617,8 +729,11 @@ CASES: dict[str, Case] = {
     "plan.distinct-after-join": DISTINCT,
     "plan.distorting-setting": SETTING,
     "plan.foreign-key-without-index": FOREIGN_KEY,
+    "plan.foreign-scan-many-fetches": FETCHES,
+    "plan.foreign-scans-in-turn": IN_TURN,
     "plan.full-page-images": IMAGES,
     "plan.gather-many-rows": MANY_GATHERED,
+    "plan.groups-guessed": GUESSED,
     "plan.hash-aggregate-spill": AGGREGATE,
     "plan.hash-join-spill": HASH,
     "plan.incremental-sort-spill": INCREMENTAL,
@@ -627,7 +742,9 @@ CASES: dict[str, Case] = {
     "plan.lossy-bitmap": BITMAP,
     "plan.memoize-evictions": EVICTIONS,
     "plan.memoize-misses": MISSES,
+    "plan.negated-condition": NEGATED,
     "plan.not-parallel": NOT_PARALLEL,
+    "plan.pages-nearly-empty": EMPTY_PAGES,
     "plan.planning-dominates": PLANNING,
     "plan.possible-lock-wait": LOCK,
     "plan.repeated-sort": REPEATED_SORT,
@@ -637,6 +754,7 @@ CASES: dict[str, Case] = {
     "plan.slow-trigger": TRIGGER,
     "plan.sort-for-few-rows": FEW_ROWS,
     "plan.sort-spill": SORT,
+    "plan.spills-add-up": SPILLS,
     "plan.subplan-not-hashed": NOT_HASHED,
     "plan.temp-table-reads": LOCAL,
     "plan.timing-overhead": TIMING,
