@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from dbtune.cli.command import Picture, Run, command, new_app, piped
+from dbtune.errors import UsageError
 from dbtune.report import Report
 
 app = new_app()
@@ -55,12 +57,26 @@ def flame(
     of cost) for flamegraph.pl and the like, those of all plans added up; speedscope is JSON for
     speedscope.app.
     """
+    names = plan_file or piped("no plan: name a file, or pipe explain's output in")
+    made = _read(run, names, limit, by)
+    for note in (*made.notes, *(one.reason for one in made.skipped)):
+        run.say(f"note: {note}")
+    return made
+
+
+def _read(run: Run, names: list[str], limit: int, by: By | None) -> Report:
+    """The plans of PostgreSQL or of MongoDB in some files, as trees."""
+    from dbtune.mongo.explain.inputs import mongo_texts
+
+    if texts := mongo_texts(names):
+        from dbtune.mongo.explain import pictured
+
+        if by not in (None, By.time) or len(texts) < len(names):
+            raise UsageError("plans of MongoDB are drawn by themselves, and by time only")
+        return pictured(texts, limit=limit)
     from dbtune.postgres.explain.flame import report
     from dbtune.postgres.explain.inputs import read_files
 
-    names = plan_file or piped("no plan: name a file, or pipe EXPLAIN's output in")
     found = read_files(names, limit, run.progress)
     made = report(found.plans, None if by is None else by.value)
-    for note in (*found.notes, *(one.reason for one in (*found.skipped, *made.skipped))):
-        run.say(f"note: {note}")
-    return made
+    return replace(made, notes=tuple(found.notes), skipped=(*found.skipped, *made.skipped))

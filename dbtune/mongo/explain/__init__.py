@@ -34,6 +34,28 @@ def from_texts(
     return report(given, thresholds=thresholds, notes=notes)
 
 
+def pictured(texts: Sequence[tuple[str, str]], *, limit: int = 20) -> Report:
+    """The plans of some texts as trees only, to be drawn.
+
+    Raises:
+        UsageError: one of them can't be read, or none was executed.
+    """
+    from dbtune.errors import UsageError
+    from dbtune.mongo.explain.inputs import read_texts
+    from dbtune.mongo.explain.view import tree_of
+    from dbtune.report import Table
+
+    given, notes = read_texts(texts, limit)
+    timed = [one.plan for one in given if one.plan.timing and one.plan.total_ms]
+    if not timed:
+        raise UsageError("nothing to draw: no plan has times; explain('executionStats') has them")
+    trees = [
+        tree_of(plan, (), at if len(timed) > 1 else 0) for at, plan in enumerate(timed, start=1)
+    ]
+    table = Table("plans", "", (), ({},) * len(trees), trees=tuple(trees))
+    return Report("explain flame", (table,), notes=tuple(notes))
+
+
 def from_session(session: Session, request: Request) -> Report:
     """The report on the plan that a server has for an operation.
 

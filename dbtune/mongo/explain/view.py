@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 from dbtune.finding import Finding, Level
 from dbtune.mongo.plans.checks import removed
 from dbtune.mongo.plans.model import Plan, Stage
 from dbtune.mongo.shellprint import shell_text
-from dbtune.plan_tree import Part, PlanTree, TreeNode
+from dbtune.plan_tree import Fact, Part, PlanTree, TreeNode
 from dbtune.text import bytes_text, count_text, ms_text, plural, shorten
 
 _LEAST_PART = 0.03
 _MOST_PARTS = 6
 _MOST_BOUNDS = 3
+_LONGEST = 2000
 
 
 def tree_of(plan: Plan, findings: Sequence[Finding] = (), number: int = 0) -> PlanTree:
@@ -29,7 +31,18 @@ def tree_of(plan: Plan, findings: Sequence[Finding] = (), number: int = 0) -> Pl
         if isinstance(node_id := finding.evidence.get("node"), int):
             by_node.setdefault(node_id, []).append(finding)
     nodes = tuple(_tree_node(plan, stage, by_node.get(stage.id, ())) for stage in plan.nodes)
-    return PlanTree(headline(plan, number), "ms", nodes, tuple(_parts(plan, nodes)), plan.query)
+    outside: tuple[Part, ...] = ()
+    if plan.total_ms and plan.unaccounted_ms:
+        outside = (Part("outside the stages", "", plan.unaccounted_ms / plan.total_ms),)
+    return PlanTree(
+        headline(plan, number),
+        "ms",
+        nodes,
+        tuple(_parts(nodes, outside)),
+        plan.query,
+        plan.total_ms or 0.0,
+        outside,
+    )
 
 
 def headline(plan: Plan, number: int = 0) -> str:
@@ -66,10 +79,9 @@ def _numbers(plan: Plan) -> Iterator[str]:
         yield f"{plural(examined, name)} examined{ratio}"
 
 
-def _parts(plan: Plan, nodes: Sequence[TreeNode]) -> Iterator[Part]:
+def _parts(nodes: Sequence[TreeNode], outside: Sequence[Part]) -> Iterator[Part]:
     parts = [Part(f"#{node.id}", node.title, node.share) for node in nodes if node.share]
-    if plan.total_ms and plan.unaccounted_ms:
-        parts.append(Part("outside the stages", "", plan.unaccounted_ms / plan.total_ms))
+    parts += outside
     parts = [part for part in parts if part.share >= _LEAST_PART]
     if len(parts) > 1 or (parts and len(nodes) > 1):
         yield from sorted(parts, key=lambda part: -part.share)[:_MOST_PARTS]
@@ -90,6 +102,7 @@ def _tree_node(plan: Plan, stage: Stage, findings: Iterable[Finding]) -> TreeNod
         details=tuple(_details(stage)),
         level=max((one.level or Level.info for one in ordered), default=None),
         rules=tuple(rules),
+        facts=partial(_facts, stage),
     )
 
 
@@ -144,3 +157,37 @@ def _details(stage: Stage) -> Iterator[str]:
     for name, text in stage.conditions.items():
         if name != "Sort Key":
             yield f"{name}: {text}"
+
+
+def _facts(stage: Stage) -> tuple[Fact, ...]:
+    """Everything that is known of a stage."""
+    known = (
+        ("Time", "own", _ms(stage.self_ms)),
+        ("Time", "with what is below", _ms(stage.inclusive_ms)),
+        ("Work", "passed on", _count(stage.total_rows)),
+        ("Work", "keys examined", _count(stage.keys_examined)),
+        ("Work", "documents examined", _count(stage.docs_examined)),
+        ("Work", "units of work", _count(stage.works)),
+        ("Work", "memory", bytes_text(stage.memory_bytes) if stage.memory_bytes else ""),
+        ("What", "shard", stage.shard),
+        ("What", "collection", stage.relation),
+        ("What", "index", stage.index),
+        ("What", "keys", shell_text(stage.key_pattern) if stage.key_pattern else ""),
+        *(("Bounds", name, ", ".join(bounds)) for name, bounds in stage.bounds.items()),
+        *(("Conditions", name, text) for name, text in stage.conditions.items()),
+        *(
+            ("More", name, value if isinstance(value, str) else shell_text(value))
+            for name, value in stage.props.items()
+        ),
+    )
+    return tuple(
+        Fact(group, label, shorten(text, _LONGEST)) for group, label, text in known if text
+    )
+
+
+def _ms(ms: float | None) -> str:
+    return "" if ms is None else ms_text(ms)
+
+
+def _count(count: int | None) -> str:
+    return "" if count is None else count_text(count)

@@ -90,3 +90,19 @@ def test_a_file_called_flame_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "flame").write_text(PLANNED)
     monkeypatch.chdir(tmp_path)
     assert "Seq Scan" in dbtune("explain", "flame").ok().out
+
+
+MONGO = """{"explainVersion": "1", "queryPlanner": {"namespace": "shop.orders", "winningPlan":
+{"stage": "COLLSCAN"}}, "executionStats": {"executionSuccess": true, "nReturned": 1,
+"executionTimeMillis": 80, "totalKeysExamined": 0, "totalDocsExamined": 9, "executionStages":
+{"stage": "COLLSCAN", "nReturned": 1, "executionTimeMillisEstimate": 70, "docsExamined": 9}}}"""
+
+
+def test_plans_of_mongodb_are_drawn_by_time(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(MONGO)
+    folded = dbtune("explain", "flame", str(plan), "-f", "folded").ok().out
+    assert folded.splitlines()[0] == "statement;COLLSCAN on shop.orders 70000"
+    assert total(folded) == 80_000
+    assert dbtune("explain", "flame", str(plan), "--by", "cost").code == 2
+    assert dbtune("explain", "flame", str(plan), SORT).code == 2
