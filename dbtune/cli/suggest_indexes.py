@@ -11,13 +11,29 @@ import typer
 
 from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
 from dbtune.errors import UsageError
-from dbtune.postgres.indexes.report import TABLES as TABLES
 from dbtune.postgres.indexes.suggest import PlannerChoice
 from dbtune.profile import Engine
 from dbtune.report import Report
 from dbtune.text import parse_bytes, plain
 
 app = new_app()
+
+
+def __getattr__(name: str) -> object:
+    """``TABLES``: only ``dbtune schema`` needs those of both engines."""
+    if name != "TABLES":
+        raise AttributeError(name)
+    from dbtune.mongo.indexes.table import TABLES as OF_MONGODB
+    from dbtune.postgres.indexes.report import TABLES as OF_POSTGRESQL
+
+    return (*OF_POSTGRESQL, *OF_MONGODB)
+
+
+_MONGO = "On MongoDB"
+
+
+def _mongo(text: str, **more: Any) -> Any:
+    return typer.Option(help=text, rich_help_panel=_MONGO, show_default=False, **more)
 
 
 def parse_budget(text: str) -> tuple[int | None, float | None]:
@@ -99,11 +115,35 @@ def suggest_indexes(
             metavar="SCHEMAS", help="Where statements' names are looked up.", show_default=False
         ),
     ] = "",
+    log: Annotated[
+        list[str] | None,
+        _mongo("mongod's logs in place of the profiler; - is standard input.", metavar="FILE"),
+    ] = None,
+    database: Annotated[str, _mongo("Only this database.")] = "",
+    collection: Annotated[str, _mongo("One query: what it reads.", metavar="DB.COLL")] = "",
+    filter: Annotated[
+        str, _mongo("Its conditions, as in mongosh: \"{status: 'new'}\".", metavar="DOCUMENT")
+    ] = "",
+    sort: Annotated[str, _mongo("Its sort key.", metavar="DOCUMENT")] = "",
+    projection: Annotated[str, _mongo("Its projection.", metavar="DOCUMENT")] = "",
+    limit: Annotated[int, _mongo("Its limit.", min=0)] = 0,
+    pipeline: Annotated[str, _mongo("Or an aggregation's stages.", metavar="LIST")] = "",
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Build and measure on a copy of a sample, in a scratch database.",
+            rich_help_panel=_MONGO,
+        ),
+    ] = False,
 ) -> Report:
     """Suggest the indexes that serve a workload best, within a budget.
 
     The workload is pg_stat_statements', or given by --file or --sql. Nothing is executed or
     created: the planner is asked what each statement would cost. --format sql gives a script.
+
+    MongoDB: the workload is the profiler's, a log's or one query; each candidate's work is
+    counted on a sample of the documents, and existing indexes are judged, too.
     """
     from dbtune.postgres.indexes.advice import Options
     from dbtune.postgres.indexes.suggest import Request
@@ -116,8 +156,20 @@ def suggest_indexes(
     options = Options(size, ratio, min_gain, max_indexes, max_per_table, deadline, search_path)
     request = Request(script, source, interval, statements, planner, options)
     profile = run.profile()
+    given = {"--collection": collection, "--filter": filter, "--sort": sort}
+    given |= {"--projection": projection, "--pipeline": pipeline, "--database": database}
+    if profile.engine is Engine.mongodb:
+        if file is not None or sql:
+            raise UsageError("--file and --sql are for PostgreSQL; MongoDB has --filter and --log")
+        from dbtune.cli.suggest_indexes_mongo import of_mongo
+
+        return of_mongo(run, profile, given, limit, tuple(log or ()), verify=verify)
+    only_mongo = [name for name, value in given.items() if value]
+    only_mongo += ["--log"] * bool(log) + ["--verify"] * verify + ["--limit"] * bool(limit)
+    if only_mongo:
+        raise UsageError(f"{only_mongo[0]} is for MongoDB; {profile.name} is {profile.engine}")
     if profile.engine is not Engine.postgresql:
-        raise UsageError(f"{profile.name} is {profile.engine}; this is for PostgreSQL so far")
+        raise UsageError(f"{profile.name} is {profile.engine}, which has no indexes to suggest")
     with run.postgres(profile) as session:
         return of_postgres(session, request, run.wait, run.progress)
 

@@ -7,28 +7,33 @@ from dbtune.render import Style
 from dbtune.report import Report
 from dbtune.text import plain, visible
 
+_MARKS = {"mongodb": "//", "redis": "#"}
+"""How a comment begins where a remedy is no SQL."""
+
 
 def render(report: Report, style: Style) -> str:
     """A script; statements of findings without SQL are missing."""
-    lines = [f"-- dbtune {report.command}"]
     target = report.target or {}
+    engine = str(target.get("engine", ""))
+    mark = _MARKS.get(engine, "--")
+    lines = [f"{mark} dbtune {report.command}"]
     if target:
         known = (str(target[key]) for key in ("server", "database", "name") if target.get(key))
-        lines.append(_comment("of " + ", ".join(known)))
+        lines.append(_comment(mark, "of " + ", ".join(known)))
     if report.collected_at:
-        lines.append(f"-- at {report.collected_at:%Y-%m-%d %H:%M:%S %Z}".rstrip())
-    lines.append(
-        "-- Review each statement before it is run; CONCURRENTLY must stand in no transaction."
-    )
+        lines.append(f"{mark} at {report.collected_at:%Y-%m-%d %H:%M:%S %Z}".rstrip())
+    review = "Review each statement before it is run"
+    review += "." if engine in _MARKS else "; CONCURRENTLY must stand in no transaction."
+    lines.append(_comment(mark, review))
     with_sql = [finding for finding in report.findings if finding.remedy.sql]
     if not with_sql:
-        lines += ["", "-- nothing to do"]
+        lines += ["", f"{mark} nothing to do"]
     for finding in with_sql:
-        lines += ["", *_of(finding)]
+        lines += ["", *_of(mark, finding)]
     return "\n".join(lines)
 
 
-def _of(finding: Finding) -> list[str]:
+def _of(mark: str, finding: Finding) -> list[str]:
     remedy = finding.remedy
     said = [f"{finding.rule}: {finding.subject}", finding.message]
     if remedy.effect:
@@ -36,8 +41,8 @@ def _of(finding: Finding) -> list[str]:
     if finding.confidence:
         said.append(f"confidence: {finding.confidence}")
     code = [visible(line) for line in remedy.sql.split("\n")]
-    return [*map(_comment, said), *code]
+    return [*(_comment(mark, text) for text in said), *code]
 
 
-def _comment(text: str) -> str:
-    return f"-- {plain(text)}"
+def _comment(mark: str, text: str) -> str:
+    return f"{mark} {plain(text)}"

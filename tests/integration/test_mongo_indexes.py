@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pymongo
 import pytest
 from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
@@ -25,6 +28,7 @@ from dbtune.profile import profile_from_url
 from dbtune.report import Report
 from dbtune.session import Limits
 from tests import servers
+from tests.command import dbtune
 from tests.conftest import missing
 from tests.servers import MongoDB
 
@@ -524,3 +528,96 @@ def test_a_copy_that_may_not_be_made_is_one_sentence(new_mongodb: Callable[[], M
         pytest.raises(UsageError, match="--verify can't build on a copy"),
     ):
         suggest(session, request)
+
+
+def test_many_map_keys_share_a_wildcard_index(new_mongodb: Callable[[], MongoDB]) -> None:
+    server = new_mongodb().start()
+    with server.client() as client:
+        client.shop.things.insert_many(
+            {"attrs": {f"k{n % 12}": n, "x": 1}, "pad": "y" * 90} for n in range(3000)
+        )
+        client.shop.command("profile", 2)
+        for n in range(12):
+            list(client.shop.things.find({f"attrs.k{n}": 24 + n}))
+        client.shop.command("profile", 0)
+        told = dbtune("suggest-indexes", server.url("shop"), "-f", "json").ok().json
+        (one,) = told["suggestions"]
+        assert one["keys"] == '{"attrs.$**": 1}'
+        assert one["queries"] == 12
+        client.shop.things.create_index([("attrs.$**", 1)])
+        stats = client.shop.command(
+            {
+                "explain": {"find": "things", "filter": {"attrs.k3": 27}},
+                "verbosity": "executionStats",
+            }
+        )["executionStats"]
+        assert stats["totalDocsExamined"] == 1
+
+
+# ------------------------------------------------------------------------------- the command line
+
+
+def test_the_command_fits_its_schema_and_gives_a_script(server: MongoDB) -> None:
+    ask = (
+        "suggest-indexes",
+        server.url("shop"),
+        "--collection",
+        "orders",
+        "--filter",
+        "{customer: 5}",
+        "--sort",
+        "{created: -1}",
+        "--limit",
+        "5",
+    )
+    told = dbtune(*ask, "-f", "json").ok().json
+    jsonschema.validate(told, dbtune("schema", "suggest-indexes").ok().json)
+    assert told["suggestions"][0]["keys"].startswith("{customer: 1")
+    script = dbtune(*ask, "-f", "sql").ok().out
+    assert script.startswith("// dbtune suggest-indexes")
+    assert 'db.getSiblingDB("shop").getCollection("orders").createIndex({customer: 1' in script
+    assert "\n--" not in script
+    verified = dbtune(*ask, "--verify", "-f", "json").ok().json
+    assert verified["verified"][0]["docs_after"] <= 20
+    for width in ("80", "200"):
+        assert "{customer: 1" in dbtune(*ask, env={"COLUMNS": width}).ok().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--filter", "{a: 1}"), "--filter needs --collection"),
+        (("--collection", "orders"), "needs a query"),
+        (("--collection", "orders", "--filter", "{a:"), "--filter, character 4"),
+        (("--collection", "orders", "--filter", "{}", "--log", "x"), "exclude each other"),
+        (("--sql", "SELECT 1"), "for PostgreSQL"),
+        (("--log", "/nonexistent"), "can't be read"),
+        (("--database", "nowhere"), "there is no database 'nowhere'"),
+        (("--collection", "nowhere.orders", "--filter", "{a: 1}"), "does not exist"),
+    ],
+)
+def test_mistakes_are_one_sentence(server: MongoDB, arguments: tuple[str, ...], said: str) -> None:
+    result = dbtune("suggest-indexes", server.url("shop"), *arguments)
+    assert said in result.err + result.out
+    assert "Traceback" not in result.err
+
+
+def test_a_log_as_the_workload(server: MongoDB, tmp_path: Path) -> None:
+    entry = {
+        "t": {"$date": "2024-05-01T12:00:00.000+00:00"},
+        "s": "I",
+        "c": "COMMAND",
+        "id": 51803,
+        "msg": "Slow query",
+        "attr": {
+            "type": "command",
+            "ns": "shop.orders",
+            "durationMillis": 90,
+            "command": {"find": "orders", "filter": {"customer": 4}},
+        },
+    }
+    log = tmp_path / "mongod.log"
+    log.write_text("\n".join([json.dumps(entry)] * 5))
+    told = dbtune("suggest-indexes", server.url(), "--log", str(log), "-f", "json").ok().json
+    assert [one["keys"] for one in told["suggestions"]] == ["{customer: 1}"]
+    assert told["suggestions"][0]["calls"] == 5

@@ -34,6 +34,8 @@ from dbtune.mongo.indexes.workload import Usage
 
 MOST_TRIED = 12
 """Good indexes of each query that are tried for the others."""
+LEAVES_FOR_WILDCARD = 8
+"""Fields beside each other that each want an index of their own: one wildcard index for all."""
 _GOOD_FACTOR, _GOOD_COST = 1.5, 60.0
 _SPARE_FACTOR = 1.25
 
@@ -87,7 +89,7 @@ def advise(sample: Sample, collection: Collection, usages: Sequence[Usage]) -> A
     existing = [one for one in collection.indexes if one.is_btree and not one.hidden]
     cases = [one for usage in usages if (one := _case(sample, usage, existing)) is not None]
     chosen = _select(sample, collection, cases, _options(sample, cases, existing))
-    chosen = _spared(sample, cases, chosen)
+    chosen = merged_leaves(cases, _spared(sample, cases, chosen))
     return Advice(
         collection,
         tuple(chosen),
@@ -244,6 +246,27 @@ def _spared(sample: Sample, cases: Sequence[Case], chosen: list[Proposal]) -> li
                 for case in users:
                     case.then, case.by = others[id(case)]
     return kept
+
+
+def merged_leaves(cases: Sequence[Case], chosen: Sequence[Proposal]) -> list[Proposal]:
+    """Indexes of many fields beside each other made one wildcard index of what they are in.
+
+    Map keys (``attrs.k17``) are data: tomorrow's have no index, and 64 are the most.
+    """
+    parents: dict[str, list[Proposal]] = {}
+    for one in chosen:
+        parent, dot, _ = one.keys[0][0].rpartition(".")
+        if dot and len(one.keys) == 1 and not one.exists:
+            parents.setdefault(parent, []).append(one)
+    stand_in = {
+        one: Proposal(((f"{parent}.$**", 1),))
+        for parent, several in parents.items()
+        if len(several) >= LEAVES_FOR_WILDCARD
+        for one in several
+    }
+    for case in cases:
+        case.by = tuple(dict.fromkeys(stand_in.get(one, one) for one in case.by))
+    return list(dict.fromkeys(stand_in.get(one, one) for one in chosen))
 
 
 def _replaced(one: Proposal, existing: Iterable[Index]) -> Iterator[Index]:

@@ -15,8 +15,9 @@ MIN_DOCS, MIN_BYTES = 1000, 64 * 1024
 """Smaller collections are read as fast without an index."""
 MIN_GAIN = 500.0
 """Cost that an index has to save for each call: about 120 documents that are not fetched."""
-MIN_FACTOR = 1.6
-"""And how many times less the work must be."""
+MIN_FACTOR, MIN_FACTOR_OF_SCAN = 1.6, 1.35
+"""And how many times less the work must be than with an index, and than a collection scan: a
+condition that leaves more than 30 % of the documents is no reason for an index."""
 ALIKE_FACTOR, ALIKE_COST = 1.2, 25.0
 """Within these, the index with fewer fields is preferred."""
 _COVER_GAIN, _COVER_FACTOR = 150.0, 1.5
@@ -229,7 +230,8 @@ def _together(query: Query, works: Sequence[Work]) -> Work:
 def worth(now: Work, then: Work) -> bool:
     """Whether an index saves enough to be made."""
     saved = now.cost - then.cost
-    return saved >= MIN_GAIN and now.cost >= MIN_FACTOR * then.cost
+    factor = MIN_FACTOR_OF_SCAN if now.scanned else MIN_FACTOR
+    return saved >= MIN_GAIN and now.cost >= factor * then.cost
 
 
 def large_enough(count: int, data_bytes: int) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from dbtune.mongo.indexes.bson_order import NUMBER, OBJECT_ID, STRING, Key
+from dbtune.mongo.indexes.bson_order import NUMBER, OBJECT_ID, STRING, Key, terminals
 from dbtune.mongo.indexes.facts import Index, Proposal, default_name
 from dbtune.mongo.indexes.sample import Sample
 from dbtune.mongo.shellprint import shell_text
@@ -14,6 +14,8 @@ from dbtune.mongo.shellprint import shell_text
 _LONGEST_NAME = 100
 _ENTRY_BYTES = 9
 """Of an entry beside its values: what tells values apart, and the document's record id."""
+_LEAF_BYTES = 24
+"""Of an entry of a wildcard index, which has the path, too."""
 _PAGES = 1.15
 """Pages of a freshly built index are not full."""
 
@@ -57,6 +59,8 @@ def estimated_size(sample: Sample, index: Proposal) -> float:
     """
     if not sample.size:
         return 0.0
+    if index.keys[0][0].endswith(".$**"):
+        return float(sample.total) * _leaves(sample, index.keys[0][0][:-4]) * _LEAF_BYTES * _PAGES
     entries = 1.0
     per_entry = float(_ENTRY_BYTES)
     for path, _ in index.keys:
@@ -69,6 +73,16 @@ def estimated_size(sample: Sample, index: Proposal) -> float:
         there = sample.matching(index.partial) or 0
         inside = there.bit_count() / sample.size
     return float(sample.total) * entries * inside * per_entry * _PAGES
+
+
+def _leaves(sample: Sample, path: str) -> float:
+    """Values below a path, of a document on average."""
+    steps = tuple(path.split("."))
+    found = 0
+    for document in sample.documents:
+        for one in terminals(document, steps):
+            found += len(one) if isinstance(one, Mapping | list) else 1
+    return found / sample.size
 
 
 def _bytes(key: Key) -> float:

@@ -128,7 +128,7 @@ def suggest(session: Session, request: Request = Request()) -> Report:
         ),
         tuple(findings),
         (*skipped, *not_run),
-        tuple(_notes(session, source, found, collections)),
+        tuple(_notes(session, request, source, found, collections)),
         target=session.target(),
         collected_at=session.now(),
         examined=tuple(one.name for one in checks),
@@ -231,7 +231,11 @@ def _with_multikey(session: Session, collection: Collection) -> Collection:
 
 
 def _notes(
-    session: Session, source: Source, found: Advised, collections: Sequence[Collection]
+    session: Session,
+    request: Request,
+    source: Source,
+    found: Advised,
+    collections: Sequence[Collection],
 ) -> Iterator[str]:
     if source.names:
         shapes = plural(len(source.workload.usages), "query shape")
@@ -243,8 +247,12 @@ def _notes(
     if found.advised:
         docs = sum(one.sampled for one in found.advised)
         yield (
-            f"work is estimated on {count_text(docs)} sampled documents; nothing was executed, and "
-            "nothing was written on your collections"
+            f"work is estimated on {count_text(docs)} sampled documents; "
+            + (
+                "the copy on which it was verified is dropped again"
+                if request.verify
+                else "nothing was executed, and nothing was written"
+            )
         )
     if found.small:
         names = ", ".join(plain(one.namespace) for one in found.small[:5])

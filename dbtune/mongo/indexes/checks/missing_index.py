@@ -40,9 +40,8 @@ def missing_index(
             yield Finding(
                 subject=shorten(plain(f"{one.collection.namespace} {keys_text(index)}"), 200),
                 message=(
-                    f"{plural(len(cases), 'query shape')} would examine "
-                    f"{count_text(round(then.keys))} keys and {count_text(round(then.docs))} "
-                    f"documents a call, not {_examined(now)}: "
+                    f"{_served(cases)} would examine {count_text(round(then.keys))} keys and "
+                    f"{count_text(round(then.docs))} documents a call, not {_examined(now)}: "
                     f"{shorten(plain(most.usage.text), 120)}"
                 ),
                 evidence={
@@ -76,6 +75,12 @@ def missing_index(
                 ),
                 level=Level.critical if heavy else Level.warning,
             )
+
+
+def _served(cases: Sequence[Case]) -> str:
+    if len(cases) == 1:
+        return "one query shape"
+    return f"the one of {plural(len(cases), 'query shape')} that gains most"
 
 
 def _examined(work: Work) -> str:
