@@ -20,6 +20,7 @@ from dbtune.postgres.indexes.planner import NotPlannable
 from dbtune.postgres.lab.build import Connections
 from dbtune.postgres.lab.ddl import named
 from dbtune.postgres.lab.sizes import Contents, index_pages
+from dbtune.postgres.lab.skip_scan import SkipScans
 from dbtune.postgres.lab.storage import LEVEL_OF_HYPOPG, Storage
 from dbtune.text import plain
 
@@ -77,9 +78,21 @@ class Maker:
     """Makes and drops hypothetical indexes in a lab."""
 
     def __init__(
-        self, connections: Connections, storage: Storage, model: SizeModel = AS_HYPOPG
+        self,
+        connections: Connections,
+        storage: Storage,
+        model: SizeModel = AS_HYPOPG,
+        skip_scans: SkipScans | None = None,
     ) -> None:
+        """
+        Args:
+            connections: to a lab that is complete.
+            storage: its files.
+            model: of their sizes.
+            skip_scans: to be taken out of the new indexes, too.
+        """
         self._admin, self._owner = connections
+        self._skip_scans = skip_scans
         self._storage = storage
         self._model = model
         self._count = 0
@@ -101,6 +114,8 @@ class Maker:
             TargetError: the server ended.
         """
         made = [self._make(index, part) for part in self._parts_of(index)]
+        if self._skip_scans and not index.unique:
+            self._skip_scans.prevent([oid for oid, _ in made])
         return Made(tuple(oid for oid, _ in made), tuple(name for _, name in made))
 
     def drop(self, made: Made) -> None:

@@ -9,12 +9,14 @@ import psycopg
 
 from dbtune.errors import TargetError
 from dbtune.postgres.embedded.server import EmbeddedPostgres
+from dbtune.postgres.lab import skip_scan
 from dbtune.postgres.lab.build import Connections, build_schema, connect, some
 from dbtune.postgres.lab.collation import collation_of
 from dbtune.postgres.lab.hypothetical import AS_HYPOPG, Maker, SizeModel
 from dbtune.postgres.lab.planner import Existing, LabPlanner
 from dbtune.postgres.lab.read import read_source
 from dbtune.postgres.lab.restore import restore_sizes, restore_statistics
+from dbtune.postgres.lab.skip_scan import SkipScans
 from dbtune.postgres.lab.source import Source, SourceDatabase
 from dbtune.postgres.lab.storage import Storage
 from dbtune.postgres.session import Session
@@ -101,11 +103,17 @@ def build_lab(
             storage = Storage(server)
             restore_sizes(connections, source, storage)
             notes += _set_planner(connections, source.database)
+            existing = _existing(connections, source)
+            skip_scans = None
+            if source.database.version < skip_scan.SINCE:
+                skip_scans = SkipScans(connections.admin)
+                skip_scans.prevent([oid for ours in existing.ours.values() for oid in ours])
             planner = LabPlanner(
                 server,
                 connections,
-                Maker(connections, storage, model),
-                _existing(connections, source),
+                Maker(connections, storage, model, skip_scans),
+                existing,
+                skip_scans=skip_scans,
                 search_path=source.database.search_path,
                 user=source.database.user,
                 notes=notes,

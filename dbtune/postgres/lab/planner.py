@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Self
@@ -15,12 +16,14 @@ from dbtune.postgres.indexes.estimating import Estimator, references
 from dbtune.postgres.indexes.planner import NotPlannable, Planned
 from dbtune.postgres.lab.build import Connections
 from dbtune.postgres.lab.hypothetical import Made, Maker
+from dbtune.postgres.lab.skip_scan import SkipScans
 from dbtune.postgres.lab.storage import BLOCK_BYTES
 from dbtune.postgres.plans.ddl import quote
 from dbtune.postgres.session import Transaction
 from dbtune.text import plain
 
 _MAJOR = 18
+_ON_CONFLICT = re.compile(r"(?i)\bon\s+conflict\b")
 _KEPT = 64
 """Hypothetical indexes of one table that are kept, switched off: each costs some microseconds."""
 
@@ -52,6 +55,7 @@ class LabPlanner:
         maker: Maker,
         existing: Existing,
         *,
+        skip_scans: SkipScans | None,
         search_path: Sequence[str],
         user: str,
         notes: Sequence[str],
@@ -62,6 +66,7 @@ class LabPlanner:
             connections: to it; the owner's plans statements.
             maker: makes hypothetical indexes there.
             existing: what is there already.
+            skip_scans: what takes them out if the target has none.
             search_path: the schemas of the target's session, in order.
             user: whom ``$user`` in a search path means.
             notes: what the report should tell.
@@ -75,6 +80,7 @@ class LabPlanner:
         self._estimator = Estimator(_MAJOR)
         self._maker = maker
         self._existing = existing
+        self._skip_scans = skip_scans
         self._own_path = ", ".join(map(quote, search_path)) or '""'
         self._user = user
         self._path = ""
@@ -109,6 +115,8 @@ class LabPlanner:
         try:
             self._switch(wanted, frozenset(without))
             self._look_in(search_path)
+            if self._skip_scans:
+                self._skip_scans.show_unique(_ON_CONFLICT.search(statement) is not None)
             estimated = self._estimator.estimate(self._asker, statement)
         except psycopg.Error as error:
             raise self._told(error) from None
