@@ -8,6 +8,7 @@ objects: a database that somebody else controls must not get to run commands on 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import ExitStack
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -27,6 +28,7 @@ _EXTENSIONS = frozenset(
     "fuzzystrmatch tablefunc vector bloom dict_int tsm_system_rows tsm_system_time".split()
 )
 """Extensions that statements and indexes are made of, as far as the embedded server has them."""
+_ARRAY = ("", "[]")
 _SHOWN = 5
 
 
@@ -39,17 +41,20 @@ class Connections(NamedTuple):
 
 def connect(server: EmbeddedPostgres) -> Connections:
     """The superuser's connection, and that of the role that owns the lab's objects."""
-    admin = _connect(server.url())
-    password = server.password().reveal()
-    admin.execute(
-        sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(OWNER), password)
-    )
-    admin.execute(sql.SQL("GRANT CREATE ON DATABASE postgres TO {}").format(sql.Identifier(OWNER)))
-    owner = _connect(server.url(user=OWNER))
-    owner.execute("SET check_function_bodies = off")
-    owner.execute("SET search_path = pg_catalog")
-    owner.execute("SET statement_timeout = '10s'")
-    return Connections(admin, owner)
+    with ExitStack() as stack:
+        admin = _connect(server.url())
+        stack.callback(admin.close)
+        password = server.password().reveal()
+        role = sql.Identifier(OWNER)
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, password))
+        admin.execute(sql.SQL("GRANT CREATE ON DATABASE postgres TO {}").format(role))
+        owner = _connect(server.url(user=OWNER))
+        stack.callback(owner.close)
+        owner.execute("SET check_function_bodies = off")
+        owner.execute("SET search_path = pg_catalog")
+        owner.execute("SET statement_timeout = '10s'")
+        stack.pop_all()
+        return Connections(admin, owner)
 
 
 def _connect(url: str) -> psycopg.Connection[dict[str, Any]]:
@@ -164,9 +169,11 @@ class _Builder:
                 self._superuser("CREATE EXTENSION IF NOT EXISTS {} CASCADE", name)
         if any(one.kind == "f" for one in self._source.relations.values()):
             self._superuser("CREATE EXTENSION postgres_fdw SCHEMA pg_catalog")
-            self._superuser(
-                "CREATE SERVER {} FOREIGN DATA WRAPPER postgres_fdw", ddl.FOREIGN_SERVER
-            )
+            # What fetching a row is taken to cost was 0.01 before PostgreSQL 17.
+            cheap = self._source.database.version < 170000
+            options: LiteralString = " OPTIONS (fdw_tuple_cost '0.01')" if cheap else ""
+            statement: LiteralString = "CREATE SERVER {} FOREIGN DATA WRAPPER postgres_fdw"
+            self._superuser(statement + options, ddl.FOREIGN_SERVER)
             self._superuser("GRANT USAGE ON FOREIGN SERVER {} TO {}", ddl.FOREIGN_SERVER, OWNER)
             self._notes.append("foreign tables cost what postgres_fdw makes of their statistics")
 
@@ -219,9 +226,11 @@ class _Builder:
             failed = [one for one in pending if not self._make(one, unknown)]
             if len(failed) == len(pending):
                 missing = self._missing_types([*types, *relations])
+                # What is still to be made may yet come, when columns of the others are left out.
+                hopeless = missing - {f"{one.shown}{array}" for one in failed for array in _ARRAY}
                 if missing <= unknown:
                     break
-                unknown = missing
+                unknown = missing if hopeless <= unknown else hopeless
             pending = failed
         for one in pending:
             self._left_out.setdefault(one.what, []).append(one.shown)
@@ -282,6 +291,23 @@ class _Builder:
             relation = self._source.relations[index.relation]
             shown = f"{index.schema}.{index.name}"
             self._try("indexes", shown, ddl.create_index(index, relation))
+        # Foreign keys to a partitioned table need its index to know those of its parts.
+        targets = {one.target for one in self._source.constraints}
+        by_number = {index.oid: index for index in self._source.indexes}
+        for index in self._source.indexes:
+            parent = by_number.get(index.parent or 0)
+            if parent and self._root(parent.relation) & targets:
+                self._run(ddl.attach_index(index, parent))
+
+    def _root(self, oid: int) -> set[int]:
+        """A table and all that it is a part of."""
+        found: set[int] = set()
+        pending = [oid]
+        while pending:
+            found |= {(one := pending.pop())}
+            if one in self._source.relations:
+                pending += self._source.relations[one].parents
+        return found
 
 
 def some(names: Sequence[str]) -> str:

@@ -121,6 +121,12 @@ def create_index(index: SourceIndex, relation: SourceRelation) -> str:
     return f"ALTER TABLE ONLY {table} ADD CONSTRAINT {name} {index.constraint_definition}"
 
 
+def attach_index(part: SourceIndex, whole: SourceIndex) -> str:
+    """The statement that makes an index a part of a partitioned table's."""
+    names = named(whole.schema, whole.name), named(part.schema, part.name)
+    return f"ALTER INDEX {names[0]} ATTACH PARTITION {names[1]}"
+
+
 def add_constraint(one: SourceConstraint, relation: SourceRelation) -> str:
     """The statement that adds a check or a foreign key.
 

@@ -90,6 +90,8 @@ def build_lab(
         stack.enter_context(server)
         try:
             connections = connect(server)
+            for connection in connections:
+                stack.callback(connection.close)
             notes = [*source.notes]
             if source.left_out:
                 notes.append(
@@ -149,7 +151,8 @@ def _set_planner(connections: Connections, database: SourceDatabase) -> list[str
         except psycopg.Error:
             if owner.closed:
                 raise
-            failed.append(name)
+            if name in database.changed:
+                failed.append(name)
     return [f"settings that PostgreSQL {_MAJOR} does not have: {some(failed)}"] if failed else []
 
 

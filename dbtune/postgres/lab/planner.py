@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import psycopg
@@ -75,11 +76,11 @@ class LabPlanner:
         self.can_hide = True
         self.notes = tuple(notes)
         self._server = server
-        self._admin, self._owner = connections
-        self._asker = Transaction(self._owner.cursor(), None)
+        self.admin, self.owner = connections
+        self._asker = Transaction(self.owner.cursor(), None)
         self._estimator = Estimator(_MAJOR)
         self._maker = maker
-        self._existing = existing
+        self.existing = existing
         self._skip_scans = skip_scans
         self._own_path = ", ".join(map(quote, search_path)) or '""'
         self._user = user
@@ -90,12 +91,17 @@ class LabPlanner:
         self._on: frozenset[Definition] = frozenset()
         self._hidden: frozenset[int] = frozenset()
 
+    @property
+    def folder(self) -> Path:
+        """Holds everything of the server, sample values of the target's columns among it."""
+        return self._server.folder
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._owner.close()
-        self._admin.close()
+        self.owner.close()
+        self.admin.close()
         self._server.stop()
 
     def plan(
@@ -127,7 +133,7 @@ class LabPlanner:
             if one.name in self._by_name:
                 used.add(self._by_name[one.name])
                 one.node["Index Name"] = self._by_name[one.name].name
-            elif oid := self._existing.by_name.get((one.schema, one.name)):
+            elif oid := self.existing.by_name.get((one.schema, one.name)):
                 existing.add(oid)
         return Planned(estimated.cost, frozenset(used), frozenset(existing), estimated.largest)
 
@@ -163,10 +169,10 @@ class LabPlanner:
         """Have the planner see exactly the wanted indexes, and the existing ones but for some."""
         on = [oid for index in wanted - self._on for oid in self._made[index].oids]
         off = [oid for index in self._on - wanted for oid in self._made[index].oids]
-        on += [oid for one in self._hidden - without for oid in self._existing.ours.get(one, ())]
-        off += [oid for one in without - self._hidden for oid in self._existing.ours.get(one, ())]
+        on += [oid for one in self._hidden - without for oid in self.existing.ours.get(one, ())]
+        off += [oid for one in without - self._hidden for oid in self.existing.ours.get(one, ())]
         if on or off:
-            self._admin.execute(
+            self.admin.execute(
                 "UPDATE pg_catalog.pg_index SET indisvalid = indexrelid = ANY(%s::oid[]) "
                 "WHERE indexrelid = ANY(%s::oid[])",
                 (on, [*on, *off]),
@@ -196,12 +202,12 @@ class LabPlanner:
 
     def _tidy(self) -> None:
         """Drop what a statement with parameters has left."""
-        if self._asker.afterwards and not self._owner.closed:
-            self._owner.execute("; ".join(self._asker.afterwards).encode())
+        if self._asker.afterwards and not self.owner.closed:
+            self.owner.execute("; ".join(self._asker.afterwards).encode())
         self._asker.afterwards.clear()
 
     def _told(self, error: psycopg.Error) -> Exception:
         message = plain((error.diag.message_primary or str(error)).strip())
-        if self._owner.closed or self._admin.closed:
+        if self.owner.closed or self.admin.closed:
             return TargetError(f"the planner lab's server failed: {message}")
         return NotPlannable(message)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import psycopg
+from psycopg import errors
 
 from dbtune.errors import Unavailable
 from dbtune.postgres.lab.source import (
@@ -31,6 +32,7 @@ BLOCK_BYTES = 8192
 _AT_ONCE = 500
 """Relations asked about in one query: the statistics of one table may be a megabyte."""
 _FIRST_USER_OID = 16384
+_RANGES_SHOWN_SINCE = 17
 _AS_TEXT = (
     "SELECT pg_catalog.set_config('datestyle', 'ISO, MDY', true), "
     "pg_catalog.set_config('intervalstyle', 'postgres', true), "
@@ -67,11 +69,18 @@ class _Reader:
         self._types: dict[int, SourceType] = {}
         self._functions: dict[int, SourceFunction] = {}
         self._asked: set[str] = set()
+        self._asked_types: set[int] = set()
         self._notes: list[str] = []
+        self._names: dict[int, str] = {}
+        self._locked: set[int] = set()
 
     def read(self) -> Source:
         database = self._database()
         rows = {row["oid"]: row for row in self._fact("lab_relations")}
+        self._names = {oid: f"{row['schema']}.{row['name']}" for oid, row in rows.items()}
+        partitions = [oid for oid, row in rows.items() if row["is_partition"] or row["kind"] == "p"]
+        for row in self._of("lab_partitions", partitions):
+            rows[row.pop("oid")] |= row
         order = self._choose(rows)
         tables = [oid for oid in order if rows[oid]["kind"] != "v"]
         beyond = set(tables[self._max_tables :])
@@ -105,14 +114,30 @@ class _Reader:
             with self._session.transaction() as transaction:
                 transaction.rows(_AS_TEXT)
                 return transaction.rows(load_sql(name, self._session.major), parameters)
+        except errors.LockNotAvailable:
+            raise
         except psycopg.Error as error:
             raise self._session.translated(error) from None
 
     def _of(self, name: str, oids: Collection[int]) -> list[Row]:
-        """A fact of many relations, asked in portions."""
+        """A fact of many relations, asked in portions, without those that somebody locks."""
         ordered = sorted(oids)
-        portions = [ordered[at : at + _AT_ONCE] for at in range(0, len(ordered), _AT_ONCE)]
-        return [row for portion in portions for row in self._fact(name, {"oids": portion})]
+        if len(ordered) > _AT_ONCE:
+            return self._of(name, ordered[:_AT_ONCE]) + self._of(name, ordered[_AT_ONCE:])
+        try:
+            return self._fact(name, {"oids": ordered}) if ordered else []
+        except errors.LockNotAvailable:
+            # Definitions are written with the table open.
+            if len(ordered) > 1:
+                half = len(ordered) // 2
+                return self._of(name, ordered[:half]) + self._of(name, ordered[half:])
+            if ordered[0] not in self._locked:
+                self._locked.add(ordered[0])
+                shown = self._names.get(ordered[0], f"relation {ordered[0]}")
+                self._notes.append(
+                    f"{shown} is locked: indexes, constraints or columns are missing"
+                )
+            return []
 
     def _database(self) -> SourceDatabase:
         row = self._fact("lab_database")[0]
@@ -121,12 +146,7 @@ class _Reader:
                 f"the target has blocks of {row['block_bytes']} bytes, the planner lab of "
                 f"{BLOCK_BYTES}; costs would differ"
             )
-        settings = {
-            one["name"]: one["setting"] + (one["unit"] or "")
-            if one["unit"] != "8kB"
-            else f"{one['setting']}"
-            for one in self._fact("lab_settings")
-        }
+        settings = self._fact("lab_settings")
         with self._session.transaction(own_search_path=True) as transaction:
             path = transaction.rows("SELECT pg_catalog.current_schemas(false)::text[] AS path")
         return SourceDatabase(
@@ -137,7 +157,8 @@ class _Reader:
             search_path=tuple(path[0]["path"]),
             user=self._session.user,
             extensions=row["extensions"] or {},
-            settings=settings,
+            settings={one["name"]: one["value"] for one in settings},
+            changed=frozenset(one["name"] for one in settings if one["changed"]),
         )
 
     # --------------------------------------------------------------------------- what is looked at
@@ -184,9 +205,12 @@ class _Reader:
 
     def _read_functions(self, words: Collection[str]) -> None:
         """Functions of these names, and those that their bodies name."""
-        while new := sorted(set(words) - self._asked):
-            self._asked |= set(new)
-            found = [_function(row) for row in self._fact("lab_functions", {"names": new})]
+        everything = self._all_tables and not self._asked
+        while (new := sorted(set(words) - self._asked)) or everything:
+            self._asked |= {"", *new}
+            parameters = {"names": new, "all": everything}
+            found = [_function(row) for row in self._fact("lab_functions", parameters)]
+            everything = False
             self._functions |= {one.oid: one for one in found}
             words = names(
                 " ".join(f"{one.source} {one.body} {one.transition} {one.final}" for one in found)
@@ -201,7 +225,8 @@ class _Reader:
     def _read_types(self, wanted: Collection[int]) -> None:
         """Types of users, and those that they are made of."""
         words = sorted(self._words)
-        while new := {oid for oid in wanted if oid >= _FIRST_USER_OID} - self._types.keys():
+        while new := {oid for oid in wanted if oid >= _FIRST_USER_OID} - self._asked_types:
+            self._asked_types |= new
             rows = self._fact("lab_types", {"oids": sorted(new), "names": words})
             words = []
             relations = [row["relation"] for row in rows if row["relation"]]
@@ -245,11 +270,30 @@ class _Reader:
 
     def _statistics(self, oids: Collection[int]) -> tuple[SourceStatistics, ...]:
         found = []
+        ranges = self._ranges()
         for row in self._of("lab_statistics", oids):
+            row |= ranges.get((row["relation"], row["name"], row["inherited"]), {})
             keys = {key: row.pop(key) for key in ("relation", "name", "number", "inherited")}
             known = {name: value for name, value in row.items() if value is not None}
             found.append(SourceStatistics(**keys, values=known))
         return tuple(found)
+
+    def _ranges(self) -> dict[tuple[int, str, bool], Row]:
+        """What pg_stats does not show of range types before PostgreSQL 17, if this role may see."""
+        of_users = {one.oid for one in self._types.values() if one.kind == "r"}
+        tables = [
+            relation.oid
+            for relation in self._relations.values()
+            if any(c.type.endswith("range") or c.type_oid in of_users for c in relation.columns)
+        ]
+        if self._session.major >= _RANGES_SHOWN_SINCE or not tables:
+            return {}
+        try:
+            rows = self._of("lab_ranges", tables)
+        except Unavailable:
+            self._notes.append("statistics of range types can't be read by this role")
+            return {}
+        return {(row["relation"], row["name"], row["inherited"]): row for row in rows}
 
 
 def _columns(rows: Iterable[Row]) -> dict[int, tuple[SourceColumn, ...]]:

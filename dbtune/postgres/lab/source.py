@@ -23,6 +23,7 @@ class SourceDatabase:
         user: that role.
         extensions: schema by name.
         settings: of the planner: value with its unit, as SET takes it.
+        changed: those that are not at their built-in values.
     """
 
     version: int
@@ -33,6 +34,7 @@ class SourceDatabase:
     user: str
     extensions: Mapping[str, str]
     settings: Mapping[str, str]
+    changed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

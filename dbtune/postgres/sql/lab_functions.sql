@@ -1,4 +1,4 @@
--- Functions and aggregates by name. Least privilege: none.
+-- Functions and aggregates by name, or all but extensions'. Least privilege: none.
 SELECT
     p.oid::bigint AS oid,
     n.nspname::text AS schema,
@@ -23,16 +23,16 @@ SELECT
     COALESCE(NULLIF(a.aggfinalfn::oid, 0)::pg_catalog.regproc::text, '') AS final,
     ARRAY(SELECT DISTINCT x FROM pg_catalog.unnest(
               ARRAY[p.prorettype::bigint] || p.proargtypes::oid[]::bigint[]) AS x) AS types,
-    (SELECT e.extname::text FROM pg_catalog.pg_depend d
-     JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-     WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
-       AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
-     LIMIT 1) AS extension
+    e.extname::text AS extension
 FROM pg_catalog.pg_proc p
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang
 LEFT JOIN pg_catalog.pg_aggregate a ON a.aggfnoid = p.oid
-WHERE p.proname = ANY(%(names)s::text[])
+LEFT JOIN pg_catalog.pg_depend d
+  ON d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+ AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e'
+LEFT JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+WHERE (p.proname = ANY(%(names)s::text[]) OR %(all)s AND e.oid IS NULL)
   AND p.prokind IN ('f', 'a')
   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY p.oid

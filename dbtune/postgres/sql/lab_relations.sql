@@ -11,9 +11,8 @@ SELECT
     c.reltype::bigint AS row_type,
     c.relispartition AS is_partition,
     c.relrowsecurity AS row_security,
-    CASE WHEN c.relkind = 'p' THEN pg_catalog.pg_get_partkeydef(c.oid) ELSE '' END AS partition_key,
-    CASE WHEN c.relispartition THEN pg_catalog.pg_get_expr(c.relpartbound, c.oid) ELSE '' END
-        AS partition_bound,
+    '' AS partition_key,
+    '' AS partition_bound,
     COALESCE(i.parents, '{}') AS parents
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

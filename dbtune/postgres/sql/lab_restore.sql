@@ -1,5 +1,6 @@
 -- For the planner lab's own server (18): a function that restores statistics, one array at once.
--- What a value of a column's type can't be read from is left out; it returns how many rows were.
+-- What can't be read as a value of the column's type is left out; it returns how many columns
+-- that are in the lab have none therefore.
 CREATE FUNCTION pg_temp.dbtune_restore(statistics jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     one record;
@@ -31,7 +32,10 @@ BEGIN
                 'range_empty_frac', one.range_empty_frac,
                 'range_bounds_histogram', one.range_bounds_histogram);
         EXCEPTION WHEN OTHERS THEN
-            failed := failed + 1;
+            failed := failed + (SELECT count(*) FROM pg_attribute a
+                                WHERE a.attrelid = to_regclass(format('%I.%I', one.schema,
+                                                                      one.relation))
+                                  AND a.attname = one.name);
         END;
     END LOOP;
     RETURN failed;

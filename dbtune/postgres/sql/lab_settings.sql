@@ -1,5 +1,8 @@
 -- Settings that plans depend on. Least privilege: none.
-SELECT s.name::text AS name, s.setting, s.unit, s.boot_val AS built_in
+SELECT
+    s.name::text AS name,
+    s.setting || CASE WHEN s.unit <> '8kB' THEN s.unit ELSE '' END AS value,
+    s.setting IS DISTINCT FROM s.boot_val AS changed
 FROM pg_catalog.pg_settings s
 WHERE s.category LIKE 'Query Tuning%'
    OR s.name IN ('work_mem', 'hash_mem_multiplier', 'max_parallel_workers_per_gather',

@@ -1,4 +1,5 @@
--- Types that users defined, by number or by name. Least privilege: none.
+-- Types that users defined, by number or by name, without those of tables' rows.
+-- Least privilege: none.
 SELECT
     t.oid::bigint AS oid,
     n.nspname::text AS schema,
@@ -19,9 +20,9 @@ FROM pg_catalog.pg_type t
 JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
 LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
-WHERE (t.oid = ANY(%(oids)s::oid[]) OR t.typname = ANY(%(names)s::text[])
-       AND t.typtype IN ('e', 'd', 'r', 'c')
-       AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c
-                                      WHERE c.oid = t.typrelid AND c.relkind = 'c')))
+WHERE (t.oid = ANY(%(oids)s::oid[])
+       OR t.typname = ANY(%(names)s::text[]) AND t.typtype IN ('e', 'd', 'r', 'c'))
+  AND (t.typrelid = 0 OR EXISTS (SELECT FROM pg_catalog.pg_class c
+                                 WHERE c.oid = t.typrelid AND c.relkind = 'c'))
   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY t.oid
