@@ -31,6 +31,8 @@ _COMPLETE = re.compile(
 )
 _WORKER = re.compile(r"Worker (\d+)")
 _LAST = ("Execution Time", "Execution time", "Total runtime", "Total Runtime")
+_NEXT = "Query Text: "
+"""auto_explain prints the statement before its plan: here the next one begins."""
 _MEMBERS = {
     "JIT": ("Functions", "Options", "Timing"),
     "Planning": ("Buffers", "I/O Timings", "Memory"),
@@ -86,6 +88,8 @@ class _Reader:
     def read(self, lines: Sequence[Line]) -> Document:
         document = self.document
         for line, unclosed, end in logical_lines(lines):
+            if self.placed and line.text.lstrip().startswith(_NEXT):
+                break
             document.truncated, document.end = unclosed, end
             if self._take(line):
                 break

@@ -224,3 +224,13 @@ def test_the_name_of_the_output_says_its_format(tmp_path: Path, name: str, start
     assert (tmp_path / name).read_text().startswith(start)
     run(tmp_path, SCAN, "-o", str(tmp_path / name), "--force", "-f", "ndjson").ok()
     assert (tmp_path / name).read_text().startswith('{"type": "header"')
+
+
+def test_each_of_several_logged_plans_has_its_own_statement(tmp_path: Path) -> None:
+    bodies = [f"Query Text: SELECT {n}\n{SCAN}" for n in range(3)]
+    for between in ("", "\n"):
+        data = run(tmp_path, between.join(bodies), "-f", "json").ok().json
+        assert [plan["query"] for plan in data["plans"]] == ["SELECT 0", "SELECT 1", "SELECT 2"]
+        without = [body.replace("Execution Time: 900.000 ms\n", "") for body in bodies]
+        data = run(tmp_path, between.join(without), "-f", "json").ok().json
+        assert [plan["query"] for plan in data["plans"]] == ["SELECT 0", "SELECT 1", "SELECT 2"]
