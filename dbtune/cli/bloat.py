@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dbtune.bloat import Effort, Selection
-from dbtune.cli.command import Run, command, new_app, size_option
+from dbtune.cli.command import Run, command, duration_option, new_app, size_option
 from dbtune.errors import UsageError
 from dbtune.postgres.bloat.table import TABLES as POSTGRESQL_TABLES
 from dbtune.profile import Engine
@@ -30,6 +30,10 @@ def bloat(
     statistics_only: Annotated[
         bool, typer.Option("--statistics-only", help="Read no pages of relations.")
     ] = False,
+    budget: Annotated[
+        float,
+        duration_option(help="Time for reading pages; statistics have to do for what is left."),
+    ] = "10s",  # type: ignore[assignment] # as above
 ) -> Report:
     """Say how much space is wasted where, why, and the safest way to get it back.
 
@@ -40,6 +44,7 @@ def bloat(
         min_bytes=min_size,
         schemas=tuple(schema or ()),
         effort=Effort.statistics if statistics_only else Effort.sample,
+        budget_seconds=budget,
     )
     profile = run.profile()
     if profile.engine is not Engine.postgresql:
@@ -47,4 +52,4 @@ def bloat(
     from dbtune.postgres.bloat import bloat as of_postgres
 
     with run.postgres(profile) as postgres:
-        return of_postgres(postgres, selection)
+        return of_postgres(postgres, selection, run.progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jsonschema
@@ -10,7 +10,7 @@ import pytest
 
 from tests.bloat_scenarios import Truth, truths
 from tests.command import Result, dbtune
-from tests.servers import Postgres, fresh_database
+from tests.servers import PgBouncer, Postgres, fresh_database
 
 ROWS = 20_000
 TABLES = {
@@ -118,6 +118,17 @@ def test_statistics_alone_tell_what_a_rewrite_gives_back(
     jsonschema.validate(result.json, dbtune("schema", "bloat").ok().json)
 
 
+def test_a_sample_of_pages_tells_it_more_exactly(
+    bloated: tuple[Postgres, str, list[Truth]],
+) -> None:
+    pg, name, known = bloated
+    result = ask(pg, name).ok()
+    check(result, known, 0.01)
+    methods = {row["kind"]: row["method"] for row in result.json["relations"]}
+    assert methods["table"] == "sample"
+    assert all(row["pages_read"] <= 300 for row in result.json["relations"])
+
+
 def test_what_is_small_is_counted_and_limits_hold(
     bloated: tuple[Postgres, str, list[Truth]],
 ) -> None:
@@ -128,6 +139,104 @@ def test_what_is_small_is_counted_and_limits_hold(
     assert "relations more (--limit)" in few.out
     none = dbtune("bloat", pg.dsn(name), "--schema", "none").ok()
     assert "there are no relations here" in none.out
+
+
+ODD_TABLE = '"Odd; DROP"."t""\'; %s {--}"'
+ODD = """
+CREATE SCHEMA "Odd; DROP";
+CREATE TABLE {table} (
+    {column} boolean, ctid2 bigint, dbtune_row text, k text, number int NOT NULL, {many},
+    gone text, far text
+);
+INSERT INTO {table}
+SELECT i % 2 = 0, CASE WHEN i % 3 = 0 THEN i END, repeat('x', i % 200), md5(i::text), i, {values},
+       repeat('y', 300), CASE WHEN i % 4 = 0
+            THEN (SELECT string_agg(md5(i::text || g), '') FROM generate_series(1, 90) g) END
+FROM generate_series(1, 3000) i;
+ALTER TABLE {table} DROP COLUMN gone;
+ALTER TABLE {table} ADD COLUMN since timestamptz DEFAULT '2024-01-01';
+{virtual}
+DELETE FROM {table} WHERE number % 5 = 0;
+"""
+
+
+def test_odd_tables_need_no_statistics(any_database: tuple[Postgres, str]) -> None:
+    """Names, a hundred columns, dropped, added and virtual ones, values moved out, no ANALYZE."""
+    pg, name = any_database
+    kinds = ["smallint", "text", "boolean", "double precision", "date"]
+    many = ", ".join(f"c{n} {kinds[n % 5]}" for n in range(90))
+    given = ["(i % 7)::smallint", "nullif(i % 4, 1)::text", "NULL", "i", "'2024-01-01'"]
+    virtual = (
+        f"ALTER TABLE {ODD_TABLE} ADD v int GENERATED ALWAYS AS (number / 0) VIRTUAL;"
+        if pg.version >= 18
+        else ""
+    )
+    pg.psql(
+        ODD.format(
+            table=ODD_TABLE,
+            column='"a ""q%s"" {}"',
+            many=many,
+            values=", ".join(given[n % 5] for n in range(90)),
+            virtual=virtual,
+        ),
+        name,
+    )
+    result = dbtune("bloat", pg.dsn(name), "--min-size", "50kB", "-n", "1000", "-f", "json").ok()
+    found = {(row["relation"], row["kind"]): row for row in result.json["relations"]}
+    for truth in truths(pg, name):
+        kind = "table" if truth.kind == "heap" else truth.kind
+        row = found[f"{truth.schema}.{truth.name}", kind]
+        assert row["method"] == "sample"
+        assert row["rewritten_bytes"] == pytest.approx(truth.rewritten_bytes, rel=0.01, abs=8192)
+
+
+def test_a_policy_that_hides_rows_is_no_bloat(database18: tuple[Postgres, str]) -> None:
+    pg, name = database18
+    pg.psql(
+        "DROP ROLE IF EXISTS tenant; CREATE ROLE tenant LOGIN PASSWORD 'p';"
+        "CREATE TABLE t AS SELECT i, md5(i::text) FROM generate_series(1, 20000) i;"
+        "GRANT SELECT ON t TO tenant; ALTER TABLE t ENABLE ROW LEVEL SECURITY;"
+        "CREATE POLICY p ON t TO tenant USING (i < 100)",
+        name,
+    )
+    ask = ("bloat", pg.dsn(name, "tenant", "p"), "--min-size", "100kB", "--schema", "public")
+    (row,) = dbtune(*ask, "-f", "json").ok().json["relations"]
+    assert (row["method"], row["bloat_bytes"]) == ("unknown", None)
+
+
+def test_a_locked_table_is_not_waited_for(database18: tuple[Postgres, str]) -> None:
+    pg, name = database18
+    pg.psql("CREATE TABLE t AS SELECT i FROM generate_series(1, 50000) i", name)
+    pg.psql("CREATE TABLE other AS TABLE t", name)
+    pg.psql("VACUUM ANALYZE", name)
+    ask = ("bloat", pg.dsn(name), "--min-size", "100kB", "--schema", "public", "-f", "json")
+    with pg.connect(name) as holder:
+        holder.autocommit = False
+        holder.execute("LOCK t IN ACCESS EXCLUSIVE MODE")
+        found = {row["relation"]: row for row in dbtune(*ask).ok().json["relations"]}
+    assert found["public.t"]["method"] == "statistics"
+    assert found["public.other"]["method"] == "sample"
+
+
+def test_a_standby_and_a_pooler_answer_as_well(
+    new_pg: Callable[[int], Postgres], pgbouncer: Callable[[], PgBouncer]
+) -> None:
+    primary = new_pg(18).start()
+    primary.psql(
+        "CREATE TABLE t AS SELECT i, md5(i::text) FROM generate_series(1, 30000) i;"
+        "CREATE INDEX ON t (i); DELETE FROM t WHERE i % 2 = 0"
+    )
+    primary.psql("VACUUM ANALYZE t")
+    ask = ("--min-size", "100kB", "--schema", "public", "-f", "json")
+    with primary.standby() as standby:
+        primary.wait_for_standby(standby)
+        result = dbtune("bloat", standby.dsn(), *ask).ok()
+        for row in result.json["relations"]:
+            assert row["bloat_ratio"] == pytest.approx(0.5, abs=0.02)
+        assert any("standby" in note for note in result.json["notes"])
+    pooler = pgbouncer().start_for(primary)
+    pooled = dbtune("bloat", pooler.dsn(), *ask).ok()
+    assert [row["method"] for row in pooled.json["relations"]] == ["sample", "statistics"]
 
 
 def test_a_role_that_sees_no_statistics_gets_no_number(

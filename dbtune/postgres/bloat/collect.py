@@ -62,6 +62,7 @@ def read_sizes(session: Session, min_bytes: int, schemas: Sequence[str] = ()) ->
         small_bytes=rows[0]["small_bytes"],
         stats_since=setup["stats_since"],
         settings=setup["settings"] or {},
+        inspectors=setup["inspectors"] or {},
     )
 
 
@@ -154,7 +155,8 @@ def _stored(row: Row) -> Stored:
         storage=row["storage"],
         may_be_null=row["may_be_null"],
         name=row["name"],
-        null_ratio=row["null_ratio"],
+        virtual=row["virtual"],
+        null_ratio=1.0 if row["virtual"] else row["null_ratio"],
         average_bytes=row["average_bytes"],
         lengths=tuple(row["lengths"] or ()),
         common_lengths=tuple(row["common_lengths"] or ()),
@@ -171,8 +173,8 @@ def _table_shape(row: Row, columns: _Columns) -> TableShape:
         attributes=row["attributes"],
         dropped=sum(column is None for column in own.values()),
         toast=row["toast"],
+        access_method=row["access_method"],
         readable=row["readable"],
-        toast_readable=bool(row["toast_readable"]),
         row_security=row["row_security"],
         identity=row["identity"],
     )

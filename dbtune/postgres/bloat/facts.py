@@ -34,6 +34,7 @@ class Stored:
         storage: ``p`` plain, ``m`` main, ``e`` external, ``x`` extended.
         may_be_null: whether NULL is allowed.
         name: the column's; "" for an expression.
+        virtual: whether it is computed when it is read, and stored as NULL.
         null_ratio: share of rows that are NULL; ``None`` if there are no statistics.
         average_bytes: of the values that are not NULL, as stored, header included.
         lengths: stored lengths of values from the histogram, of types whose length shows in them.
@@ -48,6 +49,7 @@ class Stored:
     storage: str = "p"
     may_be_null: bool = True
     name: str = ""
+    virtual: bool = False
     null_ratio: float | None = None
     average_bytes: float | None = None
     lengths: tuple[int, ...] = ()
@@ -151,11 +153,11 @@ class TableShape:
 
     Attributes:
         columns: by number, dropped ones left out.
+        access_method: ``heap``, or an extension's.
         attributes: how many there are with the dropped ones.
         dropped: how many were dropped.
         toast: oid of its TOAST table.
         readable: whether this role may SELECT all of it.
-        toast_readable: whether it may read its TOAST table directly.
         row_security: whether policies would hide rows from this role.
         identity: whether it has a primary key, or a unique index on columns that are not null.
     """
@@ -164,10 +166,15 @@ class TableShape:
     attributes: int
     dropped: int = 0
     toast: int | None = None
+    access_method: str = "heap"
     readable: bool = False
-    toast_readable: bool = False
     row_security: bool = False
     identity: bool = False
+
+    @property
+    def samplable(self) -> bool:
+        """Whether its pages can be read by SELECT, and mean what heap pages mean."""
+        return self.readable and not self.row_security and self.access_method == "heap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +220,8 @@ class Sizes:
         small_count, small_bytes: how many those are, and what they hold together.
         stats_since: since when rows are counted; ``None`` if not known.
         settings: autovacuum's and others, as in pg_settings.
+        inspectors: extensions whose functions this role may call, and their schemas:
+            ``pageinspect``, ``pgstattuple``.
     """
 
     at: datetime
@@ -227,6 +236,7 @@ class Sizes:
     small_bytes: int = 0
     stats_since: datetime | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    inspectors: Mapping[str, str] = field(default_factory=dict)
 
 
 class Method(StrEnum):

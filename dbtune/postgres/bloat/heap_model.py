@@ -53,6 +53,8 @@ def estimate_table(relation: Relation, sizes: Sizes) -> Estimate:
     shape = sizes.tables.get(relation.oid)
     if shape is None:
         return unknown(relation, "its columns could not be read")
+    if shape.access_method != "heap":
+        return unknown(relation, f"no model of the access method {shape.access_method}")
     if relation.size_bytes == 0:
         return Estimate(relation, Method.statistics, 0.0, rows=0.0)
     rows = rows_now(relation, standby=sizes.standby)

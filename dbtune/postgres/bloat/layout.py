@@ -74,27 +74,26 @@ def chunks(size: int) -> list[Run]:
     return made
 
 
-class Toasted(NamedTuple):
-    """A row after the toaster's work: its length, and the sizes of the values moved out."""
-
-    length: int
-    moved: tuple[int, ...]
-
-
-def toast(length: int, values: Sequence[tuple[int, str]], target: int = TOAST_TARGET) -> Toasted:
-    """Move values out of a row until it is short enough, the longest first.
+def moved_out(
+    length: int, values: Sequence[tuple[int, str]], target: int = TOAST_TARGET
+) -> list[bool]:
+    """Which values of a row are moved out until it is short enough: the longest first.
 
     Args:
         length: of the row with all values in it.
         values: stored length and storage (``x``, ``e``, ``m``) of those that may be moved.
         target: the table's toast_tuple_target.
     """
-    moved: list[int] = []
+    moved = [False] * len(values)
+    if length <= TOAST_TARGET:
+        return moved
+    longest = sorted(range(len(values)), key=lambda place: -values[place][0])
     for storages, limit in (("xe", target), ("m", _TOAST_MAIN_TARGET)):
-        left = sorted((size for size, storage in values if storage in storages), reverse=True)
-        for size in left:
+        for place in longest:
+            size, storage = values[place]
             if length <= limit or size <= align(POINTER_BYTES):
                 break
-            length -= size - POINTER_BYTES
-            moved.append(size - 4)
-    return Toasted(length, tuple(moved))
+            if storage in storages:
+                length -= size - POINTER_BYTES
+                moved[place] = True
+    return moved

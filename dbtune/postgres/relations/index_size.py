@@ -90,15 +90,18 @@ def leaf_pages(
 ) -> float:
     """Leaf pages of a freshly built b-tree, at least one; arguments as of :func:`btree_bytes`."""
     if equal is None:
-        leaves = rows / _per_page([[Entry(size)] for size in lengths], fillfactor)
+        each = sum(size + _LINE_POINTER for size in lengths) / len(lengths)
+        leaves = rows * each / _page_bytes([[Entry(size)] for size in lengths], fillfactor)
     else:
         leaves = _deduplicated(lengths, equal, fillfactor)
-    return max(1.0, leaves)
+    return float(max(1, math.ceil(leaves)))
 
 
 def inner_pages(leaves: float, pivot_bytes: float) -> float:
     """Pages above so many leaf pages, if their entries have this length."""
-    fanout = max(2.0, _per_page([[Entry(_align(math.ceil(pivot_bytes)))]], _INTERNAL_FILLFACTOR))
+    pivot = _align(math.ceil(pivot_bytes))
+    filled = _page_bytes([[Entry(pivot)]], _INTERNAL_FILLFACTOR)
+    fanout = max(2.0, filled / (pivot + _LINE_POINTER))
     pages, level = 0.0, leaves
     while level > 1.0:
         level = math.ceil(level / fanout)
@@ -158,26 +161,33 @@ def _posting(length: int, rows: int) -> Entry:
 
 
 def _deduplicated(lengths: Sequence[int], equal: Sequence[Equal], fillfactor: int) -> float:
-    """Leaf pages: long runs of one key by themselves, the short ones in random order."""
+    """Leaf pages: runs of one key by themselves, the short ones in random order."""
+    kinds: dict[str, list[tuple[list[Entry], float]]] = {"single": [], "several": []}
     pages = 0.0
-    short: list[tuple[list[Entry], float]] = []
     spread = _quantiles(lengths)
     for group in equal:
         if group.keys <= 0 or group.rows <= 0:
             continue
         if group.rows > _LONG_RUN_ROWS:
             run = postings(group.length or _middle(lengths), round(group.rows))
-            pages += group.keys * sum(n / _per_page([[one]], fillfactor) for one, n in run)
+            for one, times in run:
+                size = (one.size + _LINE_POINTER) * times * group.keys
+                pages += size / _page_bytes([[one]], fillfactor)
             continue
         for rows, share in _around(group.rows) if group.exact else scattered(group.rows):
             for length in [group.length] if group.length else spread:
                 entries = [one for one, n in postings(length, rows) for _ in range(n)]
                 keys = group.keys * share / (1 if group.length else len(spread))
-                short.append((entries, keys))
-    total = sum(len(entries) * keys for entries, keys in short)
-    if total > 0:
-        pages += total / _per_page(_drawn(short), fillfactor)
+                kinds["single" if len(entries) == 1 else "several"].append((entries, keys))
+    for alike in kinds.values():
+        total = sum(_bytes(entries) * keys for entries, keys in alike)
+        if total > 0:
+            pages += total / _page_bytes(_drawn(alike), fillfactor)
     return pages
+
+
+def _bytes(entries: Iterable[Entry]) -> int:
+    return sum(entry.size + _LINE_POINTER for entry in entries)
 
 
 def _around(rows: float) -> list[tuple[int, float]]:
@@ -208,8 +218,8 @@ def _drawn(kinds: Sequence[tuple[list[Entry], float]], count: int = 1009) -> lis
     return found or [max(kinds, key=lambda kind: kind[1])[0]]
 
 
-def _per_page(keys: Sequence[list[Entry]], fillfactor: int) -> float:
-    """Entries on a page, on average, if it is filled with the entries of keys in random order."""
+def _page_bytes(keys: Sequence[list[Entry]], fillfactor: int) -> float:
+    """Bytes of entries on a page, on average, if keys come in random order."""
     reserve = BLOCK_BYTES * (100 - fillfactor) // 100
     if all(key == keys[0] and len(key) == 1 for key in keys):
         return _fill(itertools.repeat(keys[0][0]), reserve, 2)
@@ -222,25 +232,24 @@ def _per_page(keys: Sequence[list[Entry]], fillfactor: int) -> float:
 
 
 def _fill(entries: Iterable[Entry], reserve: int, pages: int) -> float:
-    """Fill pages as the server does when it builds an index; entries per page.
+    """Fill pages as the server does when it builds an index; bytes on each.
 
     A page is full when less than its reserve is free before the next entry; the last entry then
     moves on to the next page, and what is left of it is the high key.
     """
-    free, on_page, last_extra, last_size, placed, done = _FREE, 0, 0, 0, 0, 0
+    free, on_page, placed, done = _FREE, 0, 0, 0
+    last = Entry(0)
     for entry in entries:
-        if on_page and (free < entry.size + 8 or (free + last_extra < reserve and on_page > 1)):
-            placed += on_page - 1 if on_page > 1 else 1
+        if on_page and (free < entry.size + 8 or (free + last.extra < reserve and on_page > 1)):
+            moves = on_page > 1
+            placed += _FREE - free - (last.size + _LINE_POINTER if moves else 0)
             done += 1
             if done == pages:
                 break
-            free, on_page = _FREE, 0
-            if placed:
-                free -= last_size + _LINE_POINTER
-                on_page = 1
+            free, on_page = (_FREE - last.size - _LINE_POINTER, 1) if moves else (_FREE, 0)
         free -= entry.size + _LINE_POINTER
         on_page += 1
-        last_extra, last_size = entry.extra, entry.size
+        last = entry
     return max(1.0, placed / max(1, done))
 
 

@@ -4,7 +4,7 @@
 -- Only lengths leave the server, no values.
 SELECT a.attrelid::bigint AS oid, a.attname AS name, a.attnum AS number, a.attisdropped AS dropped,
        a.attlen AS type_length, a.attalign::text AS alignment, a.attstorage::text AS storage,
-       NOT a.attnotnull AS may_be_null,
+       NOT a.attnotnull AS may_be_null, a.attgenerated = 'v' AS virtual,
        s.null_frac AS null_ratio, s.avg_width AS average_bytes, s.n_distinct, s.correlation,
        s.most_common_freqs AS common_ratios,
        (SELECT array_agg(CASE WHEN m.bytes > 126 THEN m.bytes + 4 ELSE m.bytes + 1 END)

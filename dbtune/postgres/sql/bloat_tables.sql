@@ -1,12 +1,10 @@
 -- How the tables %(oids)s store their rows, and what this role may read of them.
 -- Least privilege: none.
 SELECT c.oid::bigint,
-       c.relnatts AS attributes,
+       c.relnatts AS attributes, coalesce(m.amname, 'heap') AS access_method,
        CASE WHEN c.reltoastrelid = 0 THEN NULL ELSE c.reltoastrelid::bigint END AS toast,
        pg_catalog.has_table_privilege(c.oid, 'SELECT')
            AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') AS readable,
-       pg_catalog.has_table_privilege(c.reltoastrelid, 'SELECT')
-           AND pg_catalog.has_schema_privilege('pg_toast', 'USAGE') AS toast_readable,
        pg_catalog.row_security_active(c.oid) AS row_security,
        EXISTS (
            SELECT FROM pg_catalog.pg_index x
@@ -18,4 +16,5 @@ SELECT c.oid::bigint,
                    AND k.attnum = ANY (x.indkey[0:x.indnkeyatts - 1]))
        ) AS identity
 FROM pg_catalog.pg_class c
+LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
 WHERE c.oid = ANY (%(oids)s::oid[])
