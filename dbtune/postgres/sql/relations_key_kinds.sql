@@ -5,7 +5,8 @@ SELECT
     'class' AS kind,
     CASE WHEN n.nspname = 'pg_catalog' THEN pg_catalog.quote_ident(k.opcname)
          ELSE pg_catalog.format('%%I.%%I', n.nspname, k.opcname) END AS name,
-    f.opfname || '/' || t.typname AS family,
+    CASE WHEN n.nspname = 'pg_catalog' THEN '' ELSE n.nspname || '.' END
+        || f.opfname || '/' || t.typname AS family,
     k.opcdefault AS is_default,
     EXISTS (SELECT FROM pg_catalog.pg_amproc p
             WHERE p.amprocfamily = k.opcfamily AND p.amprocnum = 4
