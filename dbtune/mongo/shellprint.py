@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -36,6 +37,8 @@ def _key_text(key: object) -> str:
 
 
 def _float_text(value: float) -> str:
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 

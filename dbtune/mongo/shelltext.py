@@ -263,6 +263,7 @@ def _date(text: str) -> datetime:
 
 _LITERALS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Any]], ...] = (
     (_DATE, lambda found: _date(found[0])),
+    (re.compile(r"-Infinity\b"), lambda _: -math.inf),
     (_NUMBER, _number),
     (_REGEX, lambda found: Regex(found[1], found[2])),
 )
