@@ -57,7 +57,8 @@ def asked(namespace: str, command: Mapping[str, Any]) -> Iterator[Asked]:
     elif "q" in command and isinstance(command["q"], Mapping):
         yield from _write(namespace, command)
     elif name in ("update", "delete"):
-        for one in command.get("updates" if name == "update" else "deletes") or []:
+        given = command.get("updates" if name == "update" else "deletes")
+        for one in given if isinstance(given, list) else ():
             if isinstance(one, Mapping) and isinstance(one.get("q"), Mapping):
                 yield from _write(namespace, one)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from dbtune.errors import UsageError
@@ -62,7 +63,8 @@ def iter_plans(
         choice: which entries of a log are read at all; all of them by default.
     """
     pasted = _Pasted()
-    parts = Splitter(Lines(source), choice or Choice())
+    with _undamaged():
+        parts = Splitter(Lines(source), choice or Choice())
     for part in _checked(iter(parts)):
         if isinstance(part, Entry):
             yield from _read_entry(part, unreadable)
@@ -102,12 +104,19 @@ class _Pasted:
         return False
 
 
-def _checked(parts: Iterator[Entry | Line]) -> Iterator[Entry | Line]:
-    """The parts of an input, an archive that is damaged being an error of the user's."""
+@contextmanager
+def _undamaged() -> Iterator[None]:
+    """An archive that is damaged is an error of the user's."""
     try:
-        yield from parts
+        yield
     except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise UsageError(f"the input could not be read to its end: {error}") from error
+
+
+def _checked(parts: Iterator[Entry | Line]) -> Iterator[Entry | Line]:
+    """The parts of an input that may be a damaged archive."""
+    with _undamaged():
+        yield from parts
 
 
 def _read_pasted(lines: list[Line], unreadable: Unreadable) -> Iterator[Plan]:

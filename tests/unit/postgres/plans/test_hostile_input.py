@@ -52,7 +52,7 @@ def read(text: bytes) -> list[Plan]:
         return read_plans(text)
     except UsageError as refused:
         problem = str(refused)
-    assert "line " in problem
+    assert "line " in problem or "could not be read to its end" in problem
     assert "\n" not in problem
     return []
 
@@ -117,3 +117,9 @@ def test_half_a_plan_is_read_and_marked(name: str, form: str) -> None:
     [half] = read_plans(text[: int(len(text) * 0.6)])
     assert half.truncated
     assert 0 < len(half.nodes) <= len(whole.nodes)
+
+
+@pytest.mark.parametrize("start", [b"BZh9", b"\x1f\x8b", b"\xfd7zXZ\x00", b"BZh"])
+def test_what_only_begins_like_an_archive(start: bytes) -> None:
+    with pytest.raises(UsageError, match="could not be read to its end"):
+        read_plans(start + b" Seq Scan on t  (cost=0.00..1.00 rows=1 width=4)\n" * 3)
