@@ -9,11 +9,12 @@ import typer
 from dbtune.bloat import Effort, Selection
 from dbtune.cli.command import Run, command, duration_option, new_app, size_option
 from dbtune.errors import UsageError
+from dbtune.mongo.storage.table import TABLES as MONGODB_TABLES
 from dbtune.postgres.bloat.table import TABLES as POSTGRESQL_TABLES
 from dbtune.profile import Engine
 from dbtune.report import Report
 
-TABLES = POSTGRESQL_TABLES
+TABLES = (*POSTGRESQL_TABLES, *MONGODB_TABLES)
 
 app = new_app()
 
@@ -37,7 +38,8 @@ def bloat(
 ) -> Report:
     """Say how much space is wasted where, why, and the safest way to get it back.
 
-    PostgreSQL: tables, TOAST and indexes of one database.
+    PostgreSQL: tables, TOAST and indexes of one database. MongoDB: collections and indexes;
+    --schema is a database there.
     """
     selection = Selection(
         limit=limit,
@@ -47,6 +49,11 @@ def bloat(
         budget_seconds=budget,
     )
     profile = run.profile()
+    if profile.engine is Engine.mongodb:
+        from dbtune.mongo.storage import bloat as of_mongo
+
+        with run.mongo(profile) as mongo:
+            return of_mongo(mongo, selection)
     if profile.engine is not Engine.postgresql:
         raise UsageError(f"{profile.name} is {profile.engine}; bloat is for PostgreSQL so far")
     from dbtune.postgres.bloat import bloat as of_postgres

@@ -26,6 +26,7 @@ CHECK_PACKAGES = (
     "dbtune.mongo.health.checks",
     "dbtune.mongo.plans.checks",
     "dbtune.mongo.indexes.checks",
+    "dbtune.mongo.storage.checks",
     "dbtune.redis.checks",
     "dbtune.redis.health.checks",
 )

@@ -1,0 +1,82 @@
+"""``bloat`` on MongoDB: what of the files is waste, and the safest way to get it back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from dbtune.bloat import Effort, Selection
+from dbtune.errors import TargetError, Unavailable
+from dbtune.finding import Skipped, load_checks, run_checks
+from dbtune.report import Report
+from dbtune.text import plain, plural
+
+if TYPE_CHECKING:
+    from dbtune.mongo.session import Session
+    from dbtune.mongo.storage.facts import CollectionStorage
+
+CHECKS = "dbtune.mongo.storage.checks"
+
+
+def bloat(session: Session, selection: Selection) -> Report:
+    """What of a MongoDB server's files is waste; ``schemas`` of the selection are databases.
+
+    Raises:
+        TargetError: nothing at all can be read, or the connection broke.
+    """
+    from dbtune.mongo.storage.collect import read_all, sampled
+    from dbtune.mongo.storage.table import tables
+
+    try:
+        every, left_out = read_all(session, selection)
+    except Unavailable as missing:
+        raise TargetError(f"nothing can be read: {missing.reason}\n{missing.remedy}") from None
+    large = [
+        one
+        for one in every
+        if one.size_bytes + sum(index.size_bytes for index in one.indexes) >= selection.min_bytes
+    ]
+    large.sort(key=lambda one: -one.size_bytes)
+    found = list(sampled(session, large, selection))
+    checks = load_checks(CHECKS)
+    facts: dict[str, object] = {"storage": found, "version": session.version, "role": session.role}
+    findings, not_run = run_checks(checks, facts, session.profile.thresholds)
+    return Report(
+        "bloat",
+        tables(found, len(every) - len(large), selection.limit, selection.min_bytes),
+        tuple(findings),
+        (*_skipped(found, left_out), *not_run),
+        tuple(_notes(found, session, selection)),
+        target=session.target(),
+        collected_at=session.now(),
+        examined=tuple(one.name for one in checks),
+    )
+
+
+def _skipped(found: Sequence[CollectionStorage], left_out: int) -> Iterator[Skipped]:
+    reasons: dict[str, list[str]] = {}
+    for one in found:
+        if one.unsampled:
+            reasons.setdefault(one.unsampled, []).append(plain(one.namespace))
+    for reason, names in reasons.items():
+        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
+        yield Skipped(f"pages that are not full of {listed}", reason)
+    if left_out:
+        yield Skipped("further collections", f"{plural(left_out, 'collection')} left out")
+
+
+def _notes(
+    found: Sequence[CollectionStorage], session: Session, selection: Selection
+) -> Iterator[str]:
+    if selection.effort is Effort.statistics:
+        yield (
+            "only free blocks are counted: pages that are half empty, which deletes leave behind, "
+            "show in a sample"
+        )
+    elif any(one.sampled for one in found):
+        yield (
+            "a fresh file's size is estimated by compressing sampled documents as the server does: "
+            "within 10 %"
+        )
+    if session.role in ("primary", "secondary"):
+        yield f"these are the files of this {session.role}: each member has its own"
