@@ -9,19 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from dbtune.errors import UsageError
 from dbtune.finding import Skipped
 from dbtune.postgres.explain.report import Given
-from dbtune.postgres.plans.logs import Choice
+from dbtune.postgres.plans.logs import Entry
 from dbtune.postgres.plans.model import Plan
-from dbtune.postgres.plans.read import iter_plans
+from dbtune.postgres.plans.read import find_all, read_entry
 from dbtune.text import plain, plural
 
 STDIN = "-"
 _LARGE_BYTES = 5_000_000
 """Files above this size are read under a progress bar."""
+_SPARE = 50
+"""Plans kept beyond the limit, for those that turn out to be unreadable."""
+_MOST_PROBLEMS = 100
 Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]
 """Shows a description and how much of a total is done: :meth:`dbtune.cli.command.Run.progress`."""
 
@@ -44,53 +47,83 @@ def read_files(names: Sequence[str], limit: int, progress: Progress | None = Non
     found = Found()
     problems: list[UsageError] = []
     count = 0
-    choice = Choice(limit)
 
-    def plans() -> Iterator[tuple[float, float, int, Given]]:
+    def candidates() -> Iterator[_Candidate]:
         nonlocal count
         for name in names:
-            for plan in _read(name, problems, progress, choice):
+            for one in _read(name, problems, progress):
                 count += 1
-                yield (*_weight(plan), -count, Given(plan, "" if name == STDIN else name))
+                yield _Candidate(*_weight(one), -count, name, one)
 
-    kept = heapq.nlargest(limit, plans(), key=lambda one: one[:3])
+    kept: list[tuple[int, Given]] = []
+    for one in heapq.nlargest(limit + _SPARE, candidates(), key=lambda one: one[:3]):
+        if len(kept) < limit:
+            kept += [(-one.order, plan) for plan in _parsed(one, problems)]
     if not kept:
         raise problems[0] if problems else _nothing(names)
-    count += choice.passed
     if count > limit:
         found.notes.append(
-            f"{plural(count, 'plan')} found; shown are the {limit} that took longest (--limit)"
+            f"{plural(count, 'plan')} found; shown are the {len(kept)} that took longest (--limit)"
         )
     else:
-        kept.sort(key=lambda one: -one[2])
-    found.plans = [one[3] for one in kept]
+        kept.sort(key=lambda one: one[0])
+    found.plans = [one[1] for one in kept]
     found.skipped = [Skipped("a plan that can't be read", str(problem)) for problem in problems]
     return found
 
 
-def _weight(plan: Plan) -> tuple[float, float]:
-    return plan.total_ms or 0.0, plan.root.total_cost or 0.0
+class _Candidate(NamedTuple):
+    """A plan, or what a log has of one, with what decides whether it is shown."""
+
+    ms: float
+    cost: float
+    order: int
+    name: str
+    found: Plan | Entry
+
+
+def _parsed(one: _Candidate, problems: list[UsageError]) -> list[Given]:
+    file = "" if one.name == STDIN else one.name
+    if isinstance(one.found, Plan):
+        return [Given(one.found, file)]
+    return [Given(plan, file) for plan in read_entry(one.found, _teller(one.name, problems))]
+
+
+def _weight(found: Plan | Entry) -> tuple[float, float]:
+    if isinstance(found, Entry):
+        return found.duration_ms, 0.0
+    return found.total_ms or 0.0, found.root.total_cost or 0.0
 
 
 def _nothing(names: Sequence[str]) -> UsageError:
-    where = " and ".join("standard input" if name == STDIN else plain(name) for name in names)
+    where = " and ".join(map(_shown, names))
     return UsageError(
         f"{where}: expected a plan: the output of EXPLAIN in any format, or a log with entries of "
         "auto_explain"
     )
 
 
-def _read(
-    name: str, problems: list[UsageError], progress: Progress | None, choice: Choice
-) -> Iterator[Plan]:
-    shown = "standard input" if name == STDIN else plain(name)
+def _shown(name: str) -> str:
+    return "standard input" if name == STDIN else plain(name)
+
+
+def _teller(name: str, problems: list[UsageError]) -> Callable[[UsageError], None]:
+    """Keeps an error with the name of the file that it is in; of many, only the first."""
 
     def unreadable(error: UsageError) -> None:
-        problems.append(UsageError(f"{shown}, {error}"))
+        if len(problems) < _MOST_PROBLEMS:
+            problems.append(UsageError(f"{_shown(name)}, {error}"))
 
+    return unreadable
+
+
+def _read(
+    name: str, problems: list[UsageError], progress: Progress | None
+) -> Iterator[Plan | Entry]:
+    shown = _shown(name)
     try:
         with _opened(name, progress) as stream:
-            yield from iter_plans(stream, unreadable=unreadable, choice=choice)
+            yield from find_all(stream, unreadable=_teller(name, problems))
     except FileNotFoundError:
         raise UsageError(
             f"{shown}: there is no such file; to ask a server for a plan: "
@@ -109,7 +142,7 @@ def _opened(name: str, progress: Progress | None) -> AbstractContextManager[IO[b
     file = path.open("rb")
     size = path.stat().st_size
     shown = progress(f"reading {path.name}", size) if progress and size > _LARGE_BYTES else None
-    return io.BufferedReader(_Tracked(file, shown or nullcontext(lambda _: None)), 1 << 20)
+    return io.BufferedReader(_Tracked(file, shown or nullcontext(lambda _: None)), 1 << 16)
 
 
 class _Tracked(io.RawIOBase):

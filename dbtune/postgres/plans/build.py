@@ -30,7 +30,7 @@ from dbtune.postgres.plans.raw import BUFFERS, IO, Raw, counters, items, name
 from dbtune.postgres.plans.textplan import Document
 from dbtune.postgres.plans.version import oldest_version
 
-_EXECUTION = ("Execution Time", "Execution time", "Total runtime", "Total Runtime")
+EXECUTION_KEYS = ("Execution Time", "Execution time", "Total runtime", "Total Runtime")
 _DOCUMENT = frozenset(
     (
         *(
@@ -41,7 +41,7 @@ _DOCUMENT = frozenset(
             "Planning",
             "Planning Time",
         ),
-        *("Planning time", "Triggers", "JIT", "Serialization", "Settings", *_EXECUTION),
+        *("Planning time", "Triggers", "JIT", "Serialization", "Settings", *EXECUTION_KEYS),
     )
 )
 
@@ -66,13 +66,13 @@ def build(document: Document, source: Source, duration_ms: float | None = None) 
     plan = Plan(
         nodes=nodes,
         source=source,
-        truncated=document.truncated or not is_complete(nodes),
+        truncated=document.truncated or not is_complete(nodes, raw),
         query=(name(raw, "Query Text") or "").rstrip() or None,
         parameters=name(raw, "Query Parameters"),
         query_id=None if query_id is None else int(query_id),
         duration_ms=duration_ms,
         planning_ms=_first(raw, "Planning Time", "Planning time"),
-        execution_ms=_first(raw, *_EXECUTION),
+        execution_ms=_first(raw, *EXECUTION_KEYS),
         analyzed=any(node.loops is not None for node in nodes),
         timing=any(node.actual_total_ms is not None for node in nodes),
         buffers=any(one.buffers for one in (*nodes, planning) if one),

@@ -2,21 +2,71 @@
 
 from __future__ import annotations
 
+from dbtune.postgres.plans.keys import text
 from dbtune.postgres.plans.model import Node
 from dbtune.postgres.plans.order import mentions
+from dbtune.postgres.plans.raw import Raw, items
 from dbtune.postgres.plans.tree import child_counts
 
 _APPENDS = ("Append", "Merge Append")
+_BEFORE_NODES = ("Plan", "Query Text", "Query Parameters", "Query Identifier")
+_OF_EACH_NODE = ("Shared Hit Blocks", "Temp Written Blocks", "WAL Records", "WAL Bytes")
+_DISABLED = 1e9
+"""Less than what a method that is switched off costs before PostgreSQL 18."""
 
 
-def is_complete(nodes: tuple[Node, ...]) -> bool:
-    """Whether a plan can be whole: each node has the children and numbers that it must have."""
+def is_complete(nodes: tuple[Node, ...], raw: Raw) -> bool:
+    """Whether a plan can be whole: each node has the children and numbers that it must have.
+
+    Args:
+        nodes: the plan's nodes in tree order.
+        raw: the keys that a format gave, the plan's under ``Plan``.
+    """
     return (
         all(_has_children(node, nodes) for node in nodes)
         and _has_numbers(nodes[-1], nodes[0])
         and all(_has_members(node, nodes) for node in nodes if node.type in _APPENDS)
         and _has_subplans(nodes)
+        and (_goes_on(raw) or (_has_keys(raw) and _has_costs(nodes)))
     )
+
+
+def _goes_on(raw: Raw) -> bool:
+    """Whether anything follows the nodes, so that the last of them is whole."""
+    return any(key not in _BEFORE_NODES for key in raw)
+
+
+def _has_keys(raw: Raw) -> bool:
+    """Whether the last node has what a format prints for each node if it does for the first.
+
+    The text format, which prints no zeros, is told from the others by "Parallel Aware": false.
+    """
+    last = root = raw["Plan"]
+    while children := items(last.get("Plans")):
+        last = children[-1]
+    is_text = all(text(one.get("Parallel Aware")) != "false" for one in (root, last))
+    return is_text or all(key in last for key in _OF_EACH_NODE if key in root)
+
+
+def _has_costs(nodes: tuple[Node, ...]) -> bool:
+    """Whether the costs of nodes that only add up their children's can come from those there are.
+
+    Costs are rounded to 0.01. The rest is the planner's arithmetic: cost_bitmap_or_node() adds
+    0.1 * cpu_operator_cost a row, create_modifytable_path() nothing; a Seq Scan starts at once
+    unless its filter or target list has a SubPlan or a hashed list.
+    """
+    for node in nodes:
+        children = _plain(node, nodes)
+        missing = (node.total_cost or 0) - sum(one.total_cost or 0 for one in children)
+        rounding = 0.01 * (len(children) + 1)
+        if node.type in ("BitmapOr", "BitmapAnd"):
+            if missing > 1 + len(children) + 0.001 * (node.plan_rows or 0):
+                return False
+        elif node.type == "ModifyTable" and missing > rounding:
+            return False
+    last = nodes[-1]
+    plain_scan = last.type == "Seq Scan" and not last.conditions and not last.children
+    return not (plain_scan and 0.01 < (last.startup_cost or 0) < _DISABLED)
 
 
 def _plain(node: Node, nodes: tuple[Node, ...]) -> list[Node]:
@@ -46,7 +96,7 @@ def _has_members(node: Node, nodes: tuple[Node, ...]) -> bool:
         came = sum((one.actual_rows or 0) * (one.loops or 0) for one in members)
         rounding = sum(one.rows_step / 2 * (one.loops or 0) for one in (node, *members))
         return came + rounding >= node.actual_rows * node.loops
-    return bool(members) or not node.plan_rows or "Subplans Removed" in node.props
+    return bool(members) or node.plan_rows == 0 or "Subplans Removed" in node.props
 
 
 def _has_subplans(nodes: tuple[Node, ...]) -> bool:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import lzma
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import IO, cast
 
 from dbtune.errors import UsageError
-from dbtune.postgres.plans.build import build, version_of
+from dbtune.postgres.logs.blocks import Damaged, blocks
+from dbtune.postgres.logs.scan import Scanner
+from dbtune.postgres.plans.build import EXECUTION_KEYS, build, version_of
 from dbtune.postgres.plans.frames import unframe
 from dbtune.postgres.plans.lines import Line, PlanSyntaxError, number_lines
-from dbtune.postgres.plans.logs import Choice, Entry, Splitter, is_record
+from dbtune.postgres.plans.logs import Entry, entries, is_csv, is_record
 from dbtune.postgres.plans.model import Plan, Source
 from dbtune.postgres.plans.paste import Found, find_plan, find_plans
-from dbtune.postgres.plans.stream import Input, Lines
 from dbtune.text import plural
 
+Input = str | bytes | IO[str] | IO[bytes]
 Unreadable = Callable[[UsageError], None]
 
-_MOST_UNSORTED = 4_000_000
-"""Characters after which it is decided whether an input is a log, whose records are no plans."""
+_MOST_UNSORTED = 300_000
+"""Bytes after which it is decided whether an input is a log, whose records are no plans."""
 _MOST_PASTED = 64_000_000
-"""Characters that are searched for pasted plans."""
+"""Bytes that are searched for pasted plans."""
+_LOG, _PARTLY_LOG = 0.5, 0.1
+"""Shares of records in an input: only entries are looked for; what is no record may be a plan."""
+_CSV_RECORDS = 20
+"""Records of csvlog after which an input is a log, however many lines its statements have."""
 
 
 def read_plans(source: Input, *, unreadable: Unreadable | None = None) -> list[Plan]:
@@ -50,85 +55,129 @@ def read_plans(source: Input, *, unreadable: Unreadable | None = None) -> list[P
     return plans
 
 
-def iter_plans(
-    source: Input, *, unreadable: Unreadable, choice: Choice | None = None
-) -> Iterator[Plan]:
+def iter_plans(source: Input, *, unreadable: Unreadable) -> Iterator[Plan]:
     """As :func:`read_plans`, one by one, and in constant memory if the input is a log.
 
     It yields nothing if there is no plan.
-
-    Args:
-        source: see :func:`read_plans`.
-        unreadable: likewise.
-        choice: which entries of a log are read at all; all of them by default.
     """
-    pasted = _Pasted()
-    with _undamaged():
-        parts = Splitter(Lines(source), choice or Choice())
-    for part in _checked(iter(parts)):
-        if isinstance(part, Entry):
-            yield from _read_entry(part, unreadable)
+    for found in find_all(source, unreadable=unreadable):
+        if isinstance(found, Entry):
+            yield from read_entry(found, unreadable)
         else:
-            parts.is_log |= pasted.add(part)
-    if not parts.is_log:
-        yield from _read_pasted(pasted.lines, unreadable)
+            yield found
+
+
+def find_all(source: Input, *, unreadable: Unreadable) -> Iterator[Plan | Entry]:
+    """What there is in an input: entries of a log, not yet taken apart, or plans that are pasted.
+
+    Of a log that does not end, or is as large as a disk, it needs one entry in memory.
+    """
+    scanner = Scanner(_checked(_blocks(source), unreadable))
+    pasted = _Pasted(scanner)
+    for entry in entries(scanner):
+        if entry.open_ended:
+            yield from read_entry(entry, unreadable)
+        else:
+            pasted.forget()
+            yield entry
+    yield from _read_pasted(pasted.lines(), unreadable)
 
 
 class _Pasted:
-    """Lines in which plans may be pasted, until it is clear that the input is a log."""
+    """Lines outside a log's entries, in which plans may be pasted; of a log, hardly any."""
 
-    def __init__(self) -> None:
-        self.lines: list[Line] = []
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+        self._parts: list[tuple[int, bytes]] = []
         self._size = 0
-        self._decided = False
+        self._records_too = True
+        self._undecided = True
+        scanner.passed = self._add
 
-    def add(self, line: Line) -> bool:
-        """Keep a line; true if all that was kept turns out to be a log's.
+    def forget(self) -> None:
+        """Keep no line: the input is a log."""
+        self._parts = []
+        self._scanner.passed = None
 
-        Raises:
-            UsageError: there is too much, and it is none.
-        """
-        self.lines.append(line)
-        self._size += len(line.text) + 1
-        if not self._decided and self._size > _MOST_UNSORTED:
-            self._decided = True
-            records = sum(is_record(one.text) for one in self.lines)
-            if records > len(self.lines) / 10:
-                self.lines = []
-                return True
+    def lines(self) -> Iterator[Line]:
+        """What was kept, as lines."""
+        for first, part in self._parts:
+            for number, text in enumerate(part.removesuffix(b"\n").split(b"\n"), first):
+                yield Line(number, 0, text.decode(errors="replace"))
+
+    def _add(self, number: int, part: bytes) -> None:
+        if not self._records_too:
+            self._add_others(number, part)
+            return
+        self._parts.append((number, part))
+        self._size += len(part)
+        if self._undecided and self._size > _MOST_UNSORTED:
+            self._decide()
         if self._size > _MOST_PASTED:
             raise UsageError(
-                f"line {line.number}, column 1: expected the end of a plan, "
+                f"line {number}, column 1: expected the end of a plan, "
                 f"or a log with entries of auto_explain"
             )
-        return False
+
+    def _decide(self) -> None:
+        """After so many lines it is known whether the input is a log."""
+        self._undecided = False
+        parts, self._parts = self._parts, []
+        lines = [line for _, part in parts for line in part.split(b"\n")]
+        share = sum(map(is_record, lines)) / len(lines)
+        if share > _LOG or sum(map(is_csv, lines)) > _CSV_RECORDS:
+            self.forget()
+        elif share > _PARTLY_LOG:
+            self._records_too, self._size = False, 0
+            for number, part in parts:
+                self._add_others(number, part)
+        else:
+            self._parts = parts
+
+    def _add_others(self, first: int, part: bytes) -> None:
+        """Keep what is no record; the oldest of it gives way."""
+        for number, line in enumerate(part.removesuffix(b"\n").split(b"\n"), first):
+            if not is_record(line):
+                self._parts.append((number, line))
+                self._size += len(line) + 1
+        if self._size > _MOST_PASTED:
+            self._parts, self._size = [], 0
 
 
-@contextmanager
-def _undamaged() -> Iterator[None]:
-    """An archive that is damaged is an error of the user's."""
+def _checked(blocks_: Iterator[bytes], unreadable: Unreadable) -> Iterator[bytes]:
+    """The blocks of an input up to where it is damaged, which is told."""
     try:
-        yield
-    except (EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-        raise UsageError(f"the input could not be read to its end: {error}") from error
+        yield from blocks_
+    except Damaged as error:
+        unreadable(UsageError(f"the input could not be read to its end: {error}"))
+    except OSError as error:
+        reason = error.strerror or error
+        unreadable(UsageError(f"the input could not be read to its end: {reason}"))
 
 
-def _checked(parts: Iterator[Entry | Line]) -> Iterator[Entry | Line]:
-    """The parts of an input that may be a damaged archive."""
-    with _undamaged():
-        yield from parts
-
-
-def _read_pasted(lines: list[Line], unreadable: Unreadable) -> Iterator[Plan]:
+def _read_pasted(lines: Iterable[Line], unreadable: Unreadable) -> Iterator[Plan]:
     cleaned = [line for one in lines for line in number_lines([one.text], one.number)]
     framed = unframe(cleaned)
-    for found in _guarded(find_plans(framed), unreadable):
+    every = list(_guarded(find_plans(framed), unreadable))
+    _mark_cut(every)
+    for found in every:
         yield from _plan(found, Source(found.format, line=found.line), unreadable)
 
 
-def _read_entry(entry: Entry, unreadable: Unreadable) -> Iterator[Plan]:
-    """The plan of an entry; where nothing marked its end, plans that are pasted after it."""
-    body = unframe(entry.body) if entry.open_ended else entry.body
+def _mark_cut(every: Sequence[Found]) -> None:
+    """Mark the last of several plans if it alone lacks the time with which a plan ends."""
+    raws = [found.document.raw for found in every if "Actual Loops" in found.document.raw["Plan"]]
+    if len(raws) > 1 and raws[-1] is every[-1].document.raw:
+        ends = [any(key in raw for key in EXECUTION_KEYS) for raw in raws]
+        if all(ends[:-1]) and not ends[-1] and "Query Text" not in raws[-1]:
+            every[-1].document.truncated = True
+
+
+def read_entry(entry: Entry, unreadable: Unreadable) -> Iterator[Plan]:
+    """The plan of an entry; where nothing marked its end, plans that are pasted after it, too."""
+    body = entry.body
+    if entry.open_ended:
+        body = list(unframe(body))
     first = True
     for found in _guarded(find_plans(body) if entry.open_ended else find_plan(body), unreadable):
         source = Source(found.format, "log", entry.line, entry.context)
@@ -163,3 +212,15 @@ def _plan(
         yield build(document, source, duration_ms)
     except RecursionError:
         unreadable(UsageError(f"line {found.line}, column 1: expected fewer levels of nesting"))
+
+
+def _blocks(source: Input) -> Iterator[bytes]:
+    """The bytes of an input, decompressed."""
+    if isinstance(source, bytes):
+        source = io.BytesIO(source)
+    if isinstance(source, str):
+        return iter([source.encode(errors="replace")])
+    if isinstance(source.read(0), str):
+        texts = cast("IO[str]", source)
+        return (text.encode(errors="replace") for text in iter(lambda: texts.read(1 << 20), ""))
+    return blocks(cast("IO[bytes]", source))

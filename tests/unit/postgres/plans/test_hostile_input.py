@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,29 @@ def test_half_a_plan_is_read_and_marked(name: str, form: str) -> None:
 def test_what_only_begins_like_an_archive(start: bytes) -> None:
     with pytest.raises(UsageError, match="could not be read to its end"):
         read_plans(start + b" Seq Scan on t  (cost=0.00..1.00 rows=1 width=4)\n" * 3)
+
+
+NODE_STARTS = {".text": "->  ", ".yaml": "- Node Type:"}
+LATE_SUBPLAN = "pg13-subplans"
+"""Its SubPlan comes last and nothing before mentions it: without it all seems whole."""
+
+
+@pytest.mark.parametrize(
+    "path", [one for one in SAMPLES if one.suffix in NODE_STARTS], ids=attrgetter("name")
+)
+def test_cut_between_nodes(path: Path) -> None:
+    lines = path.read_text().rstrip("\n").split("\n")
+    starts = [at for at, line in enumerate(lines) if NODE_STARTS[path.suffix] in line]
+    for at in starts[:-2] if path.stem == LATE_SUBPLAN else starts:
+        for plan in read("\n".join(lines[:at]).encode()):
+            assert plan.truncated, lines[at]
+
+
+def test_the_last_plan_without_its_execution_time() -> None:
+    scan = "Seq Scan on t  (cost=0.00..9.00 rows=9 width=4) (actual time=0.1..1.0 rows=9 loops=1)\n"
+    end = "Planning Time: 0.1 ms\nExecution Time: 1.2 ms\n\n"
+    assert [plan.truncated for plan in read_plans(scan + end + scan)] == [False, True]
+    assert [plan.truncated for plan in read_plans(scan + "\n" + scan)] == [False, False]
+    assert [plan.truncated for plan in read_plans(scan + "\n" + scan + end)] == [False, False]
+    with_summary_off = scan + end + scan + "\n" + scan
+    assert [plan.truncated for plan in read_plans(with_summary_off)] == [False, False, False]
