@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +17,19 @@ from dbtune.text import plain
 
 if TYPE_CHECKING:
     from dbtune.postgres.explain.report import Thresholds
+    from dbtune.postgres.indexes.choose import PlannerChoice
 
 app = new_app()
+
+
+class Verifier(StrEnum):
+    """What verifies the indexes that findings suggest."""
+
+    auto = "auto"
+    hypopg = "hypopg"
+    lab = "lab"
+    none = "none"
+
 
 _LIVE = "A statement on the TARGET"
 _MONGO = "An operation on a MongoDB TARGET"
@@ -125,6 +137,14 @@ def explain(
             show_default="the role's",
         ),
     ] = "",
+    planner: Annotated[
+        Verifier,
+        typer.Option(
+            help="What verifies suggested indexes: HypoPG on the target, or a private server with "
+            "its schema and statistics.",
+            rich_help_panel=_LIVE,
+        ),
+    ] = Verifier.auto,
     collection: Annotated[
         str,
         typer.Option(
@@ -234,7 +254,13 @@ def explain(
             origin=origin,
             normalized=queryid is not None,
         )
-        return from_session(session, request)
+        return from_session(session, request, _choice(planner))
+
+
+def _choice(planner: Verifier) -> PlannerChoice | None:
+    from dbtune.postgres.indexes.choose import PlannerChoice
+
+    return None if planner is Verifier.none else PlannerChoice(planner.value)
 
 
 def _read(run: Run, files: list[str], limit: int, thresholds: Thresholds | None) -> Report:

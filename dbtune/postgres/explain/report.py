@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dbtune.finding import Finding, Skipped, load_checks, run_checks, sort_findings
@@ -15,6 +15,7 @@ from dbtune.report import Report, Row
 
 CHECKS = "dbtune.postgres.plans.checks"
 Thresholds = Mapping[str, Mapping[str, object]]
+Verify = Callable[[Plan, list[Finding]], list[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ def report(
     thresholds: Thresholds | None = None,
     notes: Sequence[str] = (),
     live: bool = False,
+    verify: Verify | None = None,
 ) -> Report:
     """What there is to say of some plans.
 
@@ -39,6 +41,7 @@ def report(
         thresholds: overrides by check name and threshold name.
         notes: what else to say.
         live: dbtune has asked a server for them, with every option that it has.
+        verify: puts the indexes that a plan's findings suggest to the planner.
     """
     checks = load_checks(CHECKS)
     rows: list[Row] = []
@@ -47,6 +50,8 @@ def report(
     skipped: dict[Skipped, None] = {}
     for number, one in enumerate(given, start=1):
         found, not_run = run_checks(checks, {"plan": one.plan}, thresholds or {})
+        if verify is not None:
+            found = verify(one.plan, found)
         findings = [_located(finding, one, number) for finding in found]
         rows.append(_row(one, number, findings))
         trees.append(tree_of(one.plan, findings, number if len(given) > 1 else 0))
