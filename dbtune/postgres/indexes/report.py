@@ -88,8 +88,9 @@ def report(advice: Advice, workload: Workload, planner: Planner) -> Report:
     """The report of an adviser's answer."""
     numbers = {one.index: n for n, one in enumerate(advice.suggestions, start=1)}
     changed = [one for one in advice.effects if abs(one.after - one.before) > 1e-3 * one.before]
-    checks = load_checks(CHECKS)
-    findings, skipped = run_checks(checks, {"suggestions": advice.suggestions})
+    facts = {"suggestions": advice.suggestions}
+    checks = [check for check in load_checks(CHECKS) if set(check.needs) <= facts.keys()]
+    findings, skipped = run_checks(checks, facts)
     skipped += _skipped(advice.passed)
     tables = [
         Table(

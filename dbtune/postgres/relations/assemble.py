@@ -31,6 +31,8 @@ class Catalog:
         version: the server's.
         block_bytes: size of a block.
         building: indexes that are being built.
+        busy: tables that somebody holds under the lock that CREATE INDEX CONCURRENTLY takes, if
+            this role can't see what is being built.
         columns: of each table, by number.
         dropped: how many columns of each table were dropped.
         kinds: operator classes and collations.
@@ -45,6 +47,7 @@ class Catalog:
     version: int
     block_bytes: int
     building: frozenset[int]
+    busy: frozenset[int] = frozenset()
     columns: dict[int, dict[int, Column]] = field(default_factory=dict)
     dropped: dict[int, int] = field(default_factory=dict)
     kinds: dict[tuple[str, int], Row] = field(default_factory=dict)
@@ -133,6 +136,7 @@ def table_of(row: Row, catalog: Catalog, activity: Activity | None) -> Table:
             for one in columns.values()
         ),
         persistence=row["persistence"],
+        all_visible_pages=max(row["all_visible_pages"], 0),
         size_bytes=catalog.sizes.get(oid),
         toast_bytes=None if None in toast else sum(one or 0 for one in toast),
         dropped_columns=catalog.dropped.get(oid, 0),
@@ -178,7 +182,8 @@ def index_of(row: Row, catalog: Catalog, scans: Row | None) -> Index:
         referenced_by=catalog.references.get(row["oid"], 0),
         valid=row["valid"],
         ready=row["ready"],
-        building=row["oid"] in catalog.building,
+        building=row["oid"] in catalog.building
+        or (not row["valid"] and row["table"] in catalog.busy),
         clustered=row["clustered"],
         replica_identity=row["replica_identity"],
         parent=row["parent"],

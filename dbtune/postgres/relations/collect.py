@@ -62,7 +62,8 @@ def read_relations(
     }
     rows = session.fact("relations_tables", wanted)
     block = int(settings.get("block_size", 8192))
-    reader = _Reader(session, Catalog(session.version, block, frozenset(setup["building"] or ())))
+    building, busy = (frozenset(setup[name] or ()) for name in ("building", "busy"))
+    reader = _Reader(session, Catalog(session.version, block, building, busy))
     reader.read(rows[:limit], statistics=statistics)
     if len(rows) > limit:
         reader.left_out.append(f"tables but the {plural(limit, 'largest', 'largest')}")

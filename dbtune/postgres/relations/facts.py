@@ -147,6 +147,7 @@ class Table:
         persistence: ``p`` permanent, ``u`` unlogged, ``t`` temporary.
         rows: reltuples; ``None`` if it was never analysed.
         pages: relpages, as the planner was last told.
+        all_visible_pages: relallvisible: into how many an index-only scan need not look.
         size_bytes: the main file as it is now; ``None`` if it was not read. Indexes of tables
             of a few blocks are not looked at: theirs is what the catalog says.
         toast_bytes: its TOAST table with index; likewise.
@@ -169,6 +170,7 @@ class Table:
     pages: int
     columns: tuple[Column, ...]
     persistence: str = "p"
+    all_visible_pages: int = 0
     size_bytes: int | None = None
     toast_bytes: int | None = None
     dropped_columns: int = 0

@@ -21,6 +21,11 @@ SELECT
                        WHERE s.active_pid = r.pid AND s.slot_type = 'logical')) AS standbys,
     ARRAY(SELECT p.index_relid::oid FROM pg_catalog.pg_stat_progress_create_index p
           WHERE p.datname = pg_catalog.current_database() AND p.index_relid <> 0) AS building,
+    CASE WHEN NOT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') THEN ARRAY(
+        SELECT l.relation FROM pg_catalog.pg_locks l
+        WHERE l.locktype = 'relation' AND l.granted AND l.mode = 'ShareUpdateExclusiveLock'
+          AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d
+                            WHERE d.datname = pg_catalog.current_database())) END AS busy,
     (SELECT pg_catalog.jsonb_object_agg(s.name, s.setting) FROM pg_catalog.pg_settings s
      WHERE s.name IN ('block_size', 'default_statistics_target', 'track_counts',
                       'track_commit_timestamp')) AS settings

@@ -27,6 +27,7 @@ SELECT
     c.relpersistence::text AS persistence,
     c.reltuples AS rows,
     c.relpages AS pages,
+    c.relallvisible AS all_visible_pages,
     c.relreplident::text AS replica_identity,
     c.reltoastrelid AS toast,
     (SELECT x.indexrelid FROM pg_catalog.pg_index x

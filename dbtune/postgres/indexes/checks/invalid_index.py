@@ -1,0 +1,79 @@
+"""pg.invalid-index"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dbtune.finding import Finding, Level, Remedy, check
+from dbtune.postgres.indexes.inventory import Inventory
+from dbtune.postgres.indexes.removal import commented, subject
+from dbtune.postgres.plans.ddl import quote
+from dbtune.postgres.relations.facts import Index
+from dbtune.text import bytes_text, count_text, plain
+
+_LEFT_BY_REINDEX = re.compile(r"_cc(new|old)\d*$")
+
+
+@check("pg.invalid-index", level=Level.warning)
+def invalid_index(inventory: Inventory) -> Iterator[Finding]:
+    """An index is invalid: no query uses it.
+
+    Why: CREATE INDEX CONCURRENTLY or REINDEX CONCURRENTLY failed or was cancelled and left it
+    behind. It takes space, writes may still maintain it, and the look-ups that it was made for
+    read the table.
+
+    Mistaken when: It is being built by a session that this role can't see.
+
+    Remedy: Drop it, or build it again with REINDEX INDEX CONCURRENTLY once the cause is gone; of a
+    partitioned index, attach the parts that are missing.
+    """
+    for index, table in inventory:
+        if index.valid or index.building:
+            continue
+        writes = inventory.entry_writes(table) if index.ready else 0
+        upkeep = f", and writes maintain it ({count_text(writes)} rows so far)" if writes else ""
+        yield Finding(
+            subject=subject(index),
+            message=(
+                f"can't be used, takes {bytes_text(inventory.index_bytes(index))} of "
+                f"{plain(table.name)}{upkeep}"
+            ),
+            evidence={
+                "size_bytes": inventory.index_bytes(index),
+                "maintained": index.ready,
+                "unique": index.unique,
+            },
+            remedy=_remedy(index, partitioned=table.kind == "p"),
+        )
+
+
+def _remedy(index: Index, *, partitioned: bool) -> Remedy:
+    name = f"{quote(index.schema)}.{quote(index.name)}"
+    drop = f"DROP INDEX CONCURRENTLY {name};"
+    if partitioned:
+        return Remedy(
+            "Make the index on each partition that lacks it and attach it; the partitioned index "
+            "becomes valid with the last one.",
+            sql=commented(f"ALTER INDEX {name} ATTACH PARTITION ...;"),
+            effect="builds of single partitions can be CONCURRENTLY",
+        )
+    if index.parent is not None:
+        return Remedy(
+            "Build it again.",
+            sql=f"REINDEX INDEX CONCURRENTLY {name};",
+            effect="builds in the background, blocks no writes",
+        )
+    if _LEFT_BY_REINDEX.search(index.name):
+        return Remedy(
+            "A REINDEX CONCURRENTLY left it behind: drop it, and look whether the index that it "
+            "was to replace needs another try.",
+            sql=drop,
+            effect="waits for running transactions, blocks nobody",
+        )
+    cause = " Find and remove the duplicates first." if index.unique else ""
+    return Remedy(
+        f"Build it again, or drop it if it is not wanted.{cause}",
+        sql=f"REINDEX INDEX CONCURRENTLY {name};\n{commented(f'or: {drop}')}",
+        effect="builds in the background, blocks no writes",
+    )
