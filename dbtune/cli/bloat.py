@@ -12,9 +12,10 @@ from dbtune.errors import UsageError
 from dbtune.mongo.storage.table import TABLES as MONGODB_TABLES
 from dbtune.postgres.bloat.table import TABLES as POSTGRESQL_TABLES
 from dbtune.profile import Engine
+from dbtune.redis.memory.table import TABLES as REDIS_TABLES
 from dbtune.report import Report
 
-TABLES = (*POSTGRESQL_TABLES, *MONGODB_TABLES)
+TABLES = (*POSTGRESQL_TABLES, *MONGODB_TABLES, *REDIS_TABLES)
 
 app = new_app()
 
@@ -39,7 +40,7 @@ def bloat(
     """Say how much space is wasted where, why, and the safest way to get it back.
 
     PostgreSQL: tables, TOAST and indexes of one database. MongoDB: collections and indexes;
-    --schema is a database there.
+    --schema is a database there. Redis: memory by key pattern, large keys, keys without TTL.
     """
     selection = Selection(
         limit=limit,
@@ -54,6 +55,11 @@ def bloat(
 
         with run.mongo(profile) as mongo:
             return of_mongo(mongo, selection)
+    if profile.engine is Engine.redis:
+        from dbtune.redis.memory import bloat as of_redis
+
+        with run.redis(profile) as redis:
+            return of_redis(redis, selection)
     if profile.engine is not Engine.postgresql:
         raise UsageError(f"{profile.name} is {profile.engine}; bloat is for PostgreSQL so far")
     from dbtune.postgres.bloat import bloat as of_postgres

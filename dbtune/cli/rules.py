@@ -28,6 +28,7 @@ CHECK_PACKAGES = (
     "dbtune.mongo.indexes.checks",
     "dbtune.mongo.storage.checks",
     "dbtune.redis.checks",
+    "dbtune.redis.memory.checks",
     "dbtune.redis.health.checks",
 )
 """Every package of checks; a new check needs no entry, a new package does."""

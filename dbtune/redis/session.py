@@ -42,13 +42,14 @@ class Session:
 
     Attributes:
         profile: whose target it is.
+        limits: how long it may keep us waiting.
         user: the ACL user that is logged in; ``default`` unless one is named.
         info: the server's INFO, by field; empty where this user may not read it.
     """
 
     def __init__(self, profile: Profile, limits: Limits, trace: Trace | None = None) -> None:
         self.profile = profile
-        self._limits = limits
+        self.limits = limits
         self._trace = trace
         self._connection, self.user, self.database = connect(profile, limits)
         try:

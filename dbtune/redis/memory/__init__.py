@@ -1,0 +1,91 @@
+"""``bloat`` on Redis: what takes the memory, and what of it is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dbtune.bloat import Selection
+from dbtune.errors import Unavailable
+from dbtune.finding import Skipped, load_checks, run_checks
+from dbtune.report import Report
+from dbtune.text import bytes_text, count_text, ms_text, ratio_text
+
+if TYPE_CHECKING:
+    from dbtune.redis.memory.facts import Keyspace
+    from dbtune.redis.session import Session
+
+CHECKS = "dbtune.redis.memory.checks"
+_UNEXPLAINED_RATIO = 0.2
+
+
+def bloat(session: Session, selection: Selection) -> Report:
+    """What takes a Redis server's memory: patterns, types, large keys, and what lies between.
+
+    Raises:
+        TargetError: the connection broke.
+    """
+    from dbtune.redis.memory.collect import read_keys
+    from dbtune.redis.memory.table import (
+        LARGEST,
+        PATTERNS,
+        TYPES,
+        largest_rows,
+        memory_table,
+        pattern_rows,
+        type_rows,
+    )
+
+    skipped: list[Skipped] = []
+    keys: Keyspace | Unavailable
+    try:
+        keys = read_keys(session, selection)
+    except Unavailable as missing:
+        keys = missing
+        skipped.append(Skipped("keys", missing.reason, missing.remedy))
+    known = None if isinstance(keys, Unavailable) else keys
+    checks = load_checks(CHECKS)
+    findings, not_run = run_checks(
+        checks, {"keys": keys, "info": session.info}, session.profile.thresholds
+    )
+    rows = (
+        (
+            replace(PATTERNS, rows=tuple(pattern_rows(known, selection.limit))),
+            replace(TYPES, rows=tuple(type_rows(known))),
+            replace(LARGEST, rows=tuple(largest_rows(known, selection.limit))),
+        )
+        if known
+        else ()
+    )
+    return Report(
+        "bloat",
+        (memory_table(session.info, known), *rows),
+        tuple(findings),
+        (*skipped, *not_run),
+        tuple(_notes(session, known)),
+        target=session.target(),
+        collected_at=None,
+        examined=tuple(one.name for one in checks),
+    )
+
+
+def _notes(session: Session, keys: Keyspace | None) -> Iterator[str]:
+    if keys is not None and not keys.whole:
+        yield (
+            f"{count_text(keys.seen)} of {count_text(keys.total)} keys were looked at in "
+            f"{ms_text(keys.seconds * 1000)}: shares are estimates, and a rare large key may be "
+            "missing"
+        )
+        share = keys.unexplained_bytes / keys.dataset_bytes if keys.dataset_bytes else 0.0
+        if share > _UNEXPLAINED_RATIO:
+            yield (
+                f"{bytes_text(keys.unexplained_bytes)} of data ({ratio_text(share)}) are not "
+                "explained by the sample: large keys are outside it"
+            )
+    if keys is not None and keys.seen:
+        yield "looking at keys touches no last access, but the server counts it in keyspace_hits"
+    if session.role == "cluster":
+        yield "only this node was read: the others have keys of their own"
+    if session.database:
+        yield f"only database {session.database} was read"

@@ -1,0 +1,152 @@
+"""Keys read a batch at a time: SCAN, and of each key its type, its bytes and its time to live.
+
+The driver's pipelines cost several times what the server takes (measured: 36 s for a million keys,
+this a quarter of it), so commands are packed here, and replies are split as they come: those of one
+batch are single lines, only SCAN's own has keys in it, which may hold anything.
+
+Nothing is read that would touch a key's last access: MEMORY USAGE, TYPE and PTTL do not (the server
+counts them in keyspace_hits all the same).
+MEMORY USAGE looks at five elements of a collection (its default), never at all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+_BATCH_COUNT = 300
+_RECEIVE_BYTES = 1 << 18
+_SCAN = b"*4\r\n$4\r\nSCAN\r\n$%d\r\n%b\r\n$5\r\nCOUNT\r\n$%d\r\n%b\r\n"
+_OF_KEY = (
+    b"*3\r\n$6\r\nMEMORY\r\n$5\r\nUSAGE\r\n$%d\r\n%b\r\n"
+    b"*2\r\n$4\r\nTYPE\r\n$%d\r\n%b\r\n"
+    b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n"
+)
+_REPLIES = 3
+COMMANDS = ("SCAN", "MEMORY USAGE", "TYPE", "PTTL")
+"""What a user must be allowed to run."""
+
+
+class Socket(Protocol):
+    """What is needed of a connection's socket."""
+
+    def sendall(self, data: bytes, /) -> None:
+        """Send all of it."""
+
+    def recv(self, size: int, /) -> bytes:
+        """What has come, at least a byte; nothing when the other side has closed."""
+
+
+class Key(NamedTuple):
+    """A key.
+
+    Attributes:
+        name: its bytes.
+        type: ``string``, ``hash``, ...
+        size: bytes in memory, with its name and overhead, as MEMORY USAGE estimates.
+        ttl_ms: milliseconds until it expires; -1 for never.
+    """
+
+    name: bytes
+    type: str
+    size: int
+    ttl_ms: int
+
+
+class ServerSays(Exception):
+    """The server answered with an error."""
+
+
+class Lost(OSError):
+    """The connection ended in the middle of an answer."""
+
+
+class Scanner:
+    """Reads a database's keys, every one at least once, in the order of their hashes.
+
+    The first keys are therefore a fair sample of all.
+    """
+
+    def __init__(self, socket: Socket, count: int = _BATCH_COUNT) -> None:
+        self._socket = socket
+        self._count = str(count).encode()
+        self._buffer = b""
+        self._at = 0
+
+    def batches(self) -> Iterator[list[Key]]:
+        """Batches of keys; keys that are gone meanwhile are left out.
+
+        The next batch's names are asked for together with what is asked of this one's keys.
+
+        Raises:
+            ServerSays: this user may not run one of the commands.
+            Lost, OSError: the connection broke.
+        """
+        self._socket.sendall(self._scan(b"0"))
+        cursor, names = self._keys()
+        while True:
+            last = cursor == b"0"
+            asked = b"".join(
+                _OF_KEY % (len(one), one, len(one), one, len(one), one) for one in names
+            )
+            self._socket.sendall(asked if last else asked + self._scan(cursor))
+            lines = self._lines(_REPLIES * len(names))
+            yield list(_made(names, lines))
+            if last:
+                return
+            cursor, names = self._keys()
+
+    def _scan(self, cursor: bytes) -> bytes:
+        return _SCAN % (len(cursor), cursor, len(self._count), self._count)
+
+    def _more(self) -> None:
+        data = self._socket.recv(_RECEIVE_BYTES)
+        if not data:
+            raise Lost("the server closed the connection")
+        self._buffer = self._buffer[self._at :] + data
+        self._at = 0
+
+    def _lines(self, many: int) -> list[bytes]:
+        """So many lines, without their ends."""
+        if not many:
+            return []
+        while self._buffer.count(b"\r\n", self._at) < many:
+            self._more()
+        *lines, self._buffer = self._buffer[self._at :].split(b"\r\n", many)
+        self._at = 0
+        return lines
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n", self._at)) < 0:
+            self._more()
+        line = self._buffer[self._at : end]
+        self._at = end + 2
+        if line.startswith(b"-"):
+            raise ServerSays(line[1:].decode("utf-8", "replace"))
+        return line
+
+    def _keys(self) -> tuple[bytes, list[bytes]]:
+        """SCAN's reply: the next cursor, and keys."""
+        self._line()
+        cursor = self._bulk()
+        many = int(self._line()[1:])
+        return cursor, [self._bulk() for _ in range(many)]
+
+    def _bulk(self) -> bytes:
+        length = int(self._line()[1:])
+        while len(self._buffer) < self._at + length + 2:
+            self._more()
+        found = self._buffer[self._at : self._at + length]
+        self._at += length + 2
+        return found
+
+
+def _made(names: Sequence[bytes], lines: Sequence[bytes]) -> Iterator[Key]:
+    for at, name in enumerate(names):
+        size, kind, ttl = lines[_REPLIES * at : _REPLIES * (at + 1)]
+        if size.startswith(b"-") or kind.startswith(b"-") or ttl.startswith(b"-"):
+            said = next(one for one in (size, kind, ttl) if one.startswith(b"-"))
+            raise ServerSays(said[1:].decode("utf-8", "replace"))
+        if size.startswith(b"$") or ttl == b":-2":
+            continue  # gone
+        yield Key(name, kind[1:].decode("ascii", "replace"), int(size[1:]), int(ttl[1:]))

@@ -1,0 +1,241 @@
+"""bloat on a real Redis: memory by pattern, large keys, keys without TTL, least privilege."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbtune.redis.memory.facts import Counter
+from dbtune.redis.memory.scan import Key, Lost, Scanner, ServerSays
+from dbtune.redis.memory.table import reading
+from tests.command import dbtune
+from tests.servers import Redis
+
+
+def fill(server: Redis) -> None:
+    with server.client() as client:
+        pipe = client.pipeline(transaction=False)
+        for n in range(3000):
+            pipe.set(f"user:{n}:name", "x" * (n % 50), ex=3600)
+            if n % 3:
+                pipe.set(f"session:{n:08x}", "y" * 100, ex=600 if n % 5 else None)
+        for n in range(400):
+            pipe.hset(f"cart:{n}", mapping={"a": n, "b": n})
+        pipe.set("report", "z" * 2_000_000)
+        pipe.set("odd\r\n$5\r\nkey \x1b[31m", "1")
+        pipe.rpush("queue:mail", *range(500))
+        pipe.execute()
+
+
+def told(server: Redis, *more: str, **keywords: Any) -> Any:
+    url = server.url(**keywords)
+    return dbtune("bloat", url, "-f", "json", *more).ok().json
+
+
+def test_memory_by_pattern_type_and_size(redis_server: Redis) -> None:
+    fill(redis_server)
+    report = told(redis_server)
+    jsonschema.validate(report, dbtune("schema", "bloat").ok().json)
+    patterns = {one["pattern"]: one for one in report["patterns"]}
+    assert patterns["user:*:name"]["keys"] == 3000
+    assert patterns["user:*:name"]["no_ttl_ratio"] == 0
+    assert patterns["session:*"]["keys"] == 2000
+    assert patterns["session:*"]["no_ttl_ratio"] == pytest.approx(0.2, abs=0.01)
+    assert patterns["cart:*"]["types"] == "hash"
+    assert report["largest"][0]["pattern"] == "report"
+    assert report["memory"]["keys"] == report["memory"]["seen"] == 5403
+    with redis_server.client() as client:
+        truth = sum(int(client.memory_usage(key) or 0) for key in client.scan_iter(count=1000))
+    assert sum(one["size_bytes"] for one in report["types"]) == truth
+    found = {one["rule"]: one for one in report["findings"]}
+    assert found["redis.big-key"]["subject"] == "string report"
+    assert found["redis.keys-without-ttl"]["subject"] == "session:*"
+    assert "redis.large-keys-unseen" not in found
+    table = dbtune("bloat", redis_server.url(), env={"COLUMNS": "80"}).ok().out
+    assert "\x1b" not in table.replace("\x1b[0m", "")
+
+
+def test_no_access_is_counted_as_a_use(redis_server: Redis) -> None:
+    fill(redis_server)
+    with redis_server.client() as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        idle = client.object("idletime", "cart:7")
+        report = told(redis_server)
+        assert client.object("idletime", "cart:7") >= idle
+        assert any("keyspace_hits" in note for note in report["notes"])
+        client.config_set("maxmemory-policy", "noeviction")
+
+
+def test_statistics_only_looks_at_no_key(redis_server: Redis) -> None:
+    fill(redis_server)
+    report = told(redis_server, "--statistics-only")
+    assert "patterns" not in report
+    assert report["memory"]["used_bytes"] > 0
+    assert report["skipped"][0]["what"] == "keys"
+
+
+def test_least_privilege(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start()
+    fill(server)
+    with server.client() as client:
+        base = ("+info", "+client|setname", "+config|get", "+slowlog|get")
+        client.acl_setuser("few", enabled=True, passwords=["+secret"], commands=list(base))
+        client.acl_setuser(
+            "least",
+            enabled=True,
+            passwords=["+secret"],
+            keys=["*"],
+            commands=[*base, "+scan", "+type", "+pttl", "+memory|usage"],
+        )
+    assert told(server, user="least", password="secret")["patterns"]
+    refused = told(server, user="few", password="secret")
+    assert "patterns" not in refused
+    assert refused["skipped"][0]["remedy"] == ("ACL SETUSER few ~* +scan +memory|usage +type +pttl")
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_databases(redis_server: Redis, number: int) -> None:
+    fill(redis_server)
+    with redis_server.client() as client:
+        client.select(3)
+        client.set("only:1", "x")
+    report = dbtune("bloat", redis_server.url(number), "-f", "json").ok().json
+    patterns = {one["pattern"] for one in report["patterns"]}
+    assert ("only:*" in patterns) is (number == 3)
+    assert ("cart:*" in patterns) is (number == 0)
+
+
+# ------------------------------------------------------------------------------------- the parser
+
+
+class Pieces:
+    """A socket that gives an answer in pieces."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self.data, self.size = data, size
+
+    def sendall(self, data: bytes) -> None:
+        pass
+
+    def recv(self, size: int) -> bytes:
+        piece, self.data = self.data[: self.size], self.data[self.size :]
+        return piece
+
+
+def answer(cursor: bytes, names: list[bytes]) -> bytes:
+    bulk = b"".join(b"$%d\r\n%b\r\n" % (len(one), one) for one in names)
+    return b"*2\r\n$%d\r\n%b\r\n*%d\r\n%b" % (len(cursor), cursor, len(names), bulk)
+
+
+@given(
+    st.lists(st.lists(st.binary(max_size=20), max_size=5), min_size=1, max_size=4),
+    st.integers(1, 30),
+)
+def test_any_names_in_any_pieces(batches: list[list[bytes]], size: int) -> None:
+    data = answer(b"7" if len(batches) > 1 else b"0", batches[0])
+    for at, names in enumerate(batches):
+        data += b":50\r\n+string\r\n:-1\r\n" * len(names)
+        if at + 1 < len(batches):
+            data += answer(b"7" if at + 2 < len(batches) else b"0", batches[at + 1])
+    found = list(Scanner(Pieces(data, size)).batches())
+    assert [[key.name for key in one] for one in found] == batches
+
+
+def test_keys_that_are_gone_errors_and_a_lost_connection() -> None:
+    gone = answer(b"0", [b"a", b"b"]) + b"$-1\r\n+none\r\n:-2\r\n" + b":9\r\n+set\r\n:5\r\n"
+    assert list(Scanner(Pieces(gone, 99)).batches()) == [[Key(b"b", "set", 9, 5)]]
+    denied = answer(b"0", [b"a"]) + b"-NOPERM no\r\n+none\r\n:-1\r\n"
+    with pytest.raises(ServerSays, match="NOPERM no"):
+        list(Scanner(Pieces(denied, 99)).batches())
+    with pytest.raises(ServerSays, match="ERR x"):
+        list(Scanner(Pieces(b"-ERR x\r\n", 99)).batches())
+    with pytest.raises(Lost):
+        list(Scanner(Pieces(gone[:20], 99)).batches())
+
+
+def test_memory_stays_bounded_whatever_the_names() -> None:
+    counter = Counter(20)
+    counter.add(
+        Key(f"{chr(97 + n % 26)}{n}:x{n % 7919}y".encode(), "string", n, -1) for n in range(60_000)
+    )
+    found = counter.done()
+    assert found.seen == 60_000
+    assert len(found.patterns) <= 5001
+    assert [key.size for key in found.largest] == list(range(59_999, 59_979, -1))
+
+
+@pytest.mark.parametrize(
+    ("info", "said"),
+    [
+        (
+            {
+                "used_memory": "1000000",
+                "used_memory_rss": "9000000",
+                "used_memory_peak": "1000000",
+                "mem_fragmentation_ratio": "9",
+            },
+            "nothing worth a word",
+        ),
+        (
+            {
+                "used_memory": "4000000000",
+                "used_memory_rss": "2000000000",
+                "mem_fragmentation_ratio": "0.5",
+            },
+            "swapped out",
+        ),
+        (
+            {
+                "used_memory": "1000000000",
+                "used_memory_rss": "2000000000",
+                "allocator_frag_ratio": "1.9",
+                "allocator_frag_bytes": "900000000",
+                "mem_fragmentation_ratio": "2",
+            },
+            "fragmented",
+        ),
+        (
+            {
+                "used_memory": "1000000000",
+                "used_memory_rss": "2000000000",
+                "allocator_frag_ratio": "1.0",
+                "used_memory_peak": "2000000000",
+                "mem_fragmentation_ratio": "2",
+            },
+            "it was larger",
+        ),
+        (
+            {
+                "used_memory": "1000000000",
+                "used_memory_rss": "1300000000",
+                "allocator_frag_ratio": "1.0",
+                "allocator_rss_bytes": "250000000",
+                "mem_fragmentation_ratio": "1.3",
+            },
+            "MEMORY PURGE",
+        ),
+        ({}, ""),
+    ],
+)
+def test_ratios_are_read_together(info: dict[str, str], said: str) -> None:
+    assert said in reading(info)
+
+
+def test_large_keys_outside_a_sample_are_suspected(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fill(redis_server)
+    with redis_server.client() as client:
+        client.set("giant", "x" * 80_000_000)
+    monkeypatch.setattr("dbtune.redis.memory.collect.SAMPLE_KEYS", 500)
+    report = told(redis_server)
+    rules = {one["rule"] for one in report["findings"]}
+    seen = {one["pattern"] for one in report["largest"]}
+    assert "giant" in seen or "redis.large-keys-unseen" in rules
+    assert any("keys were looked at" in note for note in report["notes"])
