@@ -259,9 +259,11 @@ def without_volatile(value: Any) -> Any:
         inner = getattr(value, one.name)
         if one.name in ("buffers", "io_timing"):
             changed[one.name] = None
-        elif one.name.endswith(("_ms", "_pct", "memory_used_kb", "memory_allocated_kb")):
+        elif one.name.endswith(
+            ("_ms", "_pct", "memory_used_kb", "memory_allocated_kb", "pays_for")
+        ):
             changed[one.name] = None if inner is None else 1.0
-        elif one.name == "phase":  # follows from times
+        elif one.name in ("phase", "pays_for"):  # they follow from times
             changed[one.name] = None
         else:
             changed[one.name] = without_volatile(inner)
