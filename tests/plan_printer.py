@@ -259,9 +259,7 @@ def without_volatile(value: Any) -> Any:
         inner = getattr(value, one.name)
         if one.name in ("buffers", "io_timing"):
             changed[one.name] = None
-        elif one.name.endswith(
-            ("_ms", "_pct", "memory_used_kb", "memory_allocated_kb", "pays_for")
-        ):
+        elif one.name.endswith(("_ms", "_pct", "memory_used_kb", "memory_allocated_kb")):
             changed[one.name] = None if inner is None else 1.0
         elif one.name in ("phase", "pays_for"):  # they follow from times
             changed[one.name] = None

@@ -62,11 +62,17 @@ def _has_costs(nodes: tuple[Node, ...]) -> bool:
         if node.type in ("BitmapOr", "BitmapAnd"):
             if missing > 1 + len(children) + 0.001 * (node.plan_rows or 0):
                 return False
-        elif node.type == "ModifyTable" and missing > rounding:
+        elif node.type == "ModifyTable" and missing > rounding + _beside(node, nodes):
             return False
     last = nodes[-1]
     plain_scan = last.type == "Seq Scan" and not last.conditions and not last.children
     return not (plain_scan and 0.01 < (last.startup_cost or 0) < _DISABLED)
+
+
+def _beside(node: Node, nodes: tuple[Node, ...]) -> float:
+    """What a node is charged for its InitPlans and CTEs, SS_charge_for_initplans()."""
+    subplans = [nodes[child] for child in node.children if nodes[child].subplan is not None]
+    return sum((one.total_cost or 0) + 0.01 for one in subplans)
 
 
 def _plain(node: Node, nodes: tuple[Node, ...]) -> list[Node]:

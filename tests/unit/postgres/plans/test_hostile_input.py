@@ -150,3 +150,20 @@ def test_the_last_plan_without_its_execution_time() -> None:
     assert [plan.truncated for plan in read_plans(scan + "\n" + scan + end)] == [False, False]
     with_summary_off = scan + end + scan + "\n" + scan
     assert [plan.truncated for plan in read_plans(with_summary_off)] == [False, False, False]
+
+
+WRITES = """\
+Insert on public.u  (cost=1.62..1.67 rows=0 width=0)
+  CTE d
+    ->  Delete on public.changed  (cost=0.00..1.62 rows=2 width=6)
+          ->  Seq Scan on public.changed  (cost=0.00..1.62 rows=2 width=6)
+                Filter: (changed.id > 48)
+  ->  CTE Scan on d  (cost=0.00..0.04 rows=2 width=40)
+"""
+
+
+def test_a_statement_that_writes_is_charged_for_its_ctes() -> None:
+    (plan,) = read_plans(WRITES)
+    assert not plan.truncated
+    (half,) = read_plans("".join(WRITES.splitlines(keepends=True)[:4]))
+    assert half.truncated
