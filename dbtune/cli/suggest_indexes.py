@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,9 @@ from dbtune.postgres.indexes.suggest import PlannerChoice
 from dbtune.profile import Engine
 from dbtune.report import Report
 from dbtune.text import parse_bytes, plain
+
+if TYPE_CHECKING:
+    from dbtune.postgres.relations.facts import Relations
 
 app = new_app()
 
@@ -75,7 +79,14 @@ def suggest_indexes(
         Path | None,
         typer.Option(metavar="FILE", help="SQL statements to serve; - reads standard input."),
     ] = None,
-    sql: Annotated[str, typer.Option("--sql", help="One statement.", show_default=False)] = "",
+    sql: Annotated[
+        str,
+        typer.Option(
+            "--sql",
+            help="One statement; existing indexes are not examined then.",
+            show_default=False,
+        ),
+    ] = "",
     interval: Annotated[
         float,
         duration_option(help="Observe pg_stat_statements for so long; 0 takes its totals."),
@@ -115,6 +126,18 @@ def suggest_indexes(
             metavar="SCHEMAS", help="Where statements' names are looked up.", show_default=False
         ),
     ] = "",
+    min_observed: Annotated[
+        float,
+        duration_option(help="Call an index unused only if scans are counted for so long."),
+    ] = "14d",  # type: ignore[assignment]
+    replica: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TARGET",
+            help="A standby, whose scans of indexes count as well; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     log: Annotated[
         list[str] | None,
         _mongo("mongod's logs in place of the profiler; - is standard input.", metavar="FILE"),
@@ -141,6 +164,8 @@ def suggest_indexes(
 
     The workload is pg_stat_statements', or given by --file or --sql. Nothing is executed or
     created: the planner is asked what each statement would cost. --format sql gives a script.
+    Existing indexes that are unused, duplicate, redundant or invalid are named, and foreign keys
+    without an index.
 
     MongoDB: the workload is the profiler's, a log's or one query; each candidate's work is
     counted on a sample of the documents, and existing indexes are judged, too.
@@ -154,7 +179,7 @@ def suggest_indexes(
     script, source = (sql, "--sql") if sql else _read(file)
     size, ratio = budget or (None, None)
     options = Options(size, ratio, min_gain, max_indexes, max_per_table, deadline, search_path)
-    request = Request(script, source, interval, statements, planner, options)
+    request = Request(script, source, interval, statements, planner, options, not sql, min_observed)
     profile = run.profile()
     given = {"--collection": collection, "--filter": filter, "--sort": sort}
     given |= {"--projection": projection, "--pipeline": pipeline, "--database": database}
@@ -171,7 +196,22 @@ def suggest_indexes(
     if profile.engine is not Engine.postgresql:
         raise UsageError(f"{profile.name} is {profile.engine}, which has no indexes to suggest")
     with run.postgres(profile) as session:
-        return of_postgres(session, request, run.wait, run.progress)
+        replicas = [_replica(run, name, session.database) for name in replica or ()]
+        return of_postgres(session, request, run.wait, run.progress, replicas)
+
+
+def _replica(run: Run, target: str, database: str) -> Relations:
+    """Indexes of a standby with their scans."""
+    from dbtune.postgres.relations.collect import read_relations
+
+    there = replace(run, target=target, url=None, profile_name=None)
+    with there.postgres() as session:
+        if session.database != database:
+            raise UsageError(
+                f"--replica {session.profile.name} is the database {plain(session.database)}, not "
+                f"{plain(database)}"
+            )
+        return read_relations(session, statistics=False)
 
 
 def _read(file: Path | None) -> tuple[str, str]:

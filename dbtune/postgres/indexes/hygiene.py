@@ -18,9 +18,6 @@ from dbtune.report import Column, Report, Row, Table
 from dbtune.text import bytes_text, plain, plural
 
 CHECKS = "dbtune.postgres.indexes.checks"
-MIN_OBSERVED_SECONDS = 14 * 86_400.0
-"""Scans have to be counted for so long before an index is called unused."""
-
 _GOES = (
     "pg.invalid-index",
     "pg.duplicate-index",
@@ -71,7 +68,7 @@ def hygiene(
     relations: Relations,
     replicas: Sequence[Relations] = (),
     *,
-    min_observed_seconds: float = MIN_OBSERVED_SECONDS,
+    min_observed_seconds: float = 0.0,
     thresholds: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> Hygiene:
     """Examine the indexes of a database.
@@ -102,6 +99,20 @@ def hygiene(
         tuple(check.name for check in checks),
         _table(kept, facts["inventory"], facts["usage"]),
         tuple(_notes(relations, facts["usage"])),
+    )
+
+
+def only_existing(existing: Hygiene, missing: Unavailable) -> Report:
+    """The report where nothing can be suggested for want of a workload."""
+    reason = f"there is no workload: {missing.reason}"
+    remedy = missing.remedy or "give statements with --file"
+    return Report(
+        "suggest-indexes",
+        (existing.table,),
+        existing.findings,
+        (Skipped("new indexes", reason, remedy), *existing.skipped),
+        existing.notes,
+        examined=existing.examined,
     )
 
 

@@ -8,6 +8,7 @@ from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.postgres.indexes.advice import Advice, Effect, Suggestion
 from dbtune.postgres.indexes.ddl_script import build_class
 from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.hygiene import HYGIENE
 from dbtune.postgres.indexes.planner import Planner
 from dbtune.postgres.indexes.workload import Passed, Workload
 from dbtune.postgres.sqltext import masked
@@ -80,7 +81,7 @@ SUMMARY = (
     Column("table_bytes", "tables", "bytes", "Of all tables."),
 )
 SUMMARY_RECORD = Table("summary", "Summary", SUMMARY, record=True)
-TABLES = (INDEXES, STATEMENTS, NOT_PLANNED, SUMMARY_RECORD)
+TABLES = (INDEXES, HYGIENE, STATEMENTS, NOT_PLANNED, SUMMARY_RECORD)
 _MOST_SHOWN = 20
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -16,7 +16,11 @@ from dbtune.statements import Wait
 
 if TYPE_CHECKING:
     from dbtune.postgres.indexes.planner import Planner
+    from dbtune.postgres.relations.facts import Relations
     from dbtune.postgres.session import Session
+
+MIN_OBSERVED_SECONDS = 14 * 86_400.0
+"""Scans have to be counted for so long before an index is called unused."""
 
 Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]
 
@@ -40,6 +44,8 @@ class Request:
         statements: most statements to look at.
         planner: who answers.
         options: limits of the choice.
+        existing: whether the indexes that there are, are examined, too.
+        min_observed_seconds: how long scans have to be counted to call an index unused.
     """
 
     script: str = ""
@@ -48,36 +54,62 @@ class Request:
     statements: int = 1000
     planner: PlannerChoice = PlannerChoice.auto
     options: Options = field(default_factory=Options)
+    existing: bool = True
+    min_observed_seconds: float = MIN_OBSERVED_SECONDS
 
 
-def suggest_indexes(session: Session, request: Request, wait: Wait, progress: Progress) -> Report:
-    """Suggest indexes for a database.
+def suggest_indexes(
+    session: Session,
+    request: Request,
+    wait: Wait,
+    progress: Progress,
+    replicas: Sequence[Relations] = (),
+) -> Report:
+    """Suggest indexes for a database, and say which of those that there are may go.
 
     Args:
         session: an open session.
         request: the workload and the limits.
         wait: called to let time pass.
         progress: makes a progress bar.
+        replicas: relations of standbys, whose scans of indexes count as well.
 
     Raises:
         UsageError: the workload is empty, or the planner that was asked for is not there.
         TargetError: the connection broke.
     """
     from dbtune.postgres.indexes.advise import advise
+    from dbtune.postgres.indexes.hygiene import hygiene, merged, only_existing
     from dbtune.postgres.indexes.report import report
     from dbtune.postgres.relations.collect import read_relations
     from dbtune.postgres.server import read_server, target
 
     server = read_server(session)
-    workload = largest(_workload(session, request, wait), request.statements)
+    relations = read_relations(session)
+    existing = None
+    if request.existing:
+        existing = hygiene(
+            relations,
+            replicas,
+            min_observed_seconds=request.min_observed_seconds,
+            thresholds=session.profile.thresholds,
+        )
+    try:
+        workload = largest(_workload(session, request, wait), request.statements)
+    except Unavailable as missing:
+        if existing is None:
+            raise UsageError(f"there is no workload: {missing.reason}") from None
+        found = only_existing(existing, missing)
+        return replace(found, target=target(session, server), collected_at=server.now)
     if not workload.queries:
         raise UsageError(f"{request.source} has no statement that an index could serve")
-    relations = read_relations(session)
     options = request.options
     with _open_planner(session, request) as planner:
         with progress("looking for indexes", 1.0) as advance:
             advice = advise(planner, relations, workload, options, progress=advance)
         found = report(advice, workload, planner)
+    if existing is not None:
+        found = merged(found, existing)
     return replace(found, target=target(session, server), collected_at=server.now)
 
 
@@ -90,18 +122,13 @@ def _workload(session: Session, request: Request, wait: Wait) -> Workload:
     from dbtune.postgres.statements.interval import difference
 
     setup = read_setup(session)
-    try:
-        reading = read_statements(session, setup, texts=request.interval_seconds <= 0)
-        entries, since = reading.entries, reading.stats_reset
-        seconds = (reading.at - since).total_seconds() if since else None
-        if request.interval_seconds > 0:
-            wait(request.interval_seconds, "observing statements")
-            change = difference(reading, read_statements(session, setup, texts=True))
-            entries, seconds = change.entries, change.seconds
-    except Unavailable as missing:
-        raise UsageError(
-            f"there is no workload: {missing.reason}; give statements with --file or --sql"
-        ) from None
+    reading = read_statements(session, setup, texts=request.interval_seconds <= 0)
+    entries, since = reading.entries, reading.stats_reset
+    seconds = (reading.at - since).total_seconds() if since else None
+    if request.interval_seconds > 0:
+        wait(request.interval_seconds, "observing statements")
+        change = difference(reading, read_statements(session, setup, texts=True))
+        entries, seconds = change.entries, change.seconds
     here = [entry for entry in entries if entry.database == session.database]
     statements = group(here, setup.block_bytes, io_timed=False)
     return from_statements(statements, request.source, seconds, text_limit=TEXT_LIMIT)

@@ -13,7 +13,7 @@ from dbtune.text import bytes_text, count_text, plain, ratio_text
 def too_many_indexes(
     inventory: Inventory,
     *,
-    min_indexes: int = 8,
+    min_indexes: int = 10,
     warning_indexes: int = 15,
     min_writes: int = 10_000,
     min_writes_per_scan: float = 1.0,

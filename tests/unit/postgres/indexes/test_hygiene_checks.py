@@ -347,11 +347,11 @@ def test_constant(fires: bool, statistics: ColumnStatistics, scans: int, read: i
 @pytest.mark.parametrize(
     ("fires", "count", "activity"),
     [
-        (True, 8, WRITTEN),
-        (False, 7, WRITTEN),
-        (False, 8, replace(WRITTEN, index_scans=100_000)),
-        (False, 8, Activity(inserted=500)),
-        (False, 8, None),
+        (True, 10, WRITTEN),
+        (False, 9, WRITTEN),
+        (False, 10, replace(WRITTEN, index_scans=100_000)),
+        (False, 10, Activity(inserted=500)),
+        (False, 10, None),
     ],
 )
 def test_too_many(fires: bool, count: int, activity: Activity | None) -> None:
