@@ -12,6 +12,7 @@ from dbtune.postgres.embedded.server import EmbeddedPostgres
 from dbtune.postgres.lab import skip_scan
 from dbtune.postgres.lab.build import Connections, build_schema, connect, some
 from dbtune.postgres.lab.collation import collation_of
+from dbtune.postgres.lab.extended import restore_extended
 from dbtune.postgres.lab.hypothetical import AS_HYPOPG, Maker, SizeModel
 from dbtune.postgres.lab.planner import Existing, LabPlanner
 from dbtune.postgres.lab.read import read_source
@@ -102,6 +103,7 @@ def build_lab(
                 notes.append(f"texts sort by code points in the planner lab, not by {theirs}")
             notes += build_schema(connections, source, advance)
             notes += restore_statistics(connections, source, same_order=collation.exact)
+            notes += restore_extended(connections, source)
             storage = Storage(server)
             restore_sizes(connections, source, storage)
             notes += _set_planner(connections, source.database)

@@ -19,6 +19,7 @@ from dbtune.postgres.lab.source import (
     SourceColumn,
     SourceConstraint,
     SourceDatabase,
+    SourceExtended,
     SourceFunction,
     SourceIndex,
     SourceRelation,
@@ -103,6 +104,7 @@ class _Reader:
             tuple(self._functions.values()),
             self._collations(indexes),
             self._statistics([*chosen, *(index.oid for index in indexes)]),
+            self._extended(chosen),
             tuple(f"{rows[oid]['schema']}.{rows[oid]['name']}" for oid in tables if oid in beyond),
             tuple(self._notes),
         )
@@ -277,6 +279,13 @@ class _Reader:
             known = {name: value for name, value in row.items() if value is not None}
             found.append(SourceStatistics(**keys, values=known))
         return tuple(found)
+
+    def _extended(self, chosen: Collection[int]) -> tuple[SourceExtended, ...]:
+        rows = self._of("lab_extended", chosen)
+        lists = ("columns", "numbers")
+        return tuple(
+            SourceExtended(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows
+        )
 
     def _ranges(self) -> dict[tuple[int, str, bool], Row]:
         """What pg_stats does not show of range types before PostgreSQL 17, if this role may see."""

@@ -177,6 +177,24 @@ class SourceStatistics:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceExtended:
+    """A statistics object on several columns: ``numbers`` are theirs on the target.
+
+    What ANALYZE found is ``None`` where it found nothing or this role may not see it.
+    """
+
+    relation: int
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+    numbers: tuple[int, ...]
+    inherited: bool
+    n_distinct: str | None
+    dependencies: str | None
+    has_common_values: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SourceCollation:
     """A collation."""
 
@@ -206,5 +224,6 @@ class Source:
     functions: tuple[SourceFunction, ...] = ()
     collations: Mapping[int, SourceCollation] = field(default_factory=dict)
     statistics: tuple[SourceStatistics, ...] = ()
+    extended: tuple[SourceExtended, ...] = ()
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
