@@ -137,6 +137,44 @@ def test_costs_are_those_of_the_target(any_pg: Postgres, databases: Databases) -
     assert wrong == {}
 
 
+EAGER = {
+    "parallel_setup_cost": "0",  # for 50,000 rows nobody would start processes otherwise
+    "min_parallel_table_scan_size": "0",
+    "max_parallel_workers_per_gather": "4",
+    "random_page_cost": "1.1",
+    "work_mem": "'64kB'",
+    "effective_cache_size": "'8MB'",
+    "timezone": "'America/Lima'",
+    "search_path": "app",
+}
+BY_SETTING = [
+    "SELECT count(*) FROM public.orders",
+    "SELECT * FROM public.orders WHERE customer < 400",
+    "SELECT * FROM public.orders ORDER BY note",
+    "SELECT * FROM public.orders o JOIN public.customers c ON c.id = o.id",
+    "SELECT * FROM public.orders WHERE at > '2024-01-20 20:00'",
+    "SELECT * FROM public.customers WHERE folded(email) = 'x7@y'",
+]
+
+
+@pytest.mark.parametrize(
+    "settings", [EAGER, {**EAGER, "max_parallel_workers_per_gather": "0", "enable_hashjoin": "off"}]
+)
+def test_the_settings_of_the_targets_role_count(
+    pg18: Postgres, databases: Databases, settings: dict[str, str]
+) -> None:
+    name = databases.of(pg18)
+    for setting, value in settings.items():
+        pg18.psql(f"ALTER ROLE postgres SET {setting} = {value}", name)
+    try:
+        expected = [explained(pg18, name, one)["Total Cost"] for one in BY_SETTING]
+        with lab_of(pg18.dsn(name), *BY_SETTING) as lab:
+            costs = [lab.plan(one).cost for one in BY_SETTING]
+            assert costs == pytest.approx(expected, rel=0.01)
+    finally:
+        pg18.psql("ALTER ROLE postgres RESET ALL", name)
+
+
 @pytest.fixture(scope="module")
 def lab15(pg: Callable[[int], Postgres], databases: Databases) -> Iterator[LabPlanner]:
     with lab_of(pg(15).dsn(databases.of(pg(15)))) as lab:

@@ -142,23 +142,29 @@ class _Reader:
             return []
 
     def _database(self) -> SourceDatabase:
-        row = self._fact("lab_database")[0]
-        if row["block_bytes"] != BLOCK_BYTES:
+        try:
+            # Not as the catalog is read, for which dbtune changes some settings.
+            with self._session.transaction(own_search_path=True) as transaction:
+                row, settings, path = (
+                    transaction.rows(load_sql(name, self._session.major))
+                    for name in ("lab_database", "lab_settings", "lab_search_path")
+                )
+        except psycopg.Error as error:
+            raise self._session.translated(error) from None
+        database = row[0]
+        if database["block_bytes"] != BLOCK_BYTES:
             raise Unavailable(
-                f"the target has blocks of {row['block_bytes']} bytes, the planner lab of "
+                f"the target has blocks of {database['block_bytes']} bytes, the planner lab of "
                 f"{BLOCK_BYTES}; costs would differ"
             )
-        settings = self._fact("lab_settings")
-        with self._session.transaction(own_search_path=True) as transaction:
-            path = transaction.rows("SELECT pg_catalog.current_schemas(false)::text[] AS path")
         return SourceDatabase(
-            version=row["version"],
-            collate=row["locale"] if row["provider"] == "i" else row["collate"],
-            provider=row["provider"],
-            time_zone=row["time_zone"],
-            search_path=tuple(path[0]["path"]),
+            version=database["version"],
+            collate=database["locale" if database["provider"] == "i" else "collate"],
+            provider=database["provider"],
+            time_zone=database["time_zone"],
+            search_path=tuple(one["schema"] for one in path),
             user=self._session.user,
-            extensions=row["extensions"] or {},
+            extensions=database["extensions"] or {},
             settings={one["name"]: one["value"] for one in settings},
             changed=frozenset(one["name"] for one in settings if one["changed"]),
         )

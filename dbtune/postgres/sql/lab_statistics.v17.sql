@@ -19,9 +19,12 @@ SELECT
     s.range_length_histogram::text AS range_length_histogram,
     s.range_empty_frac,
     s.range_bounds_histogram::text AS range_bounds_histogram
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
+FROM pg_catalog.pg_stats s
+JOIN pg_catalog.pg_namespace n ON n.nspname = s.schemaname
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = s.attname
-WHERE c.oid = ANY(%(oids)s::oid[])
+-- The view checks privileges column by column: only this reaches down to its index.
+WHERE s.tablename = ANY(ARRAY(SELECT w.relname FROM pg_catalog.pg_class w
+                              WHERE w.oid = ANY(%(oids)s::oid[])))
+  AND c.oid = ANY(%(oids)s::oid[])
 ORDER BY a.attrelid, a.attnum, s.inherited
