@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dbtune.bloat import Effort, Selection
 from dbtune.cli.command import Run, command, duration_option, new_app, size_option
-from dbtune.errors import UsageError
+from dbtune.errors import Unavailable, UsageError
 from dbtune.mongo.storage.table import TABLES as MONGODB_TABLES
 from dbtune.postgres.bloat.table import TABLES as POSTGRESQL_TABLES
 from dbtune.profile import Engine
 from dbtune.redis.memory.table import TABLES as REDIS_TABLES
 from dbtune.report import Report
 
+if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
+
 TABLES = (*POSTGRESQL_TABLES, *MONGODB_TABLES, *REDIS_TABLES)
 
 app = new_app()
 
 
-@command(app, epilog="Example: dbtune bloat prod --schema public --min-size 100MB --limit 10")
+@command(
+    app, saved=True, epilog="Example: dbtune bloat prod --schema public --min-size 100MB --limit 10"
+)
 def bloat(
     run: Run,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="Rows.")] = 20,
@@ -36,6 +42,9 @@ def bloat(
         float,
         duration_option(help="Time for reading pages; statistics have to do for what is left."),
     ] = "10s",  # type: ignore[assignment] # as above
+    script: Annotated[
+        bool, typer.Option("--script", help="Write the remedies as a script for psql.")
+    ] = False,
 ) -> Report:
     """Say how much space is wasted where, why, and the safest way to get it back.
 
@@ -48,7 +57,10 @@ def bloat(
         schemas=tuple(schema or ()),
         effort=Effort.statistics if statistics_only else Effort.sample,
         budget_seconds=budget,
+        script=script,
     )
+    if (snapshot := run.snapshot()) is not None:
+        return _of_snapshot(snapshot, selection, run.thresholds)
     profile = run.profile()
     if profile.engine is Engine.mongodb:
         from dbtune.mongo.storage import bloat as of_mongo
@@ -60,9 +72,18 @@ def bloat(
 
         with run.redis(profile) as redis:
             return of_redis(redis, selection)
-    if profile.engine is not Engine.postgresql:
-        raise UsageError(f"{profile.name} is {profile.engine}; bloat is for PostgreSQL so far")
     from dbtune.postgres.bloat import bloat as of_postgres
 
     with run.postgres(profile) as postgres:
         return of_postgres(postgres, selection, run.progress)
+
+
+def _of_snapshot(
+    snapshot: Snapshot, selection: Selection, thresholds: Mapping[str, Mapping[str, object]]
+) -> Report:
+    from dbtune.postgres.bloat import from_snapshot
+
+    try:
+        return from_snapshot(snapshot.require("postgresql"), selection, thresholds)
+    except Unavailable as missing:
+        raise UsageError(f"{snapshot.name} has no sizes: {missing.reason}") from None

@@ -20,6 +20,7 @@ CHECK_PACKAGES = (
     "dbtune.postgres.plan_diff.checks",
     "dbtune.postgres.plan_policy.checks",
     "dbtune.postgres.config.checks",
+    "dbtune.postgres.bloat.checks",
     "dbtune.postgres.indexes.checks",
     "dbtune.pooling.checks",
     "dbtune.mongo.checks",

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbtune.bloat import Effort
-from dbtune.report import Report
+from dbtune.report import Artifact, Report
 
 if TYPE_CHECKING:
     from dbtune.bloat import Selection
+    from dbtune.facts import Snapshot, Source
     from dbtune.finding import Skipped
     from dbtune.postgres.bloat.facts import Estimate, Sizes
     from dbtune.postgres.bloat.measure import Measuring
     from dbtune.postgres.session import Session
 
 Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]
+CHECKS = "dbtune.postgres.bloat.checks"
 
 
 def bloat(session: Session, selection: Selection, progress: Progress) -> Report:
@@ -28,17 +31,20 @@ def bloat(session: Session, selection: Selection, progress: Progress) -> Report:
         progress: shows a person how far the work is.
 
     Raises:
-        Unavailable: the catalog can't be read in time.
-        TargetError: the connection broke.
+        TargetError: the connection broke, or not even the sizes can be read.
     """
+    from dbtune.errors import TargetError, Unavailable
+    from dbtune.facts import Live
     from dbtune.postgres.bloat.collect import read_sizes
     from dbtune.postgres.bloat.measure import Measuring
     from dbtune.postgres.bloat.model import model
-    from dbtune.postgres.bloat.table import tables
     from dbtune.postgres.server import read_server, target
 
     server = read_server(session)
-    sizes = read_sizes(session, selection.min_bytes, selection.schemas)
+    try:
+        sizes = read_sizes(session, selection.min_bytes, selection.schemas)
+    except Unavailable as missing:
+        raise TargetError(f"the sizes of relations can't be read: {missing.reason}") from None
     estimates = model(sizes)
     skipped: list[Skipped] = []
     if selection.effort is not Effort.statistics:
@@ -46,36 +52,93 @@ def bloat(session: Session, selection: Selection, progress: Progress) -> Report:
             measuring = Measuring(session, sizes, estimates, selection.budget_seconds, advance)
             measuring.run()
         estimates, skipped = measuring.estimates, _skipped(measuring, sizes)
-    return Report(
-        "bloat",
-        tables(examined(estimates, sizes), sizes, selection),
-        skipped=tuple(skipped),
-        notes=tuple(_notes(sizes)),
+    made = _report(sizes, estimates, Live(session), selection, session.profile.thresholds)
+    return replace(
+        made,
+        skipped=(*skipped, *made.skipped),
         target=target(session, server),
         collected_at=server.now,
     )
 
 
-def examined(estimates: dict[int, Estimate], sizes: Sizes) -> list[Estimate]:
-    """Estimates of relations that were asked for."""
-    return [one for oid, one in estimates.items() if sizes.relations[oid].examined]
+def from_snapshot(
+    snapshot: Snapshot, selection: Selection, thresholds: Mapping[str, Mapping[str, object]]
+) -> Report:
+    """As :func:`bloat`, from the statistics that a snapshot holds.
+
+    Raises:
+        Unavailable: it holds none.
+    """
+    from dbtune.postgres.bloat.model import model
+    from dbtune.postgres.facts.bloat import relation_sizes
+
+    sizes = narrowed(snapshot.of(relation_sizes), selection)
+    return snapshot.described(_report(sizes, model(sizes), snapshot, selection, thresholds))
 
 
-def _skipped(measured: Measuring, sizes: Sizes) -> list[Skipped]:
+def narrowed(sizes: Sizes, selection: Selection) -> Sizes:
+    """Sizes with only those relations marked as examined that a person wants to see."""
+    relations = {
+        oid: replace(
+            one,
+            examined=one.examined
+            and one.size_bytes >= selection.min_bytes
+            and (not selection.schemas or sizes.relations[one.table].schema in selection.schemas),
+        )
+        for oid, one in sizes.relations.items()
+    }
+    return replace(sizes, relations=relations)
+
+
+def _report(
+    sizes: Sizes,
+    estimates: Mapping[int, Estimate],
+    source: Source,
+    selection: Selection,
+    thresholds: Mapping[str, Mapping[str, object]],
+) -> Report:
+    from dbtune.facts import gather, load_facts
+    from dbtune.finding import load_checks, run_checks
+    from dbtune.postgres.bloat.facts import Bloat
+    from dbtune.postgres.bloat.remedy import ways
+    from dbtune.postgres.bloat.script import script, settings_of
+    from dbtune.postgres.bloat.table import tables
+
+    found = Bloat(sizes, (one for one in estimates.values() if one.relation.examined))
+    checks = load_checks(CHECKS)
+    wanted = {name for check in checks for name in check.needs}
+    facts = [one for one in load_facts("dbtune.postgres.facts").values() if one.name in wanted]
+    findings, skipped = run_checks(checks, {"bloat": found, **gather(source, facts)}, thresholds)
+    possible = ways(found)
+    artifacts: tuple[Artifact, ...] = ()
+    if selection.script:
+        artifacts = (script(possible, settings_of(findings), found, sizes.at),)
+    return Report(
+        "bloat",
+        tables(found, possible, selection),
+        tuple(findings),
+        tuple(skipped),
+        tuple(_notes(sizes)),
+        artifacts=artifacts,
+        examined=tuple(check.name for check in checks),
+    )
+
+
+def _skipped(measuring: Measuring, sizes: Sizes) -> list[Skipped]:
     from dbtune.finding import Skipped
     from dbtune.postgres.bloat.table import label
     from dbtune.text import plural
 
     found = []
-    for oid, reason in measured.refused.items():
+    for oid, reason in measuring.refused.items():
         name = label(sizes.relations[oid], sizes)
         found.append(Skipped(f"pages of {name}", reason))
-    if measured.left:
-        names = ", ".join(label(one, sizes) for one in measured.left[:3])
-        more = ", ..." if len(measured.left) > 3 else ""
+    if measuring.left:
+        names = ", ".join(label(one, sizes) for one in measuring.left[:3])
+        more = ", ..." if len(measuring.left) > 3 else ""
         found.append(
             Skipped(
-                f"pages of {plural(len(measured.left), 'relation')}",
+                f"pages of {plural(len(measuring.left), 'relation')}",
                 f"no time was left for {names}{more}: by statistics instead (--budget)",
             )
         )

@@ -63,6 +63,7 @@ def read_sizes(session: Session, min_bytes: int, schemas: Sequence[str] = ()) ->
         stats_since=setup["stats_since"],
         settings=setup["settings"] or {},
         inspectors=setup["inspectors"] or {},
+        tools=setup["tools"] or {},
     )
 
 
@@ -200,6 +201,7 @@ def _index_shape(row: Row, relation: Relation, columns: _Columns) -> IndexShape:
         predicate=row["predicate"],
         valid=row["valid"],
         constraint=row["is_constraint"],
+        exclusion=row["is_exclusion"],
         distinct=_joint_distinct(row["joint_distinct"], set(row["columns"][: row["keys"]])),
     )
 

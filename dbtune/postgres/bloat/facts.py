@@ -5,7 +5,7 @@ Names stand as they are in the catalog, unquoted. What was never measured is ``N
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -190,6 +190,7 @@ class IndexShape:
         predicate: whether it is partial.
         valid: whether statements may use it.
         constraint: whether it belongs to a constraint.
+        exclusion: whether that is an exclusion constraint.
         distinct: number of distinct keys by extended statistics; as ``n_distinct``.
     """
 
@@ -201,6 +202,7 @@ class IndexShape:
     predicate: bool = False
     valid: bool = True
     constraint: bool = False
+    exclusion: bool = False
     distinct: float | None = None
 
 
@@ -222,6 +224,8 @@ class Sizes:
         settings: autovacuum's and others, as in pg_settings.
         inspectors: extensions whose functions this role may call, and their schemas:
             ``pageinspect``, ``pgstattuple``.
+        tools: extensions that rewrite tables in use, and their schemas: ``pg_repack``,
+            ``pg_squeeze``.
     """
 
     at: datetime
@@ -237,6 +241,7 @@ class Sizes:
     stats_since: datetime | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     inspectors: Mapping[str, str] = field(default_factory=dict)
+    tools: Mapping[str, str] = field(default_factory=dict)
 
 
 class Method(StrEnum):
@@ -301,3 +306,23 @@ class Estimate:
     def bloat_high_bytes(self) -> float:
         """At most so many bytes come back."""
         return max(0.0, self.relation.size_bytes - self.low_bytes)
+
+
+class Bloat:
+    """Estimates, and what they were made from: what checks and remedies look at.
+
+    Attributes:
+        sizes: relations as the catalog knows them.
+        estimates: of those that are examined.
+    """
+
+    def __init__(self, sizes: Sizes, estimates: Iterable[Estimate]) -> None:
+        self.sizes = sizes
+        self.estimates = tuple(estimates)
+        self._by_table: dict[int, list[Estimate]] = {}
+        for one in self.estimates:
+            self._by_table.setdefault(one.relation.table, []).append(one)
+
+    def of_table(self, oid: int) -> Sequence[Estimate]:
+        """Estimates of a table, its TOAST table and the indexes of both."""
+        return self._by_table.get(oid, ())

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from dbtune.bloat import Selection
-from dbtune.postgres.bloat.facts import Estimate, Kind, Method, Relation, Sizes
+from dbtune.postgres.bloat.facts import Bloat, Estimate, Kind, Method, Relation, Sizes
+from dbtune.postgres.bloat.remedy import Way
 from dbtune.report import Column, Row, Table, record
 from dbtune.text import bytes_text, plural, ratio_text
 
@@ -51,6 +52,27 @@ BY_TABLE = Table(
         Column("unknown_bytes", "unknown", "bytes", "Size of what could not be estimated.", 1),
     ),
 )
+REMEDIES = Table(
+    "remedies",
+    "Ways back, the most bytes for the least risk first",
+    (
+        Column("relation", "relation", "text", "What it is for."),
+        Column("kind", "kind", "text", "table, toast, or the method of an index.", 2),
+        Column("action", "action", "text", "What to do."),
+        Column("gain_bytes", "gives back", "bytes", "Most likely, to the operating system."),
+        Column("gain_low_bytes", "at least", "bytes", "Lower bound.", 3),
+        Column("gain_high_bytes", "at most", "bytes", "Upper bound.", 3),
+        Column("reuse_bytes", "frees", "bytes", "Becomes free for new rows, in the file.", 1),
+        Column("risk", "risk", "text", "none, space, moments or outage: what it may do.", 1),
+        Column("duration", "runs for", "text", "About, at 50 MB/s.", 1),
+        Column("extra_bytes", "disk needed", "bytes", "While it runs.", 2),
+        Column("wal_bytes", "WAL", "bytes", "Write-ahead log that it writes.", 3),
+        Column("lock", "lock", "text", "What it locks.", 5),
+        Column("needs", "needs", "text", "What has to be there first.", 6),
+        Column("statement", "statement", "sql", "SQL, or a command line.", 4),
+    ),
+    empty="nothing is worth doing",
+)
 SUMMARY = (
     Column("examined", "examined", "int", "Relations that were examined."),
     Column("size_bytes", "their size", "bytes", "Size of these."),
@@ -64,34 +86,65 @@ SUMMARY = (
     Column("small", "not examined", "int", "Relations smaller than --min-size."),
     Column("small_bytes", "their size", "bytes", "Size of these together."),
 )
-TABLES = (RELATIONS, BY_TABLE, Table("summary", "Total", SUMMARY, record=True))
+TABLES = (RELATIONS, BY_TABLE, REMEDIES, Table("summary", "Total", SUMMARY, record=True))
 
 
-def tables(estimates: Sequence[Estimate], sizes: Sizes, selection: Selection) -> tuple[Table, ...]:
+def tables(bloat: Bloat, ways: Sequence[Way], selection: Selection) -> tuple[Table, ...]:
     """All tables of the report.
 
     Args:
-        estimates: of relations that were examined.
-        sizes: what they were made from.
+        bloat: estimates, and what they were made from.
+        ways: remedies in their order.
         selection: how many rows are wanted.
     """
-    ordered = sorted(estimates, key=rank)
-    shown = ordered[: selection.limit]
-    rest = len(ordered) - len(shown)
+    sizes, limit = bloat.sizes, selection.limit
+    ordered = sorted(bloat.estimates, key=rank)
+    rest = len(ordered) - limit
     relations = replace(
         RELATIONS,
-        rows=tuple(_row(one, sizes) for one in shown),
-        footer=f"{plural(rest, 'relation')} more (--limit)" if rest else "",
+        rows=tuple(_row(one, sizes) for one in ordered[:limit]),
+        footer=f"{plural(rest, 'relation')} more (--limit)" if rest > 0 else "",
         empty=_nothing(sizes),
     )
-    rolled = [row for row in _by_table(ordered) if _worth_a_row(row)]
+    total = record("summary", "Total", SUMMARY, summary(ordered, sizes))
+    if not ordered:
+        return (relations, total)
     together = replace(
         BY_TABLE,
-        rows=tuple(rolled[: selection.limit]),
+        rows=tuple(row for row in _by_table(ordered) if _worth_a_row(row))[:limit],
         empty="no table has several of these relations",
     )
-    total = record("summary", "Total", SUMMARY, summary(ordered, sizes))
-    return (relations, together, total) if ordered else (relations, total)
+    rest = len(ways) - limit
+    remedies = replace(
+        REMEDIES,
+        rows=tuple(_way_row(way, sizes) for way in ways[:limit]),
+        footer=_ways_footer(rest),
+    )
+    return (relations, together, remedies, total)
+
+
+def _ways_footer(rest: int) -> str:
+    more = f"; {plural(rest, 'way')} more (--limit)" if rest > 0 else ""
+    return f"what rewrites a table rewrites its indexes, too; --script writes them out{more}"
+
+
+def _way_row(way: Way, sizes: Sizes) -> Row:
+    return {
+        "relation": label(way.estimate.relation, sizes),
+        "kind": kind(way.estimate.relation, sizes),
+        "action": way.action,
+        "gain_bytes": _whole(way.gain_bytes),
+        "gain_low_bytes": _whole(way.gain_low_bytes),
+        "gain_high_bytes": _whole(way.gain_high_bytes),
+        "reuse_bytes": _whole(way.reuse_bytes) or None,
+        "risk": way.risk.name,
+        "duration": way.duration.text,
+        "extra_bytes": _whole(way.extra_bytes),
+        "wal_bytes": _whole(way.wal_bytes),
+        "lock": way.lock,
+        "needs": way.needs or None,
+        "statement": way.statement,
+    }
 
 
 def rank(estimate: Estimate) -> tuple[bool, float, float, str]:

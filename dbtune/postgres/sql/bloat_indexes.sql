@@ -5,7 +5,7 @@ SELECT x.indexrelid::bigint AS oid,
        x.indisvalid AS valid, x.indpred IS NOT NULL AS predicate,
        EXISTS (SELECT FROM pg_catalog.pg_constraint o
                WHERE o.conindid = x.indexrelid AND o.contype IN ('p', 'u', 'x')) AS is_constraint,
-       x.indkey::int2[] AS columns,
+       x.indisexclusion AS is_exclusion, x.indkey::int2[] AS columns,
        -- What _bt_allequalimage asks: may equal keys be merged?
        (SELECT bool_and(
                    EXISTS (SELECT FROM pg_catalog.pg_amproc p

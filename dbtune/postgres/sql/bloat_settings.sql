@@ -18,4 +18,8 @@ SELECT now() AS at, current_database()::text AS database,
                       SELECT FROM pg_catalog.pg_proc p
                       WHERE p.pronamespace = n.oid AND p.proname = 'pgstatindex'
                         AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE'))
-              END) AS inspectors
+              END) AS inspectors,
+       (SELECT jsonb_object_agg(e.extname, n.nspname)
+        FROM pg_catalog.pg_extension e
+        JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+        WHERE e.extname IN ('pg_repack', 'pg_squeeze')) AS tools

@@ -1,0 +1,16 @@
+"""Sizes of relations, and what the statistics say of the rows in them."""
+
+from __future__ import annotations
+
+from dbtune.facts import fact
+from dbtune.postgres.bloat.collect import read_sizes
+from dbtune.postgres.bloat.facts import Sizes
+from dbtune.postgres.session import Session
+
+MIN_BYTES = 1024**2
+
+
+@fact("relation_sizes")
+def relation_sizes(session: Session) -> Sizes:
+    """Of relations of a mebibyte and more. Least privilege: none; SELECT for the statistics."""
+    return read_sizes(session, MIN_BYTES)
