@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-_BATCH_COUNT = 300
+_BATCH_COUNT = 100
 _RECEIVE_BYTES = 1 << 18
 _SCAN = b"*4\r\n$4\r\nSCAN\r\n$%d\r\n%b\r\n$5\r\nCOUNT\r\n$%d\r\n%b\r\n"
 _OF_KEY = (

@@ -31,6 +31,6 @@ def retire(index: Index, why: str) -> Remedy:
     return Remedy(
         f"{why} Hide it first; when nothing has become slower for some days, drop it. "
         f"unhideIndex({name}) takes it back. Hiding starts its count of uses anew.",
-        sql=f"{where}.hideIndex({name})\n// days later:\n{where}.dropIndex({name})",
+        sql=f"{where}.hideIndex({name})\n// days later:\n// {where}.dropIndex({name})",
         effect=DROPPING,
     )

@@ -35,7 +35,7 @@ def hidden_index(collections: Sequence[Collection]) -> Iterator[Finding]:
                 remedy=Remedy(
                     "Drop it if nothing has become slower since it was hidden.",
                     sql=f"{where}.dropIndex({name})\n// or take it back:\n"
-                    f"{where}.unhideIndex({name})",
+                    f"// {where}.unhideIndex({name})",
                     effect=DROPPING,
                 ),
             )

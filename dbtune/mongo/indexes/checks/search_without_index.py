@@ -12,6 +12,9 @@ from dbtune.mongo.indexes.workload import Usage
 from dbtune.mongo.shellprint import shell_text
 from dbtune.text import count_text, plain, shorten
 
+_UNKNOWN = "FIELD"
+"""What is searched is not told by a query; whoever reads the statement has to say."""
+
 
 @check("mongo.search-without-index")
 def search_without_index(
@@ -51,7 +54,7 @@ def search_without_index(
                 "Make a text index on the fields that are searched; a collection can have one."
                 if ways[0] == "text"
                 else f"Make a {ways[0]} index on {plain(path)}.",
-                sql=f"{where}.createIndex({shell_text(keys)})",
+                sql=f"{'// ' * (path == _UNKNOWN)}{where}.createIndex({shell_text(keys)})",
                 effect="building an index reads the collection once; each write then maintains it",
             ),
         )
@@ -60,7 +63,7 @@ def search_without_index(
 def _wanted(query: Query) -> tuple[str, str, tuple[str, ...]] | None:
     """The field, what is searched, and the kinds of index that serve it, the best first."""
     if has_text(query):
-        return "FIELD", "searches text", ("text",)
+        return _UNKNOWN, "searches text", ("text",)
     condition = geo_condition(query)
     if condition is None:
         return None
