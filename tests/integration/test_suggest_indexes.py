@@ -142,3 +142,18 @@ def test_what_is_wrong_is_said_in_a_sentence(
     assert result.code == 2
     assert said in result.err
     assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("version", [13, 16, 18])
+def test_without_any_extension_the_lab_answers(pg: Callable[[int], Postgres], version: int) -> None:
+    server = pg(version)
+    with fresh_database(server) as name:
+        for statement in SCHEMA.split(";")[1:-1]:
+            server.psql(statement, name)
+        made = dbtune(
+            "suggest-indexes", server.dsn(name), "-f", "json",
+            "--sql", "SELECT * FROM orders WHERE customer_id = 42",
+        ).ok().json  # fmt: skip
+        assert [row["index"] for row in made["indexes"]] == ["public.orders (customer_id)"]
+        assert made["summary"]["planner"] == "lab"
+        assert any("HypoPG is not installed" in note for note in made["notes"])

@@ -15,7 +15,6 @@ from dbtune.report import Report
 from dbtune.statements import Wait
 
 if TYPE_CHECKING:
-    from dbtune.postgres.indexes.planner import Planner
     from dbtune.postgres.relations.facts import Relations
     from dbtune.postgres.session import Session
 
@@ -79,6 +78,8 @@ def suggest_indexes(
         TargetError: the connection broke.
     """
     from dbtune.postgres.indexes.advise import advise
+    from dbtune.postgres.indexes.choose import PlannerChoice as Choice
+    from dbtune.postgres.indexes.choose import open_planner
     from dbtune.postgres.indexes.hygiene import hygiene, merged, only_existing
     from dbtune.postgres.indexes.report import report
     from dbtune.postgres.relations.collect import read_relations
@@ -103,11 +104,16 @@ def suggest_indexes(
         return replace(found, target=target(session, server), collected_at=server.now)
     if not workload.queries:
         raise UsageError(f"{request.source} has no statement that an index could serve")
-    options = request.options
-    with _open_planner(session, request) as planner:
+    texts = [query.text for query in workload.queries]
+    with progress("preparing the planner", 1.0) as advance:
+        opened = open_planner(
+            session, Choice(request.planner.value), statements=texts, advance=advance
+        )
+    with opened.planner as planner:
         with progress("looking for indexes", 1.0) as advance:
-            advice = advise(planner, relations, workload, options, progress=advance)
+            advice = advise(planner, relations, workload, request.options, progress=advance)
         found = report(advice, workload, planner)
+    found = replace(found, notes=(*found.notes, f"costs are from: {opened.why}"))
     if existing is not None:
         found = merged(found, existing)
     return replace(found, target=target(session, server), collected_at=server.now)
@@ -132,12 +138,3 @@ def _workload(session: Session, request: Request, wait: Wait) -> Workload:
     here = [entry for entry in entries if entry.database == session.database]
     statements = group(here, setup.block_bytes, io_timed=False)
     return from_statements(statements, request.source, seconds, text_limit=TEXT_LIMIT)
-
-
-def _open_planner(session: Session, request: Request) -> Planner:
-    from dbtune.postgres.indexes.hypopg import open_hypopg
-
-    try:
-        return open_hypopg(session)
-    except Unavailable as missing:
-        raise UsageError(f"--planner {request.planner}: {missing.reason}") from None
