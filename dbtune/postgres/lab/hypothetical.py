@@ -40,6 +40,7 @@ class Part(NamedTuple):
         pages: blocks.
         widths: average width of each column, in bytes; 0 if it was not analysed.
         elements: average number of an array's elements, by column.
+        texts: the columns of type text.
     """
 
     oid: int
@@ -49,6 +50,7 @@ class Part(NamedTuple):
     pages: int
     widths: dict[str, int]
     elements: dict[str, float]
+    texts: list[str]
 
 
 class Made(NamedTuple):
@@ -217,7 +219,9 @@ class Maker:
 
 _PARTS = """
 SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
-    c.relfilenode::bigint AS node, pg_relation_size(c.oid) / 8192 AS pages, s.widths, s.elements
+    c.relfilenode::bigint AS node, pg_relation_size(c.oid) / 8192 AS pages, s.widths, s.elements,
+    ARRAY(SELECT a.attname::text FROM pg_attribute a
+          WHERE a.attrelid = c.oid AND a.atttypid = 'text'::regtype) AS texts
 FROM (
     SELECT t.relid FROM pg_partition_tree(to_regclass(%(table)s)) t
     UNION
@@ -249,13 +253,15 @@ def _part(row: dict[str, Any]) -> Part:
 
 
 def _width(key: Key, part: Part) -> int:
-    """As HypoPG takes it: of a few functions it knows what they return."""
+    """As HypoPG takes it: of a few functions of a text it knows what they return."""
     if key.column:
         return part.widths.get(key.column, 0)
     called = _OF_COLUMN.fullmatch(key.sql)
     if called is None:
         return _UNKNOWN_WIDTH
-    return 32 if called[1] == "md5" else part.widths.get(called[2], 0)
+    if called[1] == "md5":
+        return 32
+    return part.widths.get(called[2], 0) if called[2] in part.texts else _UNKNOWN_WIDTH
 
 
 def _elements(part: Part, key: Key) -> float:

@@ -25,8 +25,10 @@ from dbtune.text import plain
 
 _MAJOR = 18
 _ON_CONFLICT = re.compile(r"(?i)\bon\s+conflict\b")
-_KEPT = 64
-"""Hypothetical indexes of one table that are kept, switched off: each costs some microseconds."""
+_SWITCHED_OFF = 24
+"""Hypothetical indexes of one table that the planner sees, switched off: it opens each of them."""
+_KEPT = 1000
+"""Hypothetical indexes in all; each is a file."""
 
 
 class Existing(NamedTuple):
@@ -89,6 +91,7 @@ class LabPlanner:
         self._refused: dict[Definition, str] = {}
         self._by_name: dict[str, Definition] = {}
         self._on: frozenset[Definition] = frozenset()
+        self._parked: frozenset[Definition] = frozenset()
         self._hidden: frozenset[int] = frozenset()
 
     @property
@@ -167,6 +170,7 @@ class LabPlanner:
 
     def _switch(self, wanted: frozenset[Definition], without: frozenset[int]) -> None:
         """Have the planner see exactly the wanted indexes, and the existing ones but for some."""
+        self._set_live(wanted & self._parked, live=True)
         on = [oid for index in wanted - self._on for oid in self._made[index].oids]
         off = [oid for index in self._on - wanted for oid in self._made[index].oids]
         on += [oid for one in self._hidden - without for oid in self.existing.ours.get(one, ())]
@@ -180,17 +184,39 @@ class LabPlanner:
         self._on, self._hidden = wanted, without
         for index in wanted:
             self._made.move_to_end(index)
-        self._drop_unused()
+        self._put_away()
 
-    def _drop_unused(self) -> None:
-        """Drop what was not asked for longest, when a table has too many."""
-        by_table: dict[tuple[str, str], list[Definition]] = {}
+    def _put_away(self) -> None:
+        """Take what was not asked for longest off its table, or drop it when there is too much."""
+        off: dict[tuple[str, str], list[Definition]] = {}
         for index in self._made:
-            by_table.setdefault((index.schema, index.table), []).append(index)
-        for ones in by_table.values():
-            for index in ones[: max(0, len(ones) - _KEPT)]:
-                if index not in self._on:
-                    self._maker.drop(self._made.pop(index))
+            if index not in self._on and index not in self._parked:
+                off.setdefault((index.schema, index.table), []).append(index)
+        for ones in off.values():
+            if len(ones) > _SWITCHED_OFF:
+                self._set_live(frozenset(ones[: len(ones) - _SWITCHED_OFF // 2]), live=False)
+        for index in [*self._made][: max(0, len(self._made) - _KEPT)]:
+            if index not in self._on:
+                self._maker.drop(self._made.pop(index))
+                self._parked -= {index}
+
+    def _set_live(self, ones: frozenset[Definition], *, live: bool) -> None:
+        """Put indexes on their tables' lists or take them off: then the planner never opens them.
+
+        It rereads a table's list when the table's entry changes.
+        """
+        if ones:
+            oids = [oid for index in ones for oid in self._made[index].oids]
+            self.admin.execute(
+                "UPDATE pg_catalog.pg_index SET indislive = %s WHERE indexrelid = ANY(%s::oid[])",
+                (live, oids),
+            )
+            self.admin.execute(
+                "UPDATE pg_catalog.pg_class SET relhasindex = true WHERE oid IN "
+                "(SELECT indrelid FROM pg_catalog.pg_index WHERE indexrelid = ANY(%s::oid[]))",
+                (oids,),
+            )
+        self._parked = self._parked - ones if live else self._parked | ones
 
     def _look_in(self, search_path: str) -> None:
         """Set where names are looked up."""
