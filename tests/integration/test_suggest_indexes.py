@@ -41,14 +41,14 @@ def suggest(url: str, *arguments: str) -> Result:
 
 
 def found(result: Result) -> list[str]:
-    return [row["index"] for row in result.ok().json["indexes"]]
+    return [row["index"] for row in result.ok().json["suggestions"]]
 
 
 def test_an_index_for_one_statement(shop: str) -> None:
     result = suggest(shop, "--sql", "SELECT * FROM orders WHERE customer_id = 42").ok()
-    [row] = result.json["indexes"]
+    [row] = result.json["suggestions"]
     assert row["index"] == "public.orders (customer_id)"
-    assert row["ddl"] == (
+    assert row["statement"] == (
         'CREATE INDEX CONCURRENTLY "orders_customer_id_idx" ON "public"."orders" ("customer_id");'
     )
     assert row["saved_ratio"] > 0.9
@@ -77,9 +77,9 @@ def test_no_index_where_none_would_help(shop: str, statement: str) -> None:
 
 def test_an_existing_index_is_replaced_not_added_beside(shop: str) -> None:
     sql = "SELECT placed, total FROM orders WHERE placed > '2021-06-01' AND placed < '2021-07-15'"
-    [row] = suggest(shop, "--sql", sql).ok().json["indexes"]
+    [row] = suggest(shop, "--sql", sql).ok().json["suggestions"]
     assert row["index"] == "public.orders (placed) INCLUDE (total)"
-    assert row["drops"] == ["public.orders_placed"]
+    assert row["replaces"] == ["public.orders_placed"]
     script = dbtune("suggest-indexes", shop, "--planner", "hypopg", "--sql", sql, "-f", "sql").ok()
     assert "CREATE INDEX CONCURRENTLY" in script.out
     assert 'DROP INDEX CONCURRENTLY "public"."orders_placed";' in script.out

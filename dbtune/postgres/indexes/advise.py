@@ -14,6 +14,7 @@ from dbtune.postgres.indexes.btree import btree_candidates
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.existing import has_already, replaced
+from dbtune.postgres.indexes.partial import partial_candidates
 from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
 from dbtune.postgres.indexes.selection import Limits, Search
 from dbtune.postgres.indexes.statement_uses import statement_uses
@@ -166,6 +167,7 @@ class _Adviser:
         if table.kind not in "rmp" or (table.kind != "p" and pages < _SMALL_PAGES):
             return
         yield from filter(self._is_new, btree_candidates(use, self._catalog))
+        yield from partial_candidates(use, self._catalog)
 
     def _is_new(self, candidate: Definition) -> bool:
         table = self._catalog.table(candidate.schema, candidate.table)

@@ -132,11 +132,30 @@ def _compared(side: exp.Expr, operator: str, other: exp.Expr, scope: Scope) -> l
     numbers = {place[0] for place in places}
     for column in columns(other):
         if any(place[0] in numbers for place in scope.find(column)[1]):
-            return []  # compared with its own row
+            return _own_row(places, operator, others)
     value = _value(other)
     kind: Kind = "equality" if operator == "=" else "range"
     text = f"{{}} {operator} {value}" if value is not None else ""
     return _on(side, scope, kind, operator, value, text)
+
+
+def _own_row(places: list[Place], operator: str, others: list[Place]) -> list[Fact]:
+    """Two columns of one row compared: the same rows each time, fit for a partial index."""
+    return [
+        Fact(
+            number,
+            Condition(
+                "own row",
+                column_key(name),
+                operator,
+                None,
+                f"{quote(name)} {operator} {quote(other)}",
+            ),
+        )
+        for number, name in places
+        for other_number, other in others
+        if number == other_number and name < other
+    ]
 
 
 def _on(

@@ -17,8 +17,8 @@ from dbtune.text import bytes_text, plain, plural, ratio_text, shorten
 
 CHECKS = "dbtune.postgres.indexes.checks"
 
-INDEXES = Table(
-    "indexes",
+SUGGESTIONS = Table(
+    "suggestions",
     "Suggested indexes",
     (
         Column("number", "#", "int", "Place, by what is saved."),
@@ -31,7 +31,7 @@ INDEXES = Table(
         Column("entries", "entries", "int", "Entries that writes make in the time.", None),
         Column("lost_hot_updates", "lost HOT", "int", "Updates that are HOT without it.", None),
         Column("build", "build", "text", "How long a build may take.", 3),
-        Column("drops", "makes superfluous", "list", "Indexes that may then be dropped.", 2),
+        Column("replaces", "replaces", "list", "Indexes that may then be dropped.", 2),
         Column("name", "name", "text", "Its name.", None),
         Column("method", "method", "text", "Access method.", None),
         Column("table", "table", "text", "Its table.", None),
@@ -39,7 +39,7 @@ INDEXES = Table(
         Column("include", "include", "list", "Columns that it stores.", None),
         Column("predicate", "predicate", "text", "Which rows it has.", None),
         Column("confidence", "confidence", "text", "How sure the saving is.", None),
-        Column("ddl", "statement", "sql", "CREATE INDEX.", None),
+        Column("statement", "statement", "sql", "The statement that makes it.", None),
     ),
     empty="no index would help",
 )
@@ -81,7 +81,7 @@ SUMMARY = (
     Column("table_bytes", "tables", "bytes", "Of all tables."),
 )
 SUMMARY_RECORD = Table("summary", "Summary", SUMMARY, record=True)
-TABLES = (INDEXES, HYGIENE, STATEMENTS, NOT_PLANNED, SUMMARY_RECORD)
+TABLES = (SUGGESTIONS, HYGIENE, STATEMENTS, NOT_PLANNED, SUMMARY_RECORD)
 _MOST_SHOWN = 20
 
 
@@ -95,12 +95,12 @@ def report(advice: Advice, workload: Workload, planner: Planner) -> Report:
     skipped += _skipped(advice.passed)
     tables = [
         Table(
-            INDEXES.name,
-            INDEXES.title,
-            INDEXES.columns,
+            SUGGESTIONS.name,
+            SUGGESTIONS.title,
+            SUGGESTIONS.columns,
             tuple(_index_row(n, one) for n, one in enumerate(advice.suggestions, start=1)),
             footer=_footer(advice),
-            empty=INDEXES.empty,
+            empty=SUGGESTIONS.empty,
         ),
         Table(
             STATEMENTS.name,
@@ -142,7 +142,7 @@ def _index_row(number: int, one: Suggestion) -> Row:
         "entries": round(one.upkeep.entries),
         "lost_hot_updates": round(one.upkeep.lost_hot),
         "build": build_class(one.table.size_bytes or 0),
-        "drops": [f"{other.schema}.{other.name}" for other in one.superfluous],
+        "replaces": [f"{other.schema}.{other.name}" for other in one.superfluous],
         "name": index.name,
         "method": index.method,
         "table": f"{index.schema}.{index.table}",
@@ -150,7 +150,7 @@ def _index_row(number: int, one: Suggestion) -> Row:
         "include": list(index.include),
         "predicate": index.predicate,
         "confidence": "estimated",
-        "ddl": index.ddl() + ";",
+        "statement": index.ddl() + ";",
     }
 
 

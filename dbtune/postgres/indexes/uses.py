@@ -19,6 +19,7 @@ Kind = Literal[
     "pattern",  # LIKE '%x%', ILIKE, ~
     "contains",  # what GIN and GiST have operators for: @> && ? @@ <@
     "unequal",
+    "own row",  # two columns of the same row
 ]
 
 

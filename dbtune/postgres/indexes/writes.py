@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.partial import predicate_ratio
 from dbtune.postgres.relations.facts import Table
 
 _LEVEL_OPERATORS = 50
@@ -114,8 +115,6 @@ class Writes:
 
     def _share(self, index: Definition, table: Table) -> float:
         """The share of rows that a partial index has."""
-        from dbtune.postgres.indexes.partial import predicate_ratio
-
         return predicate_ratio(index.predicate, table, self._catalog) if index.predicate else 1.0
 
 
