@@ -21,6 +21,9 @@ class Options:
         most_indexes, most_per_table: how many.
         seconds: after which the search stops with the best so far.
         search_path: where statements' names are looked up; "" for the role's own.
+        prefixes: suggest an index even if it is the beginning of an existing one. The planner
+            takes an index of several columns for less correlated with the table than its first
+            column alone, so that it may see a gain where there is none.
     """
 
     budget_bytes: int | None = None
@@ -30,6 +33,7 @@ class Options:
     most_per_table: int = 10
     seconds: float = 60.0
     search_path: str = ""
+    prefixes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ def advise(
     workload: Workload,
     options: Options,
     *,
+    size: Callable[[Definition], float] | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Advice:
     """Suggest indexes for a workload.
@@ -62,12 +63,13 @@ def advise(
         relations: tables, indexes and statistics.
         workload: the statements.
         options: limits.
+        size: bytes that an index will have; by default what the planner takes it for.
         progress: told the share of the time that has passed.
 
     Raises:
         TargetError: the connection broke.
     """
-    return _Adviser(planner, relations, workload, options, progress).run()
+    return _Adviser(planner, relations, workload, options, size, progress).run()
 
 
 class _Adviser:
@@ -77,12 +79,14 @@ class _Adviser:
         relations: Relations,
         workload: Workload,
         options: Options,
+        size: Callable[[Definition], float] | None,
         progress: Callable[[float], None],
     ) -> None:
         self._planner = planner
         self._catalog = Catalog(relations)
         self._workload = workload
         self._options = options
+        self._size = size or planner.size_bytes
         self._progress = progress
         self._started = time.monotonic()
         self._passed = list(workload.passed)
@@ -172,12 +176,11 @@ class _Adviser:
     def _is_new(self, candidate: Definition) -> bool:
         table = self._catalog.table(candidate.schema, candidate.table)
         indexes = self._catalog.indexes(table) if table else ()
+        if self._options.prefixes:
+            indexes = [one for one in indexes if len(one.keys) == len(candidate.keys)]
         return not any(has_already(index, candidate) for index in indexes)
 
     # ------------------------------------------------------------------------------ measures
-
-    def _size(self, candidate: Definition) -> float:
-        return float(self._planner.size_bytes(candidate))
 
     def _superfluous(self, candidate: Definition) -> list[Index]:
         table = self._catalog.table(candidate.schema, candidate.table)
