@@ -14,12 +14,13 @@ from dbtune.postgres.indexes.btree import btree_candidates
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.existing import has_already, replaced
+from dbtune.postgres.indexes.exploring import explore
 from dbtune.postgres.indexes.partial import partial_candidates
 from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
 from dbtune.postgres.indexes.selection import Limits, Search
 from dbtune.postgres.indexes.statement_uses import statement_uses
 from dbtune.postgres.indexes.uses import Use
-from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers, union
+from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers
 from dbtune.postgres.indexes.workload import Passed, Query, Workload
 from dbtune.postgres.indexes.writes import Upkeep, Writes, rates
 from dbtune.postgres.relations.facts import Index, Relations
@@ -29,7 +30,8 @@ _SMALL_PAGES = 10
 """A table of fewer blocks is read in whole as fast as by an index."""
 _CHEAP = 10.0
 """Cost of a statement that an index could not make noticeably cheaper: it reads a few blocks."""
-_NARROW_ROUNDS, _WIDE_ROUNDS, _SHARED_ROUNDS = 6, 4, 2
+_EXPLORING = 0.5
+"""Share of the time after which candidates are chosen from, known well or not."""
 
 
 @dataclass(slots=True)
@@ -139,31 +141,13 @@ class _Adviser:
     # ---------------------------------------------------------------------------- candidates
 
     def _explore(self, whatif: WhatIf, works: Sequence[_Work]) -> None:
-        """Learn which candidates each statement can use."""
-        by_table: defaultdict[tuple[str, str], int] = defaultdict(int)
-        for number, work in enumerate(works):
-            self._tick()
-            if work.base.cost <= _CHEAP or self._is_late(0.5):
-                continue
-            pool = union(whatif.bit(one) for use in work.uses for one in self._candidates(use))
-            narrow = union(
-                1 << n
-                for n in numbers(pool)
-                if not whatif.candidates[n].include and len(whatif.candidates[n].keys) <= 2
-            )
-            useful = whatif.explore(number, narrow, _NARROW_ROUNDS)
-            useful |= whatif.explore(number, pool & ~useful, _WIDE_ROUNDS)
-            for one in numbers(useful):
-                candidate = whatif.candidates[one]
-                by_table[candidate.schema, candidate.table] |= 1 << one
-        for number, work in enumerate(works):
-            self._tick()
-            if work.base.cost <= _CHEAP or self._is_late(0.6):
-                continue
-            tables = {(use.table.schema, use.table.name) for use in work.uses}
-            pool = union(by_table[table] for table in sorted(tables))
-            if pool & ~whatif.relevant(number):
-                whatif.explore(number, pool, _SHARED_ROUNDS)
+        candidates = [
+            [one for use in work.uses for one in self._candidates(use)]
+            if work.base.cost > _CHEAP
+            else []
+            for work in works
+        ]
+        explore(whatif, candidates, lambda: self._is_late(_EXPLORING))
 
     def _candidates(self, use: Use) -> Iterable[Definition]:
         table = use.table
@@ -215,6 +199,7 @@ class _Adviser:
         self._progress(min(1.0, (time.monotonic() - self._started) / self._options.seconds))
 
     def _is_late(self, share: float) -> bool:
+        self._tick()
         return time.monotonic() - self._started > share * self._options.seconds
 
     # -------------------------------------------------------------------------------- advice

@@ -10,6 +10,7 @@ Sets of indexes are integers, a bit for each candidate.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,7 +18,8 @@ from typing import NamedTuple
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.planner import NotPlannable, Planner
 
-_MAX_ROUNDS = 12
+_NO_GAIN = 0.9999
+"""Share of a statement's cost above which an index gains nothing."""
 
 
 class Statement(NamedTuple):
@@ -46,8 +48,12 @@ class Known(NamedTuple):
 class _State:
     statement: Statement
     relevant: int = 0
-    known: list[Known] = field(default_factory=list)
+    known: list[Known] = field(default_factory=list)  # the cheapest first
     memo: dict[int, Known] = field(default_factory=dict)
+
+    def add(self, answer: Known) -> None:
+        """Keep an answer."""
+        insort(self.known, answer, key=lambda one: one.cost)
 
 
 class WhatIf:
@@ -72,7 +78,7 @@ class WhatIf:
         self._states = [_State(statement) for statement in statements]
         for state, base in zip(self._states, bases, strict=False):
             state.memo[0] = Known(0, 0, base)
-            state.known.append(state.memo[0])
+            state.add(state.memo[0])
         self._bits: dict[Definition, int] = {}
         self._affected: list[list[int]] = []
         self.candidates: list[Definition] = []
@@ -152,27 +158,22 @@ class WhatIf:
         for one in planned.used:
             used |= self.bit(one)
         found = Known(config, used, planned.cost)
-        state.known.append(found)
+        state.add(found)
         return found
 
-    def explore(self, statement: int, pool: int, rounds: int = _MAX_ROUNDS) -> int:
-        """Which of a pool of candidates a statement can use: the best, the next best, ...
+    def probe(self, statement: int, pool: int) -> int:
+        """What of a pool of candidates a statement's plan uses; 0 if it gains nothing by them.
 
-        Each round plans with what earlier rounds did not use. Returns what was used in any.
+        What it uses is relevant to it from now on.
         """
-        useful = 0
-        base = self.cost(statement, 0)
-        for _ in range(rounds):
-            try:
-                found = self.ask(statement, pool)
-            except NotPlannable:
-                break
-            if not found.used or found.cost > base * 0.9999:
-                break
-            useful |= found.used
-            pool &= ~found.used
-        self.relate(statement, useful)
-        return useful
+        try:
+            found = self.ask(statement, pool)
+        except NotPlannable:
+            return 0
+        if found.cost > self.cost(statement, 0) * _NO_GAIN:
+            return 0
+        self.relate(statement, found.used)
+        return found.used
 
     def cost(self, statement: int, config: int) -> float:
         """The cost of a statement under a set of candidates."""
@@ -197,15 +198,19 @@ class WhatIf:
 
     def estimate(self, statement: int, config: int) -> float:
         """At most what a statement costs under a set of candidates, without asking."""
-        state = self._states[statement]
-        return min(one.cost for one in state.known if not one.used & ~config)
+        known = self._states[statement].known
+        return next((one.cost for one in known if not one.used & ~config), float("inf"))
 
     def floor(self, statement: int, config: int) -> float:
         """At least what a statement costs under a set of candidates, without asking."""
         state = self._states[statement]
         config &= state.relevant
-        over = [one.cost for one in state.known if not config & ~one.config]
-        return max(over, default=0.0)
+        over = (one.cost for one in reversed(state.known) if not config & ~one.config)
+        return next(over, 0.0)
+
+    def plans(self) -> list[int]:
+        """The sets that known plans use, none twice."""
+        return sorted({one.used for state in self._states for one in state.known if one.used})
 
     def total(self, config: int) -> float:
         """The weighted cost of all statements."""
