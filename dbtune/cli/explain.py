@@ -17,7 +17,7 @@ from dbtune.text import plain
 
 if TYPE_CHECKING:
     from dbtune.postgres.explain.report import Thresholds
-    from dbtune.postgres.indexes.choose import PlannerChoice
+    from dbtune.postgres.indexes.planner import PlannerChoice
 
 app = new_app()
 
@@ -258,7 +258,7 @@ def explain(
 
 
 def _choice(planner: Verifier) -> PlannerChoice | None:
-    from dbtune.postgres.indexes.choose import PlannerChoice
+    from dbtune.postgres.indexes.planner import PlannerChoice
 
     return None if planner is Verifier.none else PlannerChoice(planner.value)
 

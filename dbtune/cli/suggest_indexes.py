@@ -12,7 +12,7 @@ import typer
 
 from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
 from dbtune.errors import UsageError
-from dbtune.postgres.indexes.suggest import PlannerChoice
+from dbtune.postgres.indexes.planner import PlannerChoice
 from dbtune.profile import Engine
 from dbtune.report import Report
 from dbtune.text import parse_bytes, plain

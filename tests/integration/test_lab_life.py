@@ -17,9 +17,9 @@ import pytest
 
 from dbtune.errors import TargetError, UsageError
 from dbtune.postgres.embedded import server as embedded
-from dbtune.postgres.indexes.choose import Opened, PlannerChoice, open_planner
+from dbtune.postgres.indexes.choose import Opened, open_planner
 from dbtune.postgres.indexes.definition import Definition, column_key
-from dbtune.postgres.indexes.planner import NotPlannable
+from dbtune.postgres.indexes.planner import NotPlannable, PlannerChoice
 from dbtune.postgres.lab.open import open_lab
 from dbtune.postgres.lab.planner import LabPlanner
 from dbtune.profile import profile_from_url

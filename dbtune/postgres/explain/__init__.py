@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dbtune.postgres.explain.inputs import Progress
     from dbtune.postgres.explain.live import Request
     from dbtune.postgres.explain.report import Thresholds
-    from dbtune.postgres.indexes.choose import PlannerChoice
+    from dbtune.postgres.indexes.planner import PlannerChoice
     from dbtune.postgres.plans.model import Plan
     from dbtune.postgres.session import Session
 
@@ -94,8 +94,8 @@ def _verified(
     """Findings whose indexes were put to the planner; where that can't be, a note says why."""
     from dbtune.errors import UsageError
     from dbtune.postgres.explain.verify import suggests, verified
-    from dbtune.postgres.indexes.choose import PlannerChoice, open_planner
-    from dbtune.postgres.indexes.planner import NotPlannable
+    from dbtune.postgres.indexes.choose import open_planner
+    from dbtune.postgres.indexes.planner import NotPlannable, PlannerChoice
 
     if not suggests(findings):
         return findings

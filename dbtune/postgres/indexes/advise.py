@@ -7,13 +7,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 from dbtune.postgres.indexes.advice import Advice, Effect, Options, Suggestion
 from dbtune.postgres.indexes.btree import btree_candidates
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition
-from dbtune.postgres.indexes.existing import has_already, replaced
+from dbtune.postgres.indexes.existing import Existing
 from dbtune.postgres.indexes.exploring import explore
 from dbtune.postgres.indexes.partial import partial_candidates
 from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
@@ -23,7 +22,7 @@ from dbtune.postgres.indexes.uses import Use
 from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers
 from dbtune.postgres.indexes.workload import Passed, Query, Workload
 from dbtune.postgres.indexes.writes import Upkeep, Writes, rates
-from dbtune.postgres.relations.facts import Index, Relations
+from dbtune.postgres.relations.facts import Relations
 from dbtune.postgres.sqltext import parseable
 
 _SMALL_PAGES = 10
@@ -86,6 +85,7 @@ class _Adviser:
     ) -> None:
         self._planner = planner
         self._catalog = Catalog(relations)
+        self._existing = Existing(self._catalog)
         self._workload = workload
         self._options = options
         self._size = size or planner.size_bytes
@@ -158,22 +158,13 @@ class _Adviser:
         yield from partial_candidates(use, self._catalog)
 
     def _is_new(self, candidate: Definition) -> bool:
-        table = self._catalog.table(candidate.schema, candidate.table)
-        indexes = self._catalog.indexes(table) if table else ()
-        if self._options.prefixes:
-            indexes = [one for one in indexes if len(one.keys) == len(candidate.keys)]
-        return not any(has_already(index, candidate) for index in indexes)
+        return not self._existing.serves(candidate, prefixes=self._options.prefixes)
 
     # ------------------------------------------------------------------------------ measures
 
-    def _superfluous(self, candidate: Definition) -> list[Index]:
-        table = self._catalog.table(candidate.schema, candidate.table)
-        return replaced(candidate, self._catalog.indexes(table)) if table else []
-
-    @cache  # noqa: B019 - lives as long as this run
     def _growth(self, candidate: Definition) -> float:
         """Space that it takes beyond that of the indexes that it replaces."""
-        gone = sum(index.size_bytes or 0 for index in self._superfluous(candidate))
+        gone = sum(index.size_bytes or 0 for index in self._existing.replaced(candidate))
         return max(0.0, self._size(candidate) - gone)
 
     @property
@@ -234,7 +225,7 @@ class _Adviser:
                     upkeep.of(index),
                     upkeep.weighted(index) / total,
                     tuple(mine),
-                    tuple(self._superfluous(index)),
+                    self._existing.replaced(index),
                 )
             )
         suggestions.sort(key=lambda s: (-s.saved, s.index.ddl()))

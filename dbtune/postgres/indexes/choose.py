@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from enum import StrEnum
 from typing import NamedTuple
 
 from dbtune.errors import Unavailable, UsageError
 from dbtune.postgres.indexes.hypopg import open_hypopg
-from dbtune.postgres.indexes.planner import Planner
+from dbtune.postgres.indexes.planner import Planner, PlannerChoice
 from dbtune.postgres.session import Session
 from dbtune.postgres.sqltext import names
 from dbtune.text import plural
-
-
-class PlannerChoice(StrEnum):
-    """What the user wants."""
-
-    auto = "auto"
-    hypopg = "hypopg"
-    lab = "lab"
 
 
 class Opened(NamedTuple):

@@ -1,31 +1,62 @@
-"""Candidates against the indexes that there are: what exists already, what it would replace."""
+"""Candidates against the indexes that there are: what exists already, what one would replace."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from dbtune.postgres.indexes.coverage import covers, form_of_definition, form_of_index, why_kept
+from dbtune.postgres.indexes.catalog import Catalog
+from dbtune.postgres.indexes.coverage import (
+    Form,
+    covers,
+    form_of_definition,
+    form_of_index,
+    why_kept,
+)
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.relations.facts import Index
 
 
-def has_already(index: Index, candidate: Definition) -> bool:
-    """Whether an index has all that a candidate would have: keys, stored columns and rows."""
-    usable = index.valid and index.ready
-    return usable and covers(form_of_index(index, beside_new=True), form_of_definition(candidate))
+class Existing:
+    """The indexes of a database, to compare candidates with; keeps what was compared."""
 
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._forms: dict[int, list[tuple[Index, Form]]] = {}
+        self._replaced: dict[Definition, tuple[Index, ...]] = {}
 
-def would_replace(candidate: Definition, index: Index) -> bool:
-    """Whether an index becomes superfluous with a candidate, and may be dropped.
+    def serves(self, candidate: Definition, *, prefixes: bool = False) -> bool:
+        """Whether an index has all that a candidate would have: keys, stored columns, rows.
 
-    Never one that a constraint, a replica identity or CLUSTER needs, nor one that enforces
-    uniqueness.
-    """
-    if not index.valid or index.constraint or why_kept(index):
-        return False
-    return covers(form_of_definition(candidate), form_of_index(index, beside_new=True))
+        Args:
+            candidate: the new one.
+            prefixes: whether the beginning of an index with more keys counts as new.
+        """
+        form = form_of_definition(candidate)
+        return any(
+            covers(other, form)
+            for index, other in self._on(candidate)
+            if index.valid and index.ready
+            if not prefixes or len(other.parts) == len(form.parts)
+        )
 
+    def replaced(self, candidate: Definition) -> tuple[Index, ...]:
+        """The indexes that a candidate makes superfluous, and that may be dropped then."""
+        if candidate not in self._replaced:
+            form = form_of_definition(candidate)
+            self._replaced[candidate] = tuple(
+                index
+                for index, other in self._on(candidate)
+                if not why_kept(index) and covers(form, other)
+            )
+        return self._replaced[candidate]
 
-def replaced(candidate: Definition, indexes: Sequence[Index]) -> list[Index]:
-    """The indexes of a table that a candidate makes superfluous."""
-    return [index for index in indexes if would_replace(candidate, index)]
+    def _on(self, candidate: Definition) -> Iterable[tuple[Index, Form]]:
+        table = self._catalog.table(candidate.schema, candidate.table)
+        if table is None:
+            return ()
+        if table.oid not in self._forms:
+            self._forms[table.oid] = [
+                (index, form_of_index(index, beside_new=True))
+                for index in self._catalog.indexes(table)
+            ]
+        return self._forms[table.oid]

@@ -7,9 +7,18 @@ lab, a private throw-away server with the target's schema and statistics (``dbtu
 from __future__ import annotations
 
 from collections.abc import Collection
+from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, Self
 
 from dbtune.postgres.indexes.definition import Definition
+
+
+class PlannerChoice(StrEnum):
+    """What the user wants."""
+
+    auto = "auto"
+    hypopg = "hypopg"
+    lab = "lab"
 
 
 class NotPlannable(Exception):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from dbtune.errors import Unavailable, UsageError
 from dbtune.postgres.indexes.advice import Options
+from dbtune.postgres.indexes.planner import PlannerChoice
 from dbtune.postgres.indexes.workload import Workload, from_script, from_statements, largest
 from dbtune.report import Report
 from dbtune.statements import Wait
@@ -22,14 +22,6 @@ MIN_OBSERVED_SECONDS = 14 * 86_400.0
 """Scans have to be counted for so long before an index is called unused."""
 
 Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]
-
-
-class PlannerChoice(StrEnum):
-    """Who answers what a statement would cost."""
-
-    auto = "auto"
-    hypopg = "hypopg"
-    lab = "lab"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +70,10 @@ def suggest_indexes(
         TargetError: the connection broke.
     """
     from dbtune.postgres.indexes.advise import advise
-    from dbtune.postgres.indexes.choose import PlannerChoice as Choice
     from dbtune.postgres.indexes.choose import open_planner
     from dbtune.postgres.indexes.hygiene import hygiene, merged, only_existing
     from dbtune.postgres.indexes.report import report
+    from dbtune.postgres.indexes.size import IndexSizes
     from dbtune.postgres.relations.collect import read_relations
     from dbtune.postgres.server import read_server, target
 
@@ -104,14 +96,20 @@ def suggest_indexes(
         return replace(found, target=target(session, server), collected_at=server.now)
     if not workload.queries:
         raise UsageError(f"{request.source} has no statement that an index could serve")
+    sizes = IndexSizes(relations)
     texts = [query.text for query in workload.queries]
     with progress("preparing the planner", 1.0) as advance:
-        opened = open_planner(
-            session, Choice(request.planner.value), statements=texts, advance=advance
-        )
+        opened = open_planner(session, request.planner, statements=texts, advance=advance)
     with opened.planner as planner:
         with progress("looking for indexes", 1.0) as advance:
-            advice = advise(planner, relations, workload, request.options, progress=advance)
+            advice = advise(
+                planner,
+                relations,
+                workload,
+                request.options,
+                size=lambda one: sizes.of(one).likely_bytes,
+                progress=advance,
+            )
         found = report(advice, workload, planner)
     found = replace(found, notes=(*found.notes, f"costs are from: {opened.why}"))
     if existing is not None:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition, column_key
-from dbtune.postgres.indexes.existing import has_already, would_replace
-from tests.unit.postgres.indexes.relations import index, table
+from dbtune.postgres.indexes.existing import Existing
+from dbtune.postgres.relations.facts import Index
+from tests.unit.postgres.indexes.relations import index, relations, table
 
 ORDERS = table("orders", "a int", "b int", "c int")
+
+
+def has_already(there: Index, candidate: Definition, *, prefixes: bool = False) -> bool:
+    existing = Existing(Catalog(relations(ORDERS, indexes=(there,))))
+    return existing.serves(candidate, prefixes=prefixes)
+
+
+def would_replace(candidate: Definition, there: Index) -> bool:
+    return bool(Existing(Catalog(relations(ORDERS, indexes=(there,)))).replaced(candidate))
 
 
 def candidate(*columns: str, include: tuple[str, ...] = ()) -> Definition:
@@ -41,7 +52,6 @@ def test_what_a_constraint_needs_is_never_superfluous() -> None:
     there = index(ORDERS, "a")
     for needed in (
         replace(there, unique=True),
-        replace(there, constraint="orders_a_key"),
         replace(there, referenced_by=1),
         replace(there, replica_identity=True),
         replace(there, clustered=True),
