@@ -623,3 +623,23 @@ def test_a_log_as_the_workload(server: MongoDB, tmp_path: Path) -> None:
     told = dbtune("suggest-indexes", server.url(), "--log", str(log), "-f", "json").ok().json
     assert [one["keys"] for one in told["suggestions"]] == ["{customer: 1}"]
     assert told["suggestions"][0]["calls"] == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"name": {"$regex": "^aabc$", "$options": "i"}}, True),
+        ({"name": Regex("b", "i")}, True),
+        ({"name": {"$regex": "^Aab"}}, False),
+        ({"customer": 5, "name": {"$regex": "^a", "$options": "i"}}, False),
+    ],
+)
+def test_searches_without_regard_to_case(
+    session: Session, given: dict[str, Any], found: bool
+) -> None:
+    command = {"find": "orders", "filter": given}
+    report = suggest(session, Request(operation=command, collection="shop.orders"))
+    rules = {one.rule: one for one in report.findings}
+    assert ("mongo.insensitive-search" in rules) is found
+    if found:
+        assert "strength: 2" in rules["mongo.insensitive-search"].remedy.sql

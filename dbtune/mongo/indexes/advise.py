@@ -105,7 +105,10 @@ def _case(sample: Sample, usage: Usage, existing: Sequence[Index]) -> Case | Non
     if not examples:
         return None
     now, uses = best_now(sample, examples, existing)
-    return Case(usage, examples, max(1.0, usage.calls), now, uses, now)
+    weight = max(1.0, usage.calls)
+    if usage.joined:  # asked for each document, of which about so many come in as go out
+        weight = max(weight, usage.rows or 0.0)
+    return Case(usage, examples, weight, now, uses, now)
 
 
 # --------------------------------------------------------------------------------- what is chosen
