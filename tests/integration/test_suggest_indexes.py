@@ -154,6 +154,6 @@ def test_without_any_extension_the_lab_answers(pg: Callable[[int], Postgres], ve
             "suggest-indexes", server.dsn(name), "-f", "json",
             "--sql", "SELECT * FROM orders WHERE customer_id = 42",
         ).ok().json  # fmt: skip
-        assert [row["index"] for row in made["indexes"]] == ["public.orders (customer_id)"]
+        assert [row["index"] for row in made["suggestions"]] == ["public.orders (customer_id)"]
         assert made["summary"]["planner"] == "lab"
         assert any("HypoPG is not installed" in note for note in made["notes"])
