@@ -257,12 +257,11 @@ def without_volatile(value: Any) -> Any:
     changed: dict[str, Any] = {}
     for one in fields(value):
         inner = getattr(value, one.name)
-        if one.name in ("buffers", "io_timing"):
+        # Who pays, and where triggers and JIT took their time, follows from times.
+        if one.name in ("buffers", "io_timing", "phase", "pays_for", "jit_ms"):
             changed[one.name] = None
         elif one.name.endswith(("_ms", "_pct", "memory_used_kb", "memory_allocated_kb")):
             changed[one.name] = None if inner is None else 1.0
-        elif one.name in ("phase", "pays_for"):  # they follow from times
-            changed[one.name] = None
         else:
             changed[one.name] = without_volatile(inner)
     if isinstance(value, Plan) and value.planning is not None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from dbtune.finding import Confidence, Evidence, Finding, Level, Remedy
 from dbtune.postgres.plans.checks import about, on_node
 from dbtune.postgres.plans.model import Node, Plan
-from dbtune.postgres.plans.order import cte_of
 from dbtune.text import plain, shorten
 
 CRITICAL_SHARE = 0.4
@@ -115,12 +114,6 @@ def statement_finding(
 def ratio(plan: Plan, ms: float | None) -> float | None:
     """A time as share of the statement's, at most 1."""
     return min(1.0, ms / plan.total_ms) if ms is not None and plan.total_ms else None
-
-
-def cte_read_by(plan: Plan, scan: Node) -> Node | None:
-    """The CTE that a CTE Scan reads; the scan itself owns it if it is a statement's root."""
-    own = (child for child in plan.children(scan) if child.subplan == f"CTE {scan.cte}")
-    return next(own, None) or cte_of(plan, scan)
 
 
 def of_time(plan: Plan, ms: float | None) -> str:

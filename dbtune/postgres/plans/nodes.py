@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from dbtune.postgres.plans.keys import CONDITIONS, Value, number, text, typed
@@ -51,7 +50,7 @@ def read_nodes(root: Raw) -> tuple[Node, ...]:
         above = None if parent is None else nodes[parent]
         below = tuple(children[len(nodes)])
         nodes.append(_node(raw, len(nodes), depth, above, nth, below, verbose=verbose))
-    return _without_zeros(nodes)
+    return tuple(nodes)
 
 
 def raw_nodes(root: Raw) -> Iterator[Raw]:
@@ -260,16 +259,3 @@ def _workers(raw: object) -> tuple[Worker, ...]:
         if worker != Worker(worker.number):
             workers.append(worker)
     return tuple(workers)
-
-
-def _without_zeros(nodes: list[Node]) -> tuple[Node, ...]:
-    """Counters that some node has are 0 where others have none."""
-    zeros: dict[str, Any] = {
-        name: kind()
-        for name, kind in (("buffers", Buffers), ("io", IoTimes), ("wal", Wal))
-        if any(getattr(node, name) for node in nodes)
-    }
-    return tuple(
-        replace(node, **{name: getattr(node, name) or zero for name, zero in zeros.items()})
-        for node in nodes
-    )

@@ -7,6 +7,7 @@ whoever reads it first, as far as it is read, and an InitPlan by whoever needs i
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dbtune.postgres.plans.model import Node, Plan
@@ -49,13 +50,37 @@ def is_init_plan(node: Node) -> bool:
     return node.subplan is not None and node.relationship == "InitPlan" and not is_cte(node)
 
 
-def cte_of(plan: Plan, scan: Node) -> Node | None:
-    """The CTE that a CTE Scan reads: the nearest definition of that name, its own included."""
-    for above in (scan, *plan.ancestors(scan)):
-        for child in plan.children(above):
-            if child.subplan == f"CTE {scan.cte}" and child.id != scan.id:
-                return child
-    return None
+def named_ctes(plan: Plan) -> dict[str, list[Node]]:
+    """The CTEs of a plan, outer before inner, by what they are called as sub-plans."""
+    found: dict[str, list[Node]] = {}
+    for node in plan.nodes:
+        if is_cte(node):
+            found.setdefault(node.subplan or "", []).append(node)
+    return found
+
+
+def cte_of(plan: Plan, scan: Node, ctes: Mapping[str, Sequence[Node]] | None = None) -> Node | None:
+    """The CTE that a CTE Scan reads: the nearest definition of that name, its own included.
+
+    Args:
+        plan: the plan.
+        scan: the CTE Scan.
+        ctes: from :func:`named_ctes`, if there are many scans to ask for.
+    """
+    named = (named_ctes(plan) if ctes is None else ctes).get(f"CTE {scan.cte}", ())
+    owners = {scan.id, *(above.id for above in plan.ancestors(scan))} if named else set()
+    around = [cte for cte in named if cte.parent in owners and cte.id != scan.id]
+    return max(around, key=lambda cte: cte.depth, default=None)
+
+
+def cte_readers(plan: Plan) -> dict[int, list[Node]]:
+    """The CTE Scans that read each CTE, in tree order, by the CTE's id."""
+    ctes = named_ctes(plan)
+    readers: dict[int, list[Node]] = {}
+    for scan in plan.nodes:
+        if scan.type == "CTE Scan" and (cte := cte_of(plan, scan, ctes)):
+            readers.setdefault(cte.id, []).append(scan)
+    return readers
 
 
 def mentions(node: Node, *, output: bool = True, expressions: bool = True) -> list[str]:
@@ -107,6 +132,7 @@ class _Executor:
         self.plan = plan
         self.events: list[Event] = []
         self.entered: set[Event] = set()
+        self.ctes = named_ctes(plan)
         self.init_plans = {
             name: node for node in plan.nodes if is_init_plan(node) for name in names_of(node)
         }
@@ -146,7 +172,7 @@ class _Executor:
             self.first(child)
             if whole or child.type == "Hash":
                 self.rest(child)
-        if node.type == "CTE Scan" and (cte := cte_of(self.plan, node)):
+        if node.type == "CTE Scan" and (cte := cte_of(self.plan, node, self.ctes)):
             self.first(cte)
         self.evaluate(mentions(node))
         for child in self.plan.children(node):
@@ -162,7 +188,7 @@ class _Executor:
             children.reverse()
         for child in children:
             self.all(child)
-        if node.type == "CTE Scan" and (cte := cte_of(self.plan, node)):
+        if node.type == "CTE Scan" and (cte := cte_of(self.plan, node, self.ctes)):
             self.rest(cte)
         self.events.append(Event(node.id, rest=True))
 

@@ -32,11 +32,38 @@ class Placed:
         column: column of the node's arrow or the label.
         node: the node's keys; empty for a label.
         label: what the sub-plan that follows is called.
+        plain: how many children it has got, sub-plans not counted.
+        rows, cost: their planned rows and costs, added up.
     """
 
     column: int
     node: dict[str, Any]
     label: str = ""
+    plain: int = 0
+    rows: float = 0
+    cost: float = 0
+
+    @property
+    def type(self) -> str:
+        """The node's type."""
+        return str(self.node["Node Type"])
+
+    @property
+    def lacks_children(self) -> bool:
+        """Whether it has fewer children than a node of its type must have."""
+        return self.plain < child_counts(self.type)[0]
+
+    def adopt(self, child: dict[str, Any], label: str) -> None:
+        """Make a node a child; its relationship follows from the label or the types."""
+        self.node.setdefault("Plans", []).append(child)
+        if label:
+            child["Subplan Name"] = label
+            child["Parent Relationship"] = "SubPlan" if label.startswith("SubPlan") else "InitPlan"
+        else:
+            self.plain += 1
+            self.rows += child.get("Plan Rows") or 0
+            self.cost += child.get("Total Cost") or 0
+            child["Parent Relationship"] = relationship(self.type, self.plain)
 
 
 def child_counts(node_type: str) -> tuple[int, int]:
@@ -82,13 +109,13 @@ def _by_column(placed: Sequence[Placed]) -> None:
             continue
         parent, label = owner or (stack[-1], "")
         owner = None
-        adopt(parent.node, one.node, label)
+        parent.adopt(one.node, label)
         stack.append(one)
 
 
 def _overfull(placed: Sequence[Placed]) -> bool:
     children = sum(not one.label for one in placed) - 1
-    return children > child_counts(placed[0].node["Node Type"])[1]
+    return children > child_counts(placed[0].type)[1]
 
 
 def _by_arity(placed: Sequence[Placed]) -> None:
@@ -97,37 +124,29 @@ def _by_arity(placed: Sequence[Placed]) -> None:
     Append and its like take any number: there the costs tell, a node's is never below its child's.
     InitPlans and CTEs come before a node's children, SubPlans after them.
     """
-    stack = [placed[0].node]
+    stack = [placed[0]]
     label = ""
-    owner = placed[0].node
+    owner = placed[0]
     for one in placed[1:]:
         if one.label:
             label = one.label
             continue
         if label.startswith("SubPlan"):
-            while len(stack) > 1 and not _mentions(stack[-1], label):
+            while len(stack) > 1 and not _mentions(stack[-1].node, label):
                 stack.pop()
         elif label:
-            waiting = [node for node in stack if _lacks_children(node)]
+            waiting = [above for above in stack if above.lacks_children]
             if waiting:
                 owner = waiting[-1]
-            elif "Plans" not in stack[-1] and not stack[-1].get("Subplan Name"):
+            elif "Plans" not in stack[-1].node and not stack[-1].node.get("Subplan Name"):
                 owner = stack[-1]
-            del stack[next(at for at, node in enumerate(stack) if node is owner) + 1 :]
+            del stack[next(at for at, above in enumerate(stack) if above is owner) + 1 :]
         else:
             while len(stack) > 1 and not _takes(stack[-1], one.node):
                 stack.pop()
-        adopt(stack[-1], one.node, label)
-        stack.append(one.node)
+        stack[-1].adopt(one.node, label)
+        stack.append(one)
         label = ""
-
-
-def _plain(node: dict[str, Any]) -> list[dict[str, Any]]:
-    return [child for child in node.get("Plans", ()) if "Subplan Name" not in child]
-
-
-def _lacks_children(node: dict[str, Any]) -> bool:
-    return len(_plain(node)) < child_counts(node["Node Type"])[0]
 
 
 def _mentions(node: dict[str, Any], label: str) -> bool:
@@ -135,38 +154,26 @@ def _mentions(node: dict[str, Any], label: str) -> bool:
     return label.partition(" (")[0] in str({**node, "Plans": ()})
 
 
-def _takes(parent: dict[str, Any], child: dict[str, Any]) -> bool:
+def _takes(parent: Placed, child: dict[str, Any]) -> bool:
     """Whether a node can have one more child."""
-    kind, child_kind = parent["Node Type"], child["Node Type"]
-    members = [*_plain(parent), child]
-    if len(members) > child_counts(kind)[1]:
+    kind = parent.type
+    if parent.plain >= child_counts(kind)[1]:
         return False
-    if (child_kind in _BITMAPS) != (kind in ("Bitmap Heap Scan", "BitmapAnd", "BitmapOr")):
+    bitmap = child["Node Type"] in _BITMAPS
+    if bitmap != (kind in ("Bitmap Heap Scan", "BitmapAnd", "BitmapOr")):
         return False
-    if _lacks_children(parent):
+    if parent.lacks_children:
         return True
-    rows = sum(other.get("Plan Rows") or 0 for other in members)
-    cost = sum(other.get("Total Cost") or 0.0 for other in members)
-    exact = kind in _APPENDS and not parent.get("Parallel Aware")
-    if exact and rows > (parent.get("Plan Rows") or rows):
+    rows = parent.rows + (child.get("Plan Rows") or 0)
+    cost = parent.cost + (child.get("Total Cost") or 0.0)
+    exact = kind in _APPENDS and not parent.node.get("Parallel Aware")
+    if exact and rows > (parent.node.get("Plan Rows") or rows):
         return False
-    return bool(cost <= parent.get("Total Cost", cost) + 0.01)
+    return bool(cost <= parent.node.get("Total Cost", cost) + 0.01)
 
 
 _BITMAPS = ("Bitmap Index Scan", "BitmapAnd", "BitmapOr")
 _APPENDS = ("Append", "Merge Append")
-
-
-def adopt(parent: dict[str, Any], child: dict[str, Any], label: str) -> None:
-    """Make a node another's child; its relationship follows from the label or the types."""
-    siblings = parent.setdefault("Plans", [])
-    siblings.append(child)
-    if label:
-        child["Subplan Name"] = label
-        child["Parent Relationship"] = "SubPlan" if label.startswith("SubPlan") else "InitPlan"
-    else:
-        plain = sum("Subplan Name" not in sibling for sibling in siblings)
-        child["Parent Relationship"] = relationship(parent["Node Type"], plain)
 
 
 def relationship(parent_type: str, nth: int) -> str:

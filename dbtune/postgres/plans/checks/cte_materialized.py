@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.plans.checks import MIN_MS, MIN_SHARE, worth
-from dbtune.postgres.plans.impact import cte_read_by, node_finding, of_time
+from dbtune.postgres.plans.impact import node_finding, of_time
 from dbtune.postgres.plans.model import Plan
-from dbtune.postgres.plans.order import is_cte
+from dbtune.postgres.plans.order import cte_readers, is_cte
 from dbtune.text import count_text, plain
 
 _FENCES = ("Limit", "Recursive Union", "ModifyTable", "LockRows")
@@ -36,14 +36,13 @@ def cte_materialized(
 
     Verify: Plan it again: no CTE Scan, and the reader's condition is at the scan of the table.
     """
+    every = cte_readers(plan)
     for cte in plan.nodes:
         name = (cte.subplan or "").removeprefix("CTE ")
         if not is_cte(cte) or not cte.executed:
             continue
         inside = (cte, *plan.descendants(cte))
-        readers = [
-            one for one in plan.nodes if one.type == "CTE Scan" and cte_read_by(plan, one) is cte
-        ]
+        readers = every.get(cte.id, [])
         if not readers or any(one.type in _FENCES for one in inside):
             continue
         removed = sum(one.removed.filter or 0 for one in readers)

@@ -12,6 +12,7 @@ from dbtune.postgres.plans.model import Node, Plan
 from dbtune.postgres.plans.order import is_cte
 from dbtune.text import count_text
 
+_QUALIFIER = re.compile(r"(?<![\w$])[^\W\d][\w$]*\.")
 Signature = tuple[tuple[int, str, str, str], ...]
 
 
@@ -68,7 +69,8 @@ def _signature(plan: Plan, node: Node) -> Signature:
     found = []
     for one in parts:
         conditions = "; ".join(f"{key}: {text}" for key, text in sorted(one.conditions.items()))
-        for alias in aliases:
-            conditions = re.sub(rf"\b{re.escape(alias)}\.", "", conditions)
+        conditions = _QUALIFIER.sub(
+            lambda match: "" if match[0].removesuffix(".") in aliases else match[0], conditions
+        )
         found.append((one.depth - node.depth, one.label, one.relation or "", conditions))
     return tuple(found)

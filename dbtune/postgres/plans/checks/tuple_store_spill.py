@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dbtune.finding import Confidence, Finding, check
 from dbtune.postgres.plans import memory
 from dbtune.postgres.plans.checks import MIN_MS, MIN_SHARE, worth
-from dbtune.postgres.plans.impact import cte_read_by, node_finding, of_time
+from dbtune.postgres.plans.impact import node_finding, of_time
 from dbtune.postgres.plans.model import Node, Plan
-from dbtune.postgres.plans.order import plain_children
+from dbtune.postgres.plans.order import cte_of, plain_children
 from dbtune.text import bytes_text
 
 _BLOCK_KB = 8
@@ -46,11 +46,12 @@ def tuple_store_spill(
     Storage is Memory.
     """
     for node in plan.nodes:
-        disk, rows = _disk_kb(node), _rows(plan, node)
+        disk = _disk_kb(node)
         if node.type in _OTHER_CHECKS or disk < min_disk_kb:
             continue
         if not worth(plan, node.self_ms, min_ms, min_share):
             continue
+        rows = _rows(plan, node)
         need = memory.store_bytes(rows, disk * 1024, memory.version(plan))
         advised = memory.advised_bytes(plan, need)
         yield node_finding(
@@ -81,6 +82,6 @@ def _disk_kb(node: Node) -> float:
 def _rows(plan: Plan, node: Node) -> float:
     """Rows that were kept, at most."""
     kept = plain_children(plan, node)
-    cte = cte_read_by(plan, node) if node.cte else None
+    cte = cte_of(plan, node) if node.cte else None
     source = kept[-1] if kept else cte or node
     return max(1.0, source.total_rows or source.plan_rows or 1)
