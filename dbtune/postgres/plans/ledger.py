@@ -163,7 +163,8 @@ class Ledger:
         )
 
     def _filled(self, node: Node, zeros: dict[str, Any], rows: dict[str, Any]) -> Node:
-        own = self.rest[node.id]
+        # Below 0 only where sub-plans of a broken plan contain each other.
+        own = [max(0.0, amount) for amount in self.rest[node.id]]
         filled: dict[str, Any] = {
             "processes": self.processes[node.id],
             "self_cost": _self_cost(self.plan, node),
