@@ -117,8 +117,8 @@ class Maker:
             workers = self.draw(st.integers(1, 4))
             gather = Made("Gather", *own, loops)
             gather.keys = {"Workers Planned": workers, "Workers Launched": workers}
-            processes = workers + self.draw(st.integers(0, 1))  # the leader may not take part
-            gather.children = [self.node(deeper, processes, parallel=True)]
+            leader = self.draw(st.integers(0, 1))  # it may not take part
+            gather.children = [self.node(deeper, workers + leader, parallel=True)]
             return gather
         if kind == "one":
             made = Made(self.draw(st.sampled_from(ONE_CHILD)), *own, loops)
@@ -161,7 +161,7 @@ class Maker:
     def mention(self, owner: Made, condition: str, subplan: Made) -> None:
         """Let one node below the owner use an InitPlan; Gather gets the value for its workers."""
         path = [owner.children[0]]
-        while path[-1].children and self.draw(st.integers(0, 3)):
+        while path[-1].children and self.draw(st.integers(0, 3)) > 0:
             path.append(self.draw(st.sampled_from(path[-1].children)))
         user = path[-1]
         user.keys["Filter"] = " AND ".join(filter(None, (user.keys.get("Filter"), condition)))
@@ -253,7 +253,7 @@ WILD = st.fixed_dictionaries(
 @st.composite
 def wild_plans(draw: st.DrawFn) -> dict[str, Any]:
     """Nodes whose numbers have nothing to do with each other."""
-    nodes = draw(st.lists(WILD, min_size=1, max_size=12))
+    nodes: list[dict[str, Any]] = draw(st.lists(WILD, min_size=1, max_size=12))
     for at, node in enumerate(nodes[1:], 1):
         parent = nodes[draw(st.integers(0, at - 1))]
         parent.setdefault("Plans", []).append(node)
