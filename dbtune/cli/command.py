@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # imported where they are used: help and usage errors need no
     from dbtune.facts import Snapshot
     from dbtune.mongo.session import Session as MongoSession
     from dbtune.postgres.session import Session as PostgresSession
+    from dbtune.postgres.writer import Writer
     from dbtune.profile import Profile
     from dbtune.redis.session import Session as RedisSession
     from dbtune.report import Report
@@ -139,6 +140,17 @@ class Run:
         from dbtune.session import open_postgres
 
         return open_postgres(profile or self.profile(), self.limits, self._trace)
+
+    def writer(self, profile: Profile, lock_seconds: float) -> Writer:
+        """A connection to a PostgreSQL target that writes; only where a flag allowed it.
+
+        Args:
+            profile: the target.
+            lock_seconds: how long a statement may wait for a lock.
+        """
+        from dbtune.postgres.writer import Writer
+
+        return Writer(profile, self.limits, lock_seconds, self._trace)
 
     def mongo(self, profile: Profile | None = None) -> MongoSession:
         """As :meth:`postgres`, for MongoDB."""

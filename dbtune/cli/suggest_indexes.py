@@ -28,9 +28,10 @@ def __getattr__(name: str) -> object:
     if name != "TABLES":
         raise AttributeError(name)
     from dbtune.mongo.indexes.table import TABLES as OF_MONGODB
+    from dbtune.postgres.indexes.carry_out import TABLES as CARRIED_OUT
     from dbtune.postgres.indexes.report import TABLES as OF_POSTGRESQL
 
-    return (*OF_POSTGRESQL, *OF_MONGODB)
+    return (*OF_POSTGRESQL, *CARRIED_OUT, *OF_MONGODB)
 
 
 _MONGO = "On MongoDB"
@@ -151,19 +152,32 @@ def suggest_indexes(
     projection: Annotated[str, _mongo("Its projection.", metavar="DOCUMENT")] = "",
     limit: Annotated[int, _mongo("Its limit.", min=0)] = 0,
     pipeline: Annotated[str, _mongo("Or an aggregation's stages.", metavar="LIST")] = "",
+    apply: Annotated[
+        bool,
+        typer.Option(
+            "--apply", help="CHANGES the target: build the suggested indexes concurrently."
+        ),
+    ] = False,
     verify: Annotated[
         bool,
         typer.Option(
             "--verify",
-            help="Build and measure on a copy of a sample, in a scratch database.",
-            rich_help_panel=_MONGO,
+            help="CHANGES the target: build them, execute the statements that only read before "
+            "and after, drop what does not help. MongoDB: on a copy of a sample, in a scratch "
+            "database.",
         ),
     ] = False,
+    lock_wait: Annotated[
+        float,
+        duration_option(help="How long a build may wait for other transactions."),
+    ] = "60s",  # type: ignore[assignment]
 ) -> Report:
     """Suggest the indexes that serve a workload best, within a budget.
 
     The workload is pg_stat_statements', or given by --file or --sql. Nothing is executed or
-    created: the planner is asked what each statement would cost. --format sql gives a script.
+    created without --apply or --verify: the planner is asked what each statement would cost.
+    --format sql gives a script.
+
     Existing indexes that are unused, duplicate, redundant or invalid are named, and foreign keys
     without an index.
 
@@ -186,18 +200,26 @@ def suggest_indexes(
     if profile.engine is Engine.mongodb:
         if file is not None or sql:
             raise UsageError("--file and --sql are for PostgreSQL; MongoDB has --filter and --log")
+        if apply:
+            raise UsageError("--apply is for PostgreSQL; on MongoDB run the statements yourself")
         from dbtune.cli.suggest_indexes_mongo import of_mongo
 
         return of_mongo(run, profile, given, limit, tuple(log or ()), verify=verify)
     only_mongo = [name for name, value in given.items() if value]
-    only_mongo += ["--log"] * bool(log) + ["--verify"] * verify + ["--limit"] * bool(limit)
+    only_mongo += ["--log"] * bool(log) + ["--limit"] * bool(limit)
     if only_mongo:
         raise UsageError(f"{only_mongo[0]} is for MongoDB; {profile.name} is {profile.engine}")
     if profile.engine is not Engine.postgresql:
         raise UsageError(f"{profile.name} is {profile.engine}, which has no indexes to suggest")
+    changes = None
+    if apply or verify:
+        from dbtune.postgres.indexes.carry_out import Changes
+
+        flag = "--verify" if verify else "--apply"
+        changes = Changes(flag, verify, lambda: run.writer(profile, lock_wait), run.say)
     with run.postgres(profile) as session:
         replicas = [_replica(run, name, session.database) for name in replica or ()]
-        return of_postgres(session, request, run.wait, run.progress, replicas)
+        return of_postgres(session, request, run.wait, run.progress, replicas, changes)
 
 
 def _replica(run: Run, target: str, database: str) -> Relations:

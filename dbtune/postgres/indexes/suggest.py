@@ -15,6 +15,7 @@ from dbtune.report import Report
 from dbtune.statements import Wait
 
 if TYPE_CHECKING:
+    from dbtune.postgres.indexes.carry_out import Changes
     from dbtune.postgres.relations.facts import Relations
     from dbtune.postgres.session import Session
 
@@ -55,6 +56,7 @@ def suggest_indexes(
     wait: Wait,
     progress: Progress,
     replicas: Sequence[Relations] = (),
+    changes: Changes | None = None,
 ) -> Report:
     """Suggest indexes for a database, and say which of those that there are may go.
 
@@ -64,9 +66,11 @@ def suggest_indexes(
         wait: called to let time pass.
         progress: makes a progress bar.
         replicas: relations of standbys, whose scans of indexes count as well.
+        changes: what may be changed; ``None`` for nothing.
 
     Raises:
-        UsageError: the workload is empty, or the planner that was asked for is not there.
+        UsageError: the workload is empty, the planner that was asked for is not there, or changes
+            are allowed where none can be made.
         TargetError: the connection broke.
     """
     from dbtune.postgres.indexes.advise import advise
@@ -78,6 +82,8 @@ def suggest_indexes(
     from dbtune.postgres.server import read_server, target
 
     server = read_server(session)
+    if changes is not None:
+        changes.require(server)
     relations = read_relations(session)
     existing = None
     if request.existing:
@@ -112,6 +118,11 @@ def suggest_indexes(
             )
         found = report(advice, workload, planner)
     found = replace(found, notes=(*found.notes, f"costs are from: {opened.why}"))
+    if changes is not None:
+        from dbtune.postgres.indexes.carry_out import carry_out
+
+        path = request.options.search_path
+        found = carry_out(session, changes, relations, advice, progress, path)(found)
     if existing is not None:
         found = merged(found, existing)
     return replace(found, target=target(session, server), collected_at=server.now)

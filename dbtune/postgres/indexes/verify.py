@@ -1,0 +1,236 @@
+"""Build suggested indexes, execute the statements before and after, keep those that help.
+
+For a database where that is allowed: a staging copy, the demo. Statements are executed in a
+READ ONLY transaction that is rolled back; what writes is not executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dbtune.errors import TargetError, UsageError
+from dbtune.postgres.explain.live import Request, explain
+from dbtune.postgres.indexes.advice import Advice, Effect
+from dbtune.postgres.indexes.apply import Builder, Built
+from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.parameter_values import parameter_values
+from dbtune.postgres.plans.model import Plan
+from dbtune.postgres.relations.facts import Relations
+from dbtune.postgres.session import Session, Transaction
+from dbtune.postgres.sqltext import has_parameters
+from dbtune.text import ms_text, plain
+
+RUNS = 3
+"""A statement is executed so often; the fastest counts, the others fill the cache."""
+LEAST_GAIN = 0.1
+"""An index helps if statements that use it take so much less time, or read so many fewer blocks."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """A statement before and after.
+
+    Attributes:
+        effect: the statement with its costs as predicted.
+        values: its parameters' values.
+        ms_before, ms_after: the fastest execution; ``None`` if it was not executed.
+        blocks_before, blocks_after: of that execution, read from cache or disk.
+        cost_before, cost_after: the planner's, with the real indexes.
+        uses: names of the indexes that its plan uses afterwards.
+        reason: why it was not executed, or "".
+    """
+
+    effect: Effect
+    values: dict[int, str | None] = field(default_factory=dict)
+    ms_before: float | None = None
+    ms_after: float | None = None
+    blocks_before: int | None = None
+    blocks_after: int | None = None
+    cost_before: float | None = None
+    cost_after: float | None = None
+    uses: frozenset[str] = frozenset()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What came of it."""
+
+    measured: tuple[Measured, ...]
+    built: tuple[Built, ...]
+
+
+class Verifier:
+    """Measures statements before and after indexes are built."""
+
+    def __init__(self, session: Session, relations: Relations, search_path: str) -> None:
+        self._session = session
+        self._relations = relations
+        self._search_path = search_path
+
+    def run(self, advice: Advice, builder: Builder) -> Verified:
+        """Measure, build, measure, and drop what does not help.
+
+        Raises:
+            KeyboardInterrupt: interrupted; what had been built by then is dropped.
+            TargetError: the connection broke.
+        """
+        touched = [one for one in advice.effects if one.indexes]
+        measured = [self._before(one) for one in touched]
+        built: list[Built] = []
+        try:
+            for one in advice.suggestions:
+                built.append(builder.build(one.index))
+                if built[-1].outcome == "built" and any(not k.column for k in one.index.keys):
+                    builder.analyze(one.table)
+            for each in measured:
+                self._after(each)
+        except BaseException:
+            for made in built:
+                if made.outcome == "built":
+                    builder.drop(made, "interrupted")
+            raise
+        kept = [self._judge(one, measured, builder) for one in built]
+        return Verified(tuple(measured), tuple(kept))
+
+    def estimated(self, advice: Advice) -> list[Measured]:
+        """The planner's costs with the real indexes; nothing is executed."""
+        import psycopg
+
+        from dbtune.postgres.indexes.estimating import Estimator, references
+        from dbtune.postgres.indexes.planner import NotPlannable
+
+        estimator = Estimator(self._session.major)
+        measured = []
+        for effect in advice.effects:
+            if not effect.indexes:
+                continue
+            found = Measured(effect, cost_before=effect.before)
+            measured.append(found)
+            try:
+                with self._session.transaction(own_search_path=True) as transaction:
+                    self._set_path(transaction)
+                    estimate = estimator.estimate(transaction, effect.query.text)
+            except NotPlannable as refused:
+                found.reason = str(refused)
+                continue
+            except psycopg.Error as error:
+                found.reason = _first_line(self._session.translated(error))
+                continue
+            found.cost_after = estimate.cost
+            found.uses = frozenset(one.name for one in references(estimate.documents))
+        return measured
+
+    def _set_path(self, transaction: Transaction) -> None:
+        if self._search_path:
+            transaction.rows(
+                "SELECT pg_catalog.set_config('search_path', %s, true)", (self._search_path,)
+            )
+
+    def _before(self, effect: Effect) -> Measured:
+        found = Measured(effect)
+        if effect.query.writes:
+            found.reason = "it writes"
+            return found
+        try:
+            if has_parameters(effect.query.text):
+                types = self._types(effect.query.text)
+                values = parameter_values(effect.query.text, types, self._relations)
+                if values is None:
+                    found.reason = "no value is known for one of its parameters"
+                    return found
+                found.values = dict(values)
+            plan = self._fastest(effect, found.values)
+        except (UsageError, TargetError) as refused:
+            found.reason = _first_line(refused)
+            return found
+        found.ms_before, found.blocks_before = plan.execution_ms, _blocks(plan)
+        found.cost_before = plan.root.total_cost
+        return found
+
+    def _after(self, found: Measured) -> None:
+        if found.reason:
+            return
+        try:
+            plan = self._fastest(found.effect, found.values)
+        except (UsageError, TargetError) as refused:
+            found.reason = _first_line(refused)
+            return
+        found.ms_after, found.blocks_after = plan.execution_ms, _blocks(plan)
+        found.cost_after = plan.root.total_cost
+        found.uses = frozenset(node.index for node in plan.nodes if node.index)
+
+    def _fastest(self, effect: Effect, values: dict[int, str | None]) -> Plan:
+        request = Request(
+            effect.query.text,
+            values,
+            analyze=True,
+            search_path=self._search_path,
+            origin="the statement",
+        )
+        plans = [explain(self._session, request).plans[0] for _ in range(RUNS)]
+        return min(plans, key=lambda plan: plan.execution_ms or 0.0)
+
+    def _types(self, text: str) -> list[str]:
+        """Types of a statement's parameters, as the server takes them."""
+        import secrets
+
+        import psycopg
+        from psycopg import sql
+
+        name = f"dbtune_{secrets.token_hex(8)}"
+        try:
+            with self._session.transaction(own_search_path=True) as transaction:
+                self._set_path(transaction)
+                prepare = sql.SQL("PREPARE {} AS\n").format(sql.Identifier(name))
+                transaction.rows(prepare + sql.SQL(text), alone=True)
+                transaction.afterwards.append(f"DEALLOCATE {name}")
+                rows = transaction.rows(
+                    "SELECT pg_catalog.format_type(t.oid, NULL) AS type "
+                    "FROM pg_catalog.pg_prepared_statements p, "
+                    "unnest(p.parameter_types::oid[]) WITH ORDINALITY AS t(oid, place) "
+                    "WHERE p.name = %s ORDER BY t.place",
+                    (name,),
+                )
+        except psycopg.Error as error:
+            raise UsageError(str(self._session.translated(error))) from None
+        return [row["type"] for row in rows]
+
+    def _judge(self, made: Built, measured: Sequence[Measured], builder: Builder) -> Built:
+        """Keep an index that helps a statement that was executed, drop it otherwise."""
+        if made.outcome != "built":
+            return made
+        names = self._names(made.index)
+        mine = [one for one in measured if one.uses & names and one.ms_after is not None]
+        executed = [one for one in measured if made.index in one.effect.indexes and not one.reason]
+        if not executed and not mine:
+            return made  # nothing that it is for could be executed: it is not known
+        if not mine:
+            return builder.drop(made, "no statement that was executed uses it")
+        before = sum((one.ms_before or 0.0) * one.effect.query.calls for one in mine)
+        after = sum((one.ms_after or 0.0) * one.effect.query.calls for one in mine)
+        read = sum((one.blocks_before or 0) * one.effect.query.calls for one in mine)
+        reads = sum((one.blocks_after or 0) * one.effect.query.calls for one in mine)
+        less = 1 - LEAST_GAIN
+        if after <= before * less or (after <= before and reads <= read * less):
+            return made
+        return builder.drop(
+            made, f"statements with it took {ms_text(after)} instead of {ms_text(before)}"
+        )
+
+    def _names(self, index: Definition) -> frozenset[str]:
+        """The index's name, and those of its parts on partitions."""
+        names = {index.name}
+        for table in self._relations.tables.values():
+            names.add(index._replace(schema=table.schema, table=table.name).name)
+        return frozenset(names)
+
+
+def _blocks(plan: Plan) -> int | None:
+    buffers = plan.root.buffers
+    return None if buffers is None else round(buffers.shared_hit + buffers.shared_read)
+
+
+def _first_line(error: Exception) -> str:
+    return plain(str(error).split("\n")[0])
