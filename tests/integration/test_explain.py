@@ -104,7 +104,7 @@ def test_an_estimate(shop: tuple[Postgres, str]) -> None:
 
 def test_an_execution(shop: tuple[Postgres, str]) -> None:
     pg, url = shop
-    result = asked(url, OPEN, "--analyze")
+    result = asked(url, OPEN, "--analyze", "--planner", "none")
     (node,) = nodes(result)
     assert (node["total_rows"], node["removed"]["filter"]) == (100, 49900)
     assert node["buffers"]["shared_hit"] + node["buffers"]["shared_read"] > 100
