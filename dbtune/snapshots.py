@@ -9,8 +9,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from dbtune import __version__
+from dbtune.codec import dump
 from dbtune.errors import Unavailable
-from dbtune.facts import Live, Snapshot, dump, load_facts
+from dbtune.facts import Live, Snapshot, load_facts
 from dbtune.finding import Skipped
 from dbtune.profile import PACKAGES
 from dbtune.report import Column, Report, Row, Table

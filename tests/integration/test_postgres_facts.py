@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from dbtune.codec import dump, load
 from dbtune.errors import Unavailable
-from dbtune.facts import dump, load, load_facts
+from dbtune.facts import load_facts
 from dbtune.profile import profile_from_url
 from dbtune.session import Limits, open_postgres
 from tests.servers import Postgres, fresh_database

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbtune.codec import Mismatch, dump, load
 from dbtune.errors import Unavailable, UsageError
-from dbtune.facts import Fact, Live, Mismatch, Snapshot, dump, gather, load, read, write
+from dbtune.facts import Fact, Live, Snapshot, gather, read, write
 
 
 class Colour(StrEnum):
