@@ -495,7 +495,7 @@ def test_what_a_plan_does_not_tell_is_listed(connection: Connection) -> None:
         (plan,) = read_plans(json.dumps(rows[0][0]))
         return " ".join(one.what for one in not_judged(plan))
 
-    assert "times, rows" in limits("COSTS")
+    assert "time, rows" in limits("COSTS")
     assert "costs" in limits("COSTS OFF")
     # BUFFERS is on by default since 18.
     bare = limits("ANALYZE, TIMING OFF, BUFFERS OFF")

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from dbtune.postgres.session import Session
 
 _SETTINGS = """
-    SELECT name, setting, unit, vartype, context, enumvals, source, sourcefile, pending_restart
+    SELECT name, COALESCE(reset_val, setting) AS setting, unit, vartype, context, enumvals,
+           CASE WHEN source <> 'session' THEN source
+                WHEN reset_val IS NOT DISTINCT FROM boot_val THEN 'default'
+                ELSE 'configuration file' END AS source,
+           sourcefile, pending_restart
     FROM pg_catalog.pg_settings
 """
 _BUILD = """
