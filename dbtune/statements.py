@@ -7,7 +7,7 @@ out, so that ``slow-queries`` looks and reads the same on PostgreSQL, MongoDB an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +23,7 @@ class Order(StrEnum):
 
     total = "total"
     mean = "mean"
+    p95 = "p95"
     max = "max"
     calls = "calls"
     rows = "rows"
@@ -31,6 +32,21 @@ class Order(StrEnum):
     wal = "wal"
     plan = "plan"
     jit = "jit"
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What a statement did in an hour.
+
+    Attributes:
+        start: when it began, RFC 3339.
+        calls: executions.
+        total_ms: their time.
+    """
+
+    start: str
+    calls: int
+    total_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,10 @@ class Statement:
         stddev_ms: standard deviation of the execution time.
         min_ms: fastest execution.
         max_ms: slowest execution.
+        p50_ms, p95_ms, p99_ms: times that so many per cent of the executions did not exceed
+            (sources that know single executions).
+        histogram: executions by power of ten of their time (likewise).
+        hours: executions and their time by hour (likewise).
         rows: rows (documents, elements) returned or changed by all calls.
         plan_ms: planning time of all calls.
         io_ms: time spent reading and writing blocks, all calls.
@@ -63,6 +83,8 @@ class Statement:
         waits: wait events seen while it ran, most frequent first (sampled sources).
         databases: databases (or namespaces) it ran in.
         users: roles that ran it.
+        applications, hosts: whose sessions ran it (logs).
+        errors: how often it failed (logs).
         nested: it ran inside a function; its time is counted in the caller's, too.
         variants: entries of the source that were folded into this one.
         ids: the source's own identifiers (queryid, queryHash).
@@ -75,6 +97,11 @@ class Statement:
     stddev_ms: float | None = None
     min_ms: float | None = None
     max_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    histogram: Mapping[str, int] | None = None
+    hours: tuple[Hour, ...] = ()
     rows: int | None = None
     plan_ms: float | None = None
     io_ms: float | None = None
@@ -91,6 +118,9 @@ class Statement:
     waits: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    errors: int | None = None
     nested: bool = False
     variants: int = 1
     ids: tuple[str, ...] = ()
@@ -153,6 +183,7 @@ class Wait(Protocol):
 _KEYS: dict[Order, Callable[[Statement], float | None]] = {
     Order.total: lambda s: s.total_ms,
     Order.mean: lambda s: s.mean_ms,
+    Order.p95: lambda s: s.p95_ms,
     Order.max: lambda s: s.max_ms,
     Order.calls: lambda s: s.calls,
     Order.rows: lambda s: s.rows,
@@ -176,6 +207,13 @@ STATEMENTS = Table(
         Column("stddev_ms", "± stddev", "ms", "Standard deviation of the execution time.", 1),
         Column("min_ms", "min", "ms", "Fastest execution.", None),
         Column("max_ms", "max", "ms", "Slowest execution.", 2),
+        Column("p50_ms", "p50", "ms", "Median execution time, within 2.5 %.", 4),
+        Column("p95_ms", "p95", "ms", "95 % of the executions took no longer, within 2.5 %.", 1),
+        Column("p99_ms", "p99", "ms", "99 % of the executions took no longer, within 2.5 %.", 3),
+        Column(
+            "histogram", "histogram", "object", "Executions by power of ten of their time.", None
+        ),
+        Column("hours", "hours", "object", "Executions by hour.", None, tuple[Hour, ...]),
         Column("rows", "rows", "int", "Rows returned or changed by all calls.", None),
         Column("rows_per_call", "rows/call", "float", "Rows returned or changed by one call.", 1),
         Column("hit_ratio", "hit", "ratio", "Blocks found in the server's cache.", 2),
@@ -199,6 +237,9 @@ STATEMENTS = Table(
         Column("waits", "waits", "list", "Wait events seen, most frequent first (sampled).", 1),
         Column("databases", "database", "list", "Databases it ran in.", 4),
         Column("users", "user", "list", "Roles that ran it.", 5),
+        Column("applications", "application", "list", "Applications that ran it (logs).", 6),
+        Column("hosts", "host", "list", "Hosts that it came from (logs).", 6),
+        Column("errors", "errors", "int", "How often it failed (logs).", 5),
         Column("nested", "nested", "bool", "Ran inside a function: its time counts twice.", 5),
         Column("variants", "variants", "int", "Entries of the source folded into this row.", 6),
         Column("ids", "id", "list", "The source's own identifiers.", None),

@@ -249,6 +249,30 @@ class Run:
             task = bar.add_task(description, total=total)
             yield lambda done: bar.update(task, completed=done)
 
+    @contextmanager
+    def reading(self, description: str, total_bytes: float) -> Iterator[Callable[[float], None]]:
+        """As :meth:`progress`, of bytes: with how much is read, MB/s and the time that is left."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda _done: None
+            return
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        columns = (
+            *(TextColumn("{task.description}"), BarColumn(), DownloadColumn()),
+            *(TransferSpeedColumn(), TimeRemainingColumn()),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(description, total=total_bytes)
+            yield lambda done: bar.update(task, completed=done)
+
     @property
     def _trace(self) -> Callable[[str, float, int], None] | None:
         if not self.verbose:

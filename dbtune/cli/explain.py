@@ -270,7 +270,7 @@ def _read(run: Run, files: list[str], limit: int, thresholds: Thresholds | None)
 
     texts = mongo_texts(files)
     if not texts:
-        return from_files(files, limit=limit, progress=run.progress, thresholds=thresholds)
+        return from_files(files, limit=limit, progress=run.reading, thresholds=thresholds)
     if len(texts) < len(files):
         raise UsageError(
             "some of the files are MongoDB's explain output and some are not; give them one by one"

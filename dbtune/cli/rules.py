@@ -16,6 +16,7 @@ from dbtune.text import plain
 CHECK_PACKAGES = (
     "dbtune.postgres.health.checks",
     "dbtune.postgres.statements.checks",
+    "dbtune.postgres.logs.checks",
     "dbtune.postgres.plans.checks",
     "dbtune.postgres.plan_diff.checks",
     "dbtune.postgres.plan_policy.checks",

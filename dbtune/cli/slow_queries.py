@@ -9,25 +9,49 @@ import typer
 
 from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
 from dbtune.errors import Unavailable, UsageError
+from dbtune.postgres.logs.formats import LogFormat
 from dbtune.profile import Engine
-from dbtune.report import Report
+from dbtune.report import Report, Table
 from dbtune.statements import STATEMENTS, SUMMARY_RECORD, Order, Selection, check_grep
 
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot
 
-TABLES = (STATEMENTS, SUMMARY_RECORD)
-
 app = new_app()
+
+_LOGS = "Server logs"
+
+
+def __getattr__(name: str) -> tuple[Table, ...]:
+    """``TABLES``, of which logs have many: only ``dbtune schema`` needs them."""
+    if name != "TABLES":
+        raise AttributeError(name)
+    from dbtune.postgres.logs.tables import TABLES
+
+    return (STATEMENTS, SUMMARY_RECORD, *TABLES)
+
+
+def _time(text: str) -> str:
+    from dbtune.postgres.logs.period import check_time
+
+    return check_time(text)
+
+
+_AUTO = "auto"
 
 
 @command(
     app,
     saved=True,
-    epilog="Example: dbtune slow-queries prod --by mean --min-calls 100 --interval 60s",
+    epilog="Examples: dbtune slow-queries prod --by mean --min-calls 100 --interval 60s; "
+    "dbtune slow-queries --log '/var/log/postgresql/*.log*' --since '2026-11-28 08:00'",
 )
 def slow_queries(
     run: Run,
+    more_logs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[LOG]...", help="More logs, after --log.", show_default=False),
+    ] = None,
     by: Annotated[Order, typer.Option(help="Rank by this, largest first.")] = Order.total,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows.")] = 20,
     interval: Annotated[
@@ -46,13 +70,79 @@ def slow_queries(
             show_default=False,
         ),
     ] = "",
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Server logs in place of a TARGET: files, patterns, folders, - for a pipe.",
+            rich_help_panel=_LOGS,
+            show_default=False,
+        ),
+    ] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Format of the logs.", rich_help_panel=_LOGS)
+    ] = LogFormat.auto,
+    log_line_prefix: Annotated[
+        str,
+        typer.Option(
+            metavar="PREFIX",
+            help="The server's log_line_prefix; auto reads it off the lines.",
+            rich_help_panel=_LOGS,
+        ),
+    ] = _AUTO,
+    since: Annotated[
+        str,
+        typer.Option(
+            parser=text_parser(_time),
+            metavar="TIME",
+            help="Only what was logged from then on: '2026-11-28 08:00', or 2h for two hours ago.",
+            rich_help_panel=_LOGS,
+            show_default=False,
+        ),
+    ] = "",
+    until: Annotated[
+        str,
+        typer.Option(
+            parser=text_parser(_time),
+            metavar="TIME",
+            help="Only what was logged before.",
+            rich_help_panel=_LOGS,
+            show_default=False,
+        ),
+    ] = "",
+    show_parameters: Annotated[
+        bool,
+        typer.Option(
+            "--show-parameters",
+            help="Show constants and parameters of the slowest executions.",
+            rich_help_panel=_LOGS,
+        ),
+    ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=0, max=256, help="Processes that read; 0 is one a core.", rich_help_panel=_LOGS
+        ),
+    ] = 0,
 ) -> Report:
     """Rank statements by what they cost, and say what is wrong with them.
 
-    PostgreSQL: pg_stat_statements, or samples of pg_stat_activity where that is missing.
-    MongoDB: the profiler's collection. Redis: SLOWLOG.
+    PostgreSQL: pg_stat_statements, or samples of pg_stat_activity where that is missing; or, with
+    --log, server logs in any format. MongoDB: the profiler's collection. Redis: SLOWLOG.
     """
     selection = Selection(by, limit, min_calls, database, user, grep, interval)
+    if log:
+        from dbtune.postgres.logs.read import Wanted
+        from dbtune.postgres.logs.slow_queries import slow_queries as of_logs
+
+        # The last of the files stood where a TARGET may stand.
+        names = [*log, *(more_logs or ()), *([run.target] if run.target else ())]
+        run.target = None
+        prefix = None if log_line_prefix == _AUTO else log_line_prefix
+        wanted = Wanted(log_format, prefix, since, until, database, user, show_parameters, jobs)
+        return of_logs(names, selection, wanted, progress=run.reading, thresholds=run.thresholds)
+    if more_logs:
+        raise UsageError(f"one TARGET, not {len(more_logs) + 1}; logs are named by --log FILE...")
     if (snapshot := run.snapshot()) is not None:
         return _of_snapshot(snapshot, selection, run.thresholds)
     profile = run.profile()

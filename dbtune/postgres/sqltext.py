@@ -139,6 +139,30 @@ def masked(text: str) -> str:
     return "".join(shown).strip()
 
 
+def parameterised(text: str) -> str:
+    """The statement as pg_stat_statements shows it: ``$1``, ``$2`` ... in place of constants.
+
+    Comments are dropped. Parameters that it has keep their numbers.
+    """
+    tokens = list(_tokens(text))
+    count = max((int(token[1:]) for kind, token in tokens if kind == "parameter"), default=0)
+    shown: list[str] = []
+    places: list[int] = []  # of what is no space
+    for kind, token in tokens:
+        if kind in ("string", "number"):
+            before = [shown[at] for at in places[-2:]]
+            if before[-1:] in (["-"], ["+"]) and not _is_operand(before[:-1]):
+                del shown[places.pop() :]  # a sign
+            count += 1
+            token = f"${count}"
+        if kind == "space":
+            shown.append(" ")
+        else:
+            places.append(len(shown))
+            shown.append(token)
+    return "".join(shown).strip()
+
+
 def split_statements(text: str) -> list[str]:
     """The statements of a script, without the semicolons and comments between them.
 

@@ -33,7 +33,8 @@ def temp_spill(
     this statement only (SET LOCAL in its transaction, or ALTER ROLE), not for the server: work_mem
     counts for each sort and hash of each session.
     """
-    current = int(settings.get("work_mem", "4096")) * 1024
+    current = int(settings.get("work_mem", "0")) * 1024  # 0: not known, as from a log
+    set_to = f" (work_mem is {bytes_text(current)})" if current else ""
     for one in statements:
         per_call = (one.temp_bytes or 0) / one.calls if one.calls else 0
         share = time_share(one, statements)
@@ -64,7 +65,7 @@ def temp_spill(
             subject=subject(one),
             message=(
                 f"writes {bytes_text(per_call)} of temporary files on each of "
-                f"{count_text(one.calls)} calls (work_mem is {bytes_text(current)}); "
+                f"{count_text(one.calls)} calls{set_to}; "
                 f"{ratio_text(share)} of the server's time"
             ),
             confidence=Confidence.measured,
@@ -73,7 +74,7 @@ def temp_spill(
                 "temp_bytes": one.temp_bytes,
                 "calls": round(one.calls),
                 "mean_ms": one.mean_ms,
-                "work_mem_bytes": current,
+                "work_mem_bytes": current or None,
                 "work_mem_needed_bytes": megabytes * _MIB,
                 "time_share_ratio": share,
             },

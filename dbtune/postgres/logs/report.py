@@ -1,0 +1,119 @@
+"""The report on logs: the same as from pg_stat_statements, and what only a log has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dbtune.finding import Skipped, load_checks, run_checks, sort_findings
+from dbtune.postgres.logs.clock import knows_zone, moment
+from dbtune.postgres.logs.digest import Digest
+from dbtune.postgres.logs.tables import for_people, statements_of, tables_of
+from dbtune.report import Report
+from dbtune.statements import Selection, Window, narrow, tables
+from dbtune.text import plain, plural, ratio_text, shorten
+
+CHECKS = "dbtune.postgres.logs.checks"
+STATEMENT_CHECKS = "dbtune.postgres.statements.checks"
+_NOT_IN_A_LOG = {
+    "rows": ("pg.n-plus-one", "pg.row-by-row-write", "pg.unbounded-select"),
+    "blocks, WAL and JIT": ("pg.low-hit-ratio", "pg.wal-heavy", "pg.jit-overhead"),
+}
+"""Checks that need what a log does not tell."""
+_MANY_SKIPPED = 0.05
+Thresholds = Mapping[str, Mapping[str, object]]
+
+
+def report(
+    digest: Digest,
+    selection: Selection,
+    *,
+    names: Sequence[str],
+    thresholds: Thresholds | None = None,
+    notes: Sequence[str] = (),
+) -> Report:
+    """What logs say.
+
+    Args:
+        digest: what was read.
+        selection: order, limit and filters of statements.
+        names: the files that were read.
+        thresholds: overrides by check name and threshold name.
+        notes: what else to say.
+    """
+    first, last = moment(digest.seen.first), moment(digest.seen.last)
+    seconds = (last - first).total_seconds() if first and last else 0.0
+    window = Window(_source(digest), seconds or None, first)
+    statements = statements_of(digest)
+    shown = narrow(statements, replace(selection, database="", user=""))
+    main, summary = tables(shown, window, selection)
+    absent = {name for names_ in _NOT_IN_A_LOG.values() for name in names_}
+    checks = [one for one in load_checks(STATEMENT_CHECKS) if one.name not in absent]
+    facts = {"statements": shown, "window": window, "settings": {}}
+    found, skipped = run_checks(checks, facts, thresholds or {})
+    own = load_checks(CHECKS)
+    more, not_run = run_checks(own, {"digest": digest, "seconds": seconds}, thresholds or {})
+    beyond = tables_of(digest, selection.limit, seconds, len(names))
+    return Report(
+        "slow-queries",
+        (main, summary, *for_people(one for one in beyond if one.rows)),
+        tuple(sort_findings([*found, *more])),
+        (*skipped, *not_run, *_skipped(digest)),
+        (*notes, *_notes(digest)),
+        collected_at=last,
+        examined=tuple(one.name for one in (*checks, *own)),
+    )
+
+
+def _source(digest: Digest) -> str:
+    formats = sorted({name.split()[0] for name in digest.seen.formats})
+    return f"server log ({', '.join(formats)})"
+
+
+def _skipped(digest: Digest) -> list[Skipped]:
+    found = [
+        Skipped(
+            ", ".join(names),
+            f"a log has no {what}",
+            "dbtune slow-queries TARGET  -- pg_stat_statements has them",
+        )
+        for what, names in _NOT_IN_A_LOG.items()
+    ]
+    seen = digest.seen
+    if seen.skipped_lines:
+        share = seen.skipped_lines / (seen.records + seen.skipped_lines)
+        example = f", such as: {shorten(plain(seen.examples[0]), 80)}" if seen.examples else ""
+        remedy = "--log-line-prefix  -- the server's own, if it was guessed wrong"
+        found.append(
+            Skipped(
+                "lines of the log",
+                f"{plural(seen.skipped_lines, 'line')} ({ratio_text(share)}) "
+                f"{'is' if seen.skipped_lines == 1 else 'are'} no part of a record{example}",
+                remedy if share > _MANY_SKIPPED else "",
+            )
+        )
+    found += [Skipped("the rest of a file", reason) for reason in seen.damaged]
+    if not digest.has_durations and not digest.plans:
+        found.append(
+            Skipped(
+                "statements",
+                "the log has no durations of statements",
+                "ALTER SYSTEM SET log_min_duration_statement = '100ms';  "
+                "-- superuser; then SELECT pg_reload_conf();",
+            )
+        )
+    return found
+
+
+def _notes(digest: Digest) -> list[str]:
+    notes = []
+    if not digest.has_durations and digest.plans:
+        notes.append("the log has no durations but those of auto_explain's plans: they are counted")
+    if digest.left_out.count:
+        notes.append(
+            f"{plural(digest.left_out.count, 'execution')} of rare statements are not told apart: "
+            "there are more different ones than are kept"
+        )
+    if not knows_zone(digest.seen.last):
+        notes.append("the log's time zone is not known: its times are taken for UTC")
+    return notes
