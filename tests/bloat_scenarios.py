@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -256,15 +257,185 @@ def random_schema(pg: Postgres, database: str, seed: int, tables: int) -> None:
     """Fill a database with so many random tables."""
     pick = random.Random(seed)
     for number in range(tables):
-        statements = random_table(pick, f"r{number}")
         seeded = f"SELECT setseed({(seed * 1000 + number) % 9973 / 9973})"
-        # A session counts its changes for the statistics when it ends, at the latest; a VACUUM in
-        # the same session would come before that, as it never does where autovacuum runs.
-        for maintenance, group in itertools.groupby(
-            statements, lambda one: one.startswith(("VACUUM", "ANALYZE"))
-        ):
-            with pg.connect(database) as connection:
-                if not maintenance:
-                    connection.execute(seeded.encode())
-                for statement in group:
-                    connection.execute(statement.encode())
+        in_sessions(pg, database, random_table(pick, f"r{number}"), first=seeded)
+
+
+# --------------------------------------------------------------------------- known difficulties
+
+_HASHED = "md5(i::text)"
+_LONG = "(SELECT string_agg(md5(i::text || g), '') FROM generate_series(1, {}) g)"
+_ANALYSED = ("VACUUM (ANALYZE) {t}",)
+
+
+class Difficulty(NamedTuple):
+    """A table that some estimators get wrong.
+
+    Attributes:
+        columns: with types.
+        values: of row i.
+        rows: how many.
+        options: storage parameters of the table.
+        indexes: keys and all behind them; they are made before the rows come.
+        late: likewise, made after.
+        changes: what happens then; ``{t}`` is the table.
+        end: maintenance, in a session of its own.
+    """
+
+    columns: str
+    values: str
+    rows: int = 30_000
+    options: str = ""
+    indexes: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    end: tuple[str, ...] = _ANALYSED
+
+
+DIFFICULTIES = {
+    "narrow": Difficulty("id bigint, n int", "i, i", late=("(id)", "((n % 10))")),
+    "half_deleted": Difficulty(
+        "id bigint, n int", "i, i % 100", late=("(id)", "(n)", "(n, id DESC)"),
+        changes=("DELETE FROM {t} WHERE id % 2 = 0",),
+    ),
+    "not_vacuumed": Difficulty(
+        "id bigint, n int", "i, i", late=("(id)",),
+        changes=("DELETE FROM {t} WHERE id % 2 = 0",), end=("ANALYZE {t}",),
+    ),
+    "queue": Difficulty(
+        "id bigint, t text", f"i, {_HASHED}", late=("(id)",),
+        changes=("DELETE FROM {t} WHERE id <= 27000",),
+    ),
+    "loose": Difficulty("id bigint, t text", f"i, {_HASHED}", options="fillfactor = 70"),
+    "loose_deleted": Difficulty(
+        "id bigint, t text", f"i, {_HASHED}", options="fillfactor = 70",
+        changes=("DELETE FROM {t} WHERE id % 5 < 2",),
+    ),
+    "wide_1500": Difficulty("id int, t text", f"i, {_LONG.format(47)}", 5000),
+    "wide_2700_plain": Difficulty(
+        "id int, t text STORAGE PLAIN", f"i, {_LONG.format(84)}", 5000,
+        changes=("DELETE FROM {t} WHERE id % 3 = 0",),
+    ),
+    "toast_10k": Difficulty(
+        "id int, t text", f"i, {_LONG.format(320)}", 2000,
+        changes=("DELETE FROM {t} WHERE id % 2 = 0",),
+    ),
+    "toast_2100": Difficulty("id int, t text STORAGE EXTERNAL", f"i, {_LONG.format(66)}", 6000),
+    "toast_updated": Difficulty(
+        "id int, t text", f"i, {_LONG.format(320)}", 1500,
+        changes=("UPDATE {t} SET t = t || 'x'",) * 2,
+    ),
+    "nulls": Difficulty(
+        ", ".join(f"c{n} text" for n in range(12)),
+        ", ".join(f"CASE WHEN (i + {n}) % 10 = 0 THEN {_HASHED} END" for n in range(12)),
+        late=("(c0)", "(c1, c2)"), changes=("DELETE FROM {t} WHERE c3 IS NOT NULL",),
+    ),
+    "aligned": Difficulty("a boolean, b bigint, c boolean, d bigint", "true, i, false, i"),
+    "narrow_flags": Difficulty("a boolean, b boolean", "true, false", 60_000),
+    "two_humps": Difficulty(
+        "id int, t text", f"i, CASE WHEN i % 2 = 0 THEN 'x' ELSE repeat({_HASHED}, 8) END",
+        late=("(t)",), changes=("DELETE FROM {t} WHERE id % 4 = 0",),
+    ),
+    "names": Difficulty(
+        "n name, c char(20)", f"{_HASHED}, i % 50", late=("(n)", "(c)"),
+        changes=("DELETE FROM {t} WHERE n < '8'",),
+    ),
+    "numbers": Difficulty(
+        "a numeric, b double precision, c interval, d inet",
+        "i * 1.5, i % 100, i * interval '1 s', '10.0.0.0'::inet + i % 500",
+        late=("(a)", "(b)", "(c)", "(d)"), changes=("DELETE FROM {t} WHERE b < 60",),
+    ),
+    "json": Difficulty(
+        "id int, j jsonb, a int[]",
+        f"i, jsonb_build_object('k', i, 'v', {_HASHED}), ARRAY[i, i, i]",
+        changes=("DELETE FROM {t} WHERE id % 3 = 0",),
+    ),
+    "compressed": Difficulty("id int, t text", f"i, repeat({_HASHED}, 90)", 4000),
+    "dropped": Difficulty(
+        "id int, t text", f"i, repeat({_HASHED}, 4)", changes=("ALTER TABLE {t} DROP COLUMN t",),
+    ),
+    "added": Difficulty("id int", "i", changes=("ALTER TABLE {t} ADD COLUMN b bigint DEFAULT 7",)),
+    "never_analysed": Difficulty(
+        "id int NOT NULL, b bigint NOT NULL, t text", f"i, i, {_HASHED}", late=("(id)", "(t)"),
+        changes=("DELETE FROM {t} WHERE id % 5 < 3",), end=(),
+    ),
+    "no_statistics": Difficulty(
+        "id int, t text", f"i, {_HASHED}",
+        changes=("ALTER TABLE {t} ALTER t SET STATISTICS 0", "DELETE FROM {t} WHERE id % 2 = 0"),
+    ),
+    "stale": Difficulty(
+        "id int, t text", f"i, {_HASHED}", late=("(id)",),
+        changes=("-- ANALYZE {t}", "DELETE FROM {t} WHERE id % 10 < 7"), end=(),
+    ),
+    "updated": Difficulty(
+        "id bigint, n int", "i, i", late=("(id)", "(n)"),
+        changes=("UPDATE {t} SET n = n + 1",) * 2,
+    ),
+    "random_keys": Difficulty(
+        "u uuid, n int, t text", f"{_HASHED}::uuid, hashint4(i) % 5000, {_HASHED}",
+        indexes=("(u)", "(n)", "(t)", "(u) INCLUDE (n)"),
+    ),
+    "duplicates": Difficulty(
+        "n int, s text, l bigint", "i % 1000, 'state ' || i % 4, i / 3",
+        indexes=("(n)", "(s)", "(l)", "(n, s)", "(n) WITH (deduplicate_items = off)"),
+        changes=("DELETE FROM {t} WHERE l % 3 = 0",),
+    ),
+    "partial": Difficulty(
+        "id int, done boolean, t text", f"i, i % 20 > 0, {_HASHED}",
+        late=("(id) WHERE NOT done", "(lower(t)) WHERE id % 2 = 0"),
+        changes=("DELETE FROM {t} WHERE id % 2 = 1",),
+    ),
+    "moved": Difficulty(
+        "id int, at timestamptz", "i, '2024-01-01'::timestamptz + i * interval '1 min'",
+        indexes=("(at)",), changes=("UPDATE {t} SET at = at + interval '1 year' WHERE id % 2 = 0",),
+    ),
+}  # fmt: skip
+
+
+def curated_schema(pg: Postgres, database: str) -> None:
+    """Fill a database with a table for each difficulty, a partitioned one, and a view."""
+    for name, case in DIFFICULTIES.items():
+        options = f" WITH ({case.options})" if case.options else ""
+        columns = re.sub(r" STORAGE \w+", "", case.columns)
+        made = [f"CREATE TABLE {name} ({columns}){options}"]
+        for column, storage in re.findall(r"(\w+) \w+ STORAGE (\w+)", case.columns):
+            made.append(f"ALTER TABLE {name} ALTER {column} SET STORAGE {storage}")
+        made += [f"CREATE INDEX ON {name} {index}" for index in case.indexes]
+        made.append(
+            f"INSERT INTO {name} SELECT {case.values} FROM generate_series(1, {case.rows}) i"
+        )
+        made += [f"CREATE INDEX ON {name} {index}" for index in case.late]
+        for change in (*case.changes, *case.end):
+            made.append(change.format(t=name).removeprefix("-- "))
+        in_sessions(pg, database, made)
+    in_sessions(
+        pg,
+        database,
+        [
+            "CREATE TABLE parted (id int, t text) PARTITION BY RANGE (id)",
+            "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (20000)",
+            "CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (20000) TO (90000)",
+            "CREATE INDEX ON parted (id)",
+            f"INSERT INTO parted SELECT i, {_HASHED} FROM generate_series(1, 60000) i",
+            "DELETE FROM parted WHERE id % 3 = 0 AND id > 20000",
+            "CREATE MATERIALIZED VIEW view AS SELECT * FROM parted",
+            "VACUUM (ANALYZE)",
+        ],
+    )
+
+
+def in_sessions(
+    pg: Postgres, database: str, statements: Sequence[str], *, first: str = "SELECT"
+) -> None:
+    """Run statements, VACUUM and ANALYZE in sessions of their own; ``first`` first in the others.
+
+    A session counts its changes for the statistics when it ends, at the latest; a VACUUM in the
+    same session would come before that, as it never does where autovacuum runs.
+    """
+    maintenance = ("VACUUM", "ANALYZE")
+    for alone, group in itertools.groupby(statements, lambda one: one.startswith(maintenance)):
+        with pg.connect(database) as connection:
+            if not alone:
+                connection.execute(first.encode())
+            for statement in group:
+                connection.execute(statement.encode())

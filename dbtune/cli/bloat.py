@@ -38,10 +38,16 @@ def bloat(
     statistics_only: Annotated[
         bool, typer.Option("--statistics-only", help="Read no pages of relations.")
     ] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Read relations whole, as far as --budget allows.")
+    ] = False,
     budget: Annotated[
         float,
-        duration_option(help="Time for reading pages; statistics have to do for what is left."),
-    ] = "10s",  # type: ignore[assignment] # as above
+        duration_option(
+            help="Time for reading pages; statistics have to do for what is left.",
+            show_default="10s, with --exact 10min",
+        ),
+    ] = "0s",  # type: ignore[assignment] # as above
     script: Annotated[
         bool, typer.Option("--script", help="Write the remedies as a script for psql.")
     ] = False,
@@ -51,12 +57,15 @@ def bloat(
     PostgreSQL: tables, TOAST and indexes of one database. MongoDB: collections and indexes;
     --schema is a database there. Redis: memory by key pattern, large keys, keys without TTL.
     """
+    if exact and statistics_only:
+        raise UsageError("give --exact or --statistics-only, not both")
+    effort = Effort.exact if exact else Effort.sample
     selection = Selection(
         limit=limit,
         min_bytes=min_size,
         schemas=tuple(schema or ()),
-        effort=Effort.statistics if statistics_only else Effort.sample,
-        budget_seconds=budget,
+        effort=Effort.statistics if statistics_only else effort,
+        budget_seconds=budget or (600.0 if exact else 10.0),
         script=script,
     )
     if (snapshot := run.snapshot()) is not None:

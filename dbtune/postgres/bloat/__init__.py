@@ -49,7 +49,14 @@ def bloat(session: Session, selection: Selection, progress: Progress) -> Report:
     skipped: list[Skipped] = []
     if selection.effort is not Effort.statistics:
         with progress("reading pages", 1.0) as advance:
-            measuring = Measuring(session, sizes, estimates, selection.budget_seconds, advance)
+            measuring = Measuring(
+                session,
+                sizes,
+                estimates,
+                selection.budget_seconds,
+                advance,
+                whole=selection.effort is Effort.exact,
+            )
             measuring.run()
         estimates, skipped = measuring.estimates, _skipped(measuring, sizes)
     made = _report(sizes, estimates, Live(session), selection, session.profile.thresholds)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from dbtune.postgres.bloat.facts import Estimate, IndexShape, Kind, Method, Relation, Sizes, Stored
 from dbtune.postgres.bloat.heap_model import Rows, stale, unknown
 from dbtune.postgres.bloat.layout import BLOCK_BYTES
-from dbtune.postgres.bloat.synthetic import entry_lengths
-from dbtune.postgres.relations.index_size import Equal, btree_bytes, entry_bytes
+from dbtune.postgres.bloat.synthetic import NULL, entry_length, entry_lengths
+from dbtune.postgres.relations.index_size import Equal, btree_bytes
 
 SAMPLED_ROWS = 30_000
 """Rows that ANALYZE looks at, with default_statistics_target at 100."""
@@ -126,7 +126,7 @@ class _Part(NamedTuple):
     Attributes:
         share: of all rows.
         values: how many values they have.
-        stored: length of such a value; 0 if it is NULL, ``None`` if they differ.
+        stored: length of such a value; -1 if it is NULL, ``None`` if they differ.
     """
 
     share: float
@@ -145,12 +145,21 @@ def _parts(column: Stored, distinct: float, most: int, rows: float) -> list[_Par
     if common[most:]:
         parts.append(_Part(sum(common[most:]), len(common) - most))
     if column.null_ratio:
-        parts.append(_Part(column.null_ratio, 1.0, 0))
+        parts.append(_Part(column.null_ratio, 1.0, NULL))
     rest = 1.0 - sum(part.share for part in parts)
     left = distinct - len(common)
     if rest > 1e-6 and left > 0:
         parts += _uncommon(rest, left, rows, common[-1] if common else 0.0)
     return parts
+
+
+def _size(part: _Part, key: Stored) -> int:
+    """Length of a value of a part; -1 is NULL."""
+    if part.stored == NULL or key.type_length >= 0:
+        return NULL if part.stored == NULL else key.type_length
+    if part.stored is not None:
+        return part.stored
+    return round(key.average_bytes or 8.0)
 
 
 def _uncommon(share: float, values: float, rows: float, least_common: float) -> list[_Part]:
@@ -179,15 +188,18 @@ def _groups(
         cells = math.prod(part.values for part in combination)
         if share * rows < 0.5:
             continue
-        length = None
+        length: int | None = None
         if len(keys) == 1:
             each = share * table_rows / cells  # in the table; a partial index has some of them
             count = cells if kept > 0.999 else cells * -math.expm1(-each * kept)
             stored = combination[0].stored
             if stored is not None and keys[0].type_length < 0:
-                length = entry_bytes(stored, nulls=stored == 0)
+                length = entry_length([stored], keys)
         else:  # so many rows fall on so many cells by chance
             count = cells * -math.expm1(-share * rows / cells)
+            length = entry_length(
+                [_size(part, key) for part, key in zip(combination, keys, strict=True)], keys
+            )
         count = max(1.0, min(count, share * rows))
         found.append(Equal(share * rows / count, count, cells == 1, length))
     return found

@@ -178,6 +178,7 @@ def _table_shape(row: Row, columns: _Columns) -> TableShape:
         readable=row["readable"],
         row_security=row["row_security"],
         identity=row["identity"],
+        unseen_blocks=row["unseen_blocks"],
     )
 
 

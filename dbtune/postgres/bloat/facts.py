@@ -160,6 +160,7 @@ class TableShape:
         readable: whether this role may SELECT all of it.
         row_security: whether policies would hide rows from this role.
         identity: whether it has a primary key, or a unique index on columns that are not null.
+        unseen_blocks: those that are not known to be visible to all.
     """
 
     columns: tuple[Stored, ...]
@@ -170,6 +171,7 @@ class TableShape:
     readable: bool = False
     row_security: bool = False
     identity: bool = False
+    unseen_blocks: int = 0
 
     @property
     def samplable(self) -> bool:

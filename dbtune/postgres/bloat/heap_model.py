@@ -9,8 +9,8 @@ from dbtune.postgres.bloat.facts import Estimate, Method, Relation, Sizes, Store
 from dbtune.postgres.bloat.layout import BLOCK_BYTES, POINTER_BYTES, Run, align, pages
 from dbtune.postgres.bloat.synthetic import heap_lengths
 
-CHUNKS_A_PAGE = 4
-"""Rows of a TOAST table that fill a page if they are whole."""
+_ANALYSED_PAGES = 30_000  # of a table as large ANALYZE sees all pages
+_CHUNK, _PAGE = 2036.0, 8144.0  # a whole row of a TOAST table, and the four that fill a page
 
 
 class Rows(NamedTuple):
@@ -32,11 +32,14 @@ def rows_now(relation: Relation, *, standby: bool) -> Rows | None:
     counters = relation.counters
     known = relation.rows
     if counters.counted and not standby:
-        drift = counters.modified / max(1.0, counters.live)
         if known is None:
             return Rows(counters.live, 0.02)
-        if counters.modified == 0 and counters.last_analyze is not None:
-            return Rows(known, 0.01)
+        if counters.last_analyze is not None and counters.modified == 0:
+            return Rows(known, 0.003 if relation.pages <= _ANALYSED_PAGES else 0.01)
+        if _began_late(relation):
+            note = "rows as of the last VACUUM or ANALYZE: what was counted since was reset"
+            return Rows(max(0.0, known + counters.live), 0.1, note)
+        drift = counters.modified / max(1.0, counters.live)
         return Rows(counters.live, 0.01 + 0.05 * min(1.0, drift))
     if known is None:
         return None
@@ -46,6 +49,14 @@ def rows_now(relation: Relation, *, standby: bool) -> Rows | None:
     note = f"rows as of the last VACUUM or ANALYZE: {why}"
     grown = relation.size_bytes / BLOCK_BYTES / relation.pages
     return Rows(known * max(1.0, grown), 0.05 + 0.3 * abs(1 - min(2.0, grown)), note)
+
+
+def _began_late(relation: Relation) -> bool:
+    """Whether counting began after the last VACUUM or ANALYZE: statistics were reset, or lost."""
+    counters = relation.counters
+    visited = (counters.last_vacuum, counters.last_autovacuum, counters.last_analyze)
+    # CREATE INDEX tells the number of rows, too: of a young table all were counted.
+    return not any(visited) and counters.inserted < 0.9 * (relation.rows or 0.0)
 
 
 def estimate_table(relation: Relation, sizes: Sizes) -> Estimate:
@@ -84,25 +95,65 @@ def estimate_table(relation: Relation, sizes: Sizes) -> Estimate:
 
 
 def estimate_toast(relation: Relation, sizes: Sizes) -> Estimate:
-    """A TOAST table, by its count of rows: nothing else is known of what they hold."""
-    rows = rows_now(relation, standby=sizes.standby)
+    """A TOAST table, by its count of rows and by which columns may have values in it."""
     if relation.size_bytes == 0:
         return Estimate(relation, Method.statistics, 0.0, rows=0.0)
+    rows = rows_now(relation, standby=sizes.standby)
     if rows is None:
         return unknown(relation, "never vacuumed, and no changes were counted")
-    most = rows.number / CHUNKS_A_PAGE * BLOCK_BYTES
-    rewritten = min(most, float(relation.size_bytes))
+    size, chunk_rows = float(relation.size_bytes), rows.number
+    owner, shape = sizes.relations.get(relation.table), sizes.tables.get(relation.table)
+    in_table = rows_now(owner, standby=sizes.standby) if owner else None
+    number = in_table.number if in_table else chunk_rows
+    values = _moved_values(shape, number) if shape else _Moved(0.0, number / 2, number)
+    note = rows.note or "lengths of values moved out are not in the statistics"
+    if shape and shape.dropped and values.most < 0.05 * chunk_rows:
+        # What was moved out of a dropped column stays until its row is written anew.
+        note = "no column is left that its values could be of: a column was dropped"
+        chunk_rows = values.likely
+
+    def written(moved: float, last: float) -> float:
+        """Each value ends in a part of a row, of that length."""
+        ends = min(moved, chunk_rows)
+        return min(size, ((chunk_rows - ends) * _CHUNK + ends * last) / _PAGE * BLOCK_BYTES)
+
+    low = 0.0 if shape and shape.dropped else written(values.most, _CHUNK / 20)
     return Estimate(
         relation,
         Method.statistics,
-        rewritten,
-        # Values end in part of a row: twice as many rows would fit if each value were that part.
-        low_bytes=rewritten * 0.45,
-        high_bytes=min(rewritten * (1 + rows.error) + 2 * BLOCK_BYTES, relation.size_bytes),
+        written(values.likely, _CHUNK * 0.75),
+        low_bytes=max(0.0, low * (1 - rows.error) - 2 * BLOCK_BYTES),
+        high_bytes=min(written(values.least, _CHUNK) * (1 + rows.error) + 2 * BLOCK_BYTES, size),
         rows=rows.number,
         dead_rows=None if sizes.standby else float(relation.counters.dead),
-        note=rows.note or "lengths of values moved out are not in the statistics",
+        note=note,
     )
+
+
+class _Moved(NamedTuple):
+    """How many values were moved out of a table."""
+
+    least: float
+    likely: float
+    most: float
+
+
+def _moved_values(shape: TableShape, rows: float) -> _Moved:
+    """By columns' mean lengths: a value that was moved out counts as 18 bytes there."""
+    least = likely = most = 0.0
+    for one in shape.columns:
+        if one.storage == "p":
+            continue
+        present = rows * (1 - (one.null_ratio or 0.0))
+        mean = one.average_bytes
+        centre = sum(one.lengths) / len(one.lengths) if one.lengths else None
+        if mean is not None and (mean < 17 or (centre is not None and abs(centre - mean) < 3)):
+            most += 0.01 * present
+        elif mean is not None and mean < 19 and centre is None:
+            least, likely, most = least + present, likely + present, most + present
+        else:
+            likely, most = likely + present / 2, most + present
+    return _Moved(least, likely, most)
 
 
 def unknown(relation: Relation, reason: str, rows: Rows | None = None) -> Estimate:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -34,6 +34,7 @@ from dbtune.postgres.session import Row, Transaction
 BLOCKS = 300
 """Blocks that are read of a table: an error of about 0.2 percentage points."""
 _MOST_LINES = 291
+_BATCH = 2000
 _QUANTILE = 2.3
 _PACKING = 0.003
 _WIDE = 400
@@ -62,13 +63,11 @@ class Sample(NamedTuple):
     """Blocks of a table that were read.
 
     Attributes:
-        blocks: how many the table has.
         chosen: numbers of those that were read.
         groups: the live rows in them.
         movable: storage of each of ``parts``.
     """
 
-    blocks: int
     chosen: tuple[int, ...]
     groups: tuple[Group, ...]
     movable: tuple[str, ...] = ()
@@ -83,8 +82,32 @@ def choose(blocks: int, count: int, seed: int) -> list[int]:
     return [pick.randrange(low, high) for low, high in itertools.pairwise(edges)]
 
 
-def read_sample(
-    transaction: Transaction, relation: Relation, shape: TableShape, version: int, count: int
+def batches(blocks: int, *, whole: bool) -> Iterator[list[int]]:
+    """Numbers of blocks to read together: some, or all of them in parts that are each a sample."""
+    if not whole:
+        yield choose(blocks, BLOCKS, blocks)
+        return
+    parts = math.ceil(blocks / _BATCH)
+    for part in range(parts):
+        yield list(range(part, blocks, parts))
+
+
+def count_blocks(transaction: Transaction, relation: Relation) -> int:
+    """How many blocks a relation has now."""
+    rows = transaction.rows(
+        "SELECT pg_catalog.pg_relation_size(%s::oid)"
+        " / pg_catalog.current_setting('block_size')::bigint AS blocks",
+        [relation.oid],
+    )
+    return int(rows[0]["blocks"] or 0)
+
+
+def read_blocks(
+    transaction: Transaction,
+    relation: Relation,
+    shape: TableShape,
+    chosen: Sequence[int],
+    version: int,
 ) -> Sample:
     """Read blocks of a table.
 
@@ -92,17 +115,10 @@ def read_sample(
         psycopg.Error: it can't be read.
     """
     name = sql.Identifier(relation.schema, relation.name)
-    sizes = transaction.rows(
-        "SELECT pg_catalog.pg_relation_size(%s::oid)"
-        " / pg_catalog.current_setting('block_size')::bigint AS blocks",
-        [relation.oid],
-    )
-    blocks = int(sizes[0]["blocks"])
-    chosen = choose(blocks, count, relation.oid)
     parts = row_length(shape)
     rows = transaction.rows(_query(name, parts, chosen, version))
     movable = tuple(one.storage for one in parts.movable)
-    return Sample(blocks, tuple(chosen), tuple(_group(row) for row in rows), movable)
+    return Sample(tuple(chosen), tuple(_group(row) for row in rows), movable)
 
 
 def _group(row: Row) -> Group:
@@ -201,7 +217,7 @@ def _toasted(
 
 
 class Found(NamedTuple):
-    """What a sample says.
+    """What blocks of a table say.
 
     Attributes:
         table: of the table.
@@ -214,74 +230,136 @@ class Found(NamedTuple):
     rows: Rows
 
 
-def estimates(
-    sample: Sample, relation: Relation, toasted: Relation | None, dead_rows: float | None
-) -> Found:
-    """A table and its TOAST table by a sample of the table.
+class Sum:
+    """A sum over blocks, and what its error depends on, beside the number of rows in each."""
+
+    def __init__(self) -> None:
+        self.total = self.squares = self.products = self.most = 0.0
+
+    def add(self, value: float, rows: float) -> None:
+        self.total += value
+        self.squares += value * value
+        self.products += value * rows
+        self.most = max(self.most, value)
+
+    def error(self, read: int, blocks: int) -> float:
+        """How far the sum over all blocks may be from the sample's, with 95 % confidence.
+
+        Not less than what one block more or less like the fullest would make: what no block of the
+        sample shows may still be somewhere.
+        """
+        if read >= blocks or read < 2:
+            return 0.0 if read >= blocks else math.inf
+        variance = max(0.0, self.squares - self.total**2 / read) / (read - 1)
+        error = max(_QUANTILE * math.sqrt(variance / read), self.most / read)
+        return error * math.sqrt(1 - read / blocks) * blocks
+
+    def error_by_rows(self, rows: Sum, read: int, blocks: int) -> float:
+        """Likewise, where the number of rows in all blocks is known: of the mean for a row."""
+        if read >= blocks or read < 2:
+            return 0.0 if read >= blocks else math.inf
+        mean = self.total / rows.total
+        rest = self.squares - 2 * mean * self.products + mean * mean * rows.squares
+        error = _QUANTILE * math.sqrt(max(0.0, rest) / (read - 1) / read)
+        return error * math.sqrt(1 - read / blocks) * blocks
+
+
+class Tally:
+    """Blocks of a table written anew on paper, as many as were read so far.
 
     Args:
-        sample: blocks of the table.
         relation: the table.
-        toasted: its TOAST table, or ``None``.
-        dead_rows: rows that VACUUM would remove, as the server counted them.
+        blocks: how many it has.
     """
-    given = relation.options.get("toast_tuple_target", "")
-    written = write(sample, int(given) if given.isdigit() else TOAST_TARGET)
-    scale = sample.blocks / max(1, len(sample.chosen))
-    fillfactor = relation.fillfactor(100)
-    runs = [run for block in written for run in block.rows]
-    counts = [float(block.number) for block in written]
-    rows = Rows(sum(counts) * scale, _error(counts, sample) / max(1.0, sum(counts) * scale))
-    needed = pages(runs, fillfactor)
-    reserve = needed - pages(runs) if fillfactor < 100 else 0.0
-    table = Estimate(
-        relation,
-        Method.sample,
-        math.ceil(needed * scale - 1e-6) * BLOCK_BYTES,
-        reserve_bytes=max(0.0, reserve * scale * BLOCK_BYTES),
-        rows=rows.number,
-        dead_rows=dead_rows,
-        pages_read=len(sample.chosen),
-    )
-    table = _bounded(table, _error([_bytes(block.rows) for block in written], sample))
-    if toasted is None:
-        return Found(table, None, rows)
-    moved = [run for block in written for run in block.moved]
-    toast_table = Estimate(
-        toasted,
-        Method.sample,
-        math.ceil(pages(moved) * scale - 1e-6) * BLOCK_BYTES,
-        rows=sum(run.times for run in moved) * scale,
-    )
-    error = _error([_bytes(block.moved) for block in written], sample)
-    return Found(table, _bounded(toast_table, error), rows)
+
+    def __init__(self, relation: Relation, blocks: int) -> None:
+        given = relation.options.get("toast_tuple_target", "")
+        self._target = int(given) if given.isdigit() else TOAST_TARGET
+        self._relation = relation
+        self._fillfactor = relation.fillfactor(100)
+        self._blocks = blocks
+        self._rows, self._bytes, self._moved = Sum(), Sum(), Sum()
+        self._pages = self._full_pages = self._moved_pages = 0.0
+        self._chunks = 0
+        self.read = 0
+
+    def add(self, sample: Sample) -> None:
+        """Count in some more blocks."""
+        written = write(sample, self._target)
+        for block in written:
+            self._rows.add(block.number, block.number)
+            self._bytes.add(_bytes(block.rows), block.number)
+            self._moved.add(_bytes(block.moved), block.number)
+            self._chunks += sum(run.times for run in block.moved)
+        runs = [run for block in written for run in block.rows]
+        self._pages += pages(runs, self._fillfactor)
+        self._full_pages += pages(runs)
+        self._moved_pages += pages(run for block in written for run in block.moved)
+        self.read += len(sample.chosen)
+
+    def found(self, toasted: Relation | None, counted: Rows | None, dead: float | None) -> Found:
+        """Estimates of the table and of its TOAST table.
+
+        Args:
+            toasted: the TOAST table, or ``None``.
+            counted: live rows as the server counted them, or ``None``.
+            dead: rows that VACUUM would remove, as the server counted them.
+        """
+        scale = self._blocks / max(1, self.read)
+        number = self._rows.total * scale
+        rows = Rows(number, self._rows.error(self.read, self._blocks) / max(1.0, number))
+        trusted = counted if counted is not None and _agrees(counted, rows) else None
+        if trusted is not None:  # then only the mean of a row is the sample's
+            rows, scale = trusted, scale * trusted.number / number
+        method = Method.exact if self.read >= self._blocks else Method.sample
+        table = Estimate(
+            self._relation,
+            method,
+            _whole_pages(self._pages * scale),
+            reserve_bytes=max(0.0, (self._pages - self._full_pages) * scale * BLOCK_BYTES),
+            rows=rows.number,
+            dead_rows=dead,
+            pages_read=self.read,
+        )
+        mean = self._bytes.total / max(1.0, self._rows.total)
+        table = _bounded(table, self._error(self._bytes, trusted), mean)
+        if toasted is None:
+            return Found(table, None, rows)
+        toast_table = Estimate(
+            toasted, method, _whole_pages(self._moved_pages * scale), rows=self._chunks * scale
+        )
+        return Found(table, _bounded(toast_table, self._error(self._moved, trusted), 0.0), rows)
+
+    def _error(self, part: Sum, trusted: Rows | None) -> float:
+        if trusted is None:
+            return part.error(self.read, self._blocks)
+        of_mean = part.error_by_rows(self._rows, self.read, self._blocks)
+        whole = part.total * self._blocks / max(1, self.read)
+        return math.hypot(of_mean, trusted.error * whole)
+
+
+def _agrees(counted: Rows, sampled: Rows) -> bool:
+    """Whether the server's count is surer than the sample's, and not far from it."""
+    if counted.error >= sampled.error or sampled.number <= 0:
+        return False
+    apart = abs(sampled.number - counted.number)
+    return apart <= sampled.error * sampled.number + counted.error * counted.number
+
+
+def _whole_pages(count: float) -> float:
+    return float(math.ceil(count - 1e-6) * BLOCK_BYTES)
 
 
 def _bytes(runs: Sequence[Run]) -> float:
     return float(sum((align(run.length) + 4) * run.times for run in runs))
 
 
-def _error(values: Sequence[float], sample: Sample) -> float:
-    """How far the sum over all blocks may be from the sample's, with 95 % confidence.
-
-    Not less than what one block more or less like the fullest would make: what no block of the
-    sample shows may still be somewhere.
-    """
-    read, blocks = len(sample.chosen), sample.blocks
-    if read >= blocks or read < 2:
-        return 0.0 if read >= blocks else math.inf
-    mean = sum(values) / read
-    variance = sum((value - mean) ** 2 for value in values) / (read - 1)
-    left = math.sqrt(1 - read / blocks)
-    error = max(_QUANTILE * math.sqrt(variance / read), max(values, default=0.0) / read)
-    return error * left * blocks
-
-
-def _bounded(estimate: Estimate, error: float) -> Estimate:
-    """The estimate with bounds: the sample's error, and that of how rows pack."""
+def _bounded(estimate: Estimate, error: float, row_bytes: float) -> Estimate:
+    """The estimate with bounds: the sample's error, and that of how rows of such a length pack."""
     assert estimate.rewritten_bytes is not None
     live, size = estimate.rewritten_bytes, float(estimate.relation.size_bytes)
-    within = error * BLOCK_BYTES / 8168 + _PACKING * live + BLOCK_BYTES
+    packing = _PACKING + 0.12 * max(0.0, row_bytes - 200) / BLOCK_BYTES
+    within = error * BLOCK_BYTES / 8168 + packing * live + BLOCK_BYTES
     return replace(
         estimate,
         rewritten_bytes=min(live, size),

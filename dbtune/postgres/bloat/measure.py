@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -12,7 +12,7 @@ from typing import TypeVar
 import psycopg
 
 from dbtune.errors import Unavailable
-from dbtune.postgres.bloat import btree_sample, heap_sample
+from dbtune.postgres.bloat import btree_sample, heap_sample, inspection, page_sample
 from dbtune.postgres.bloat.btree_model import entries
 from dbtune.postgres.bloat.facts import (
     HEAPS,
@@ -22,6 +22,7 @@ from dbtune.postgres.bloat.facts import (
     Kind,
     Relation,
     Sizes,
+    TableShape,
 )
 from dbtune.postgres.bloat.heap_model import Rows, rows_now
 from dbtune.postgres.bloat.model import estimate_index
@@ -37,7 +38,7 @@ class Measuring:
 
     Attributes:
         estimates: by oid, the model's at first.
-        left: tables that there was no time for.
+        left: relations that there was no time for.
         refused: relations that could not be read, with the reason.
     """
 
@@ -45,15 +46,18 @@ class Measuring:
         self,
         session: Session,
         sizes: Sizes,
-        modelled: dict[int, Estimate],
+        modelled: Mapping[int, Estimate],
         budget_seconds: float,
         progress: Callable[[float], None],
+        *,
+        whole: bool = False,
     ) -> None:
         self._session = session
         self._sizes = sizes
         self._budget = max(budget_seconds, 1e-9)
         self._ends = time.monotonic() + budget_seconds
         self._progress = progress
+        self._whole = whole
         self._rows: dict[int, Rows] = {}
         self.estimates = dict(modelled)
         self.left: list[Relation] = []
@@ -66,16 +70,15 @@ class Measuring:
             if relation.kind is Kind.INDEX:
                 indexes[relation.table].append(relation)
         for table in self._tables():
-            if self._seconds_left() <= 0:
-                self.left.append(table)
-            else:
-                self._measure_table(table)
+            self._measure_table(table)
             for index in indexes[table.oid]:
                 self._measure_index(index)
-            self._progress(min(1.0, 1 - self._seconds_left() / self._budget))
 
+    @property
     def _seconds_left(self) -> float:
-        return self._ends - time.monotonic()
+        left = self._ends - time.monotonic()
+        self._progress(min(1.0, 1 - left / self._budget))
+        return left
 
     def _tables(self) -> list[Relation]:
         """Those first that may have the most bloat, TOAST and indexes included."""
@@ -89,12 +92,18 @@ class Measuring:
 
     def _read(self, relation: Relation, read: Callable[[Transaction], T]) -> T | None:
         """What ``read`` gives; ``None`` if the relation can't be read now."""
-        seconds = self._seconds_left()
+        if relation.locked:
+            self.refused[relation.oid] = "somebody holds or awaits an exclusive lock on it"
+            return None
+        seconds = self._seconds_left
+        if seconds <= 0:
+            self.left.append(relation)
+            return None
         try:
             with reading(self._session, seconds) as transaction:
                 return read(transaction)
         except psycopg.errors.QueryCanceled:
-            if self._seconds_left() <= 0:
+            if self._seconds_left <= 0:
                 self.left.append(relation)
             else:
                 self.refused[relation.oid] = "its pages took longer to read than --timeout allows"
@@ -107,23 +116,60 @@ class Measuring:
 
     def _measure_table(self, table: Relation) -> None:
         shape = self._sizes.tables.get(table.oid)
-        if shape is None or table.locked or not shape.samplable or not table.size_bytes:
+        if shape is None or not table.size_bytes or shape.access_method != "heap":
             return
-        count, version = heap_sample.BLOCKS, self._session.version
-        sample = self._read(
-            table, lambda reader: heap_sample.read_sample(reader, table, shape, version, count)
-        )
-        if sample is None:
+        if shape.samplable:
+            self._sample_table(table, shape)
+        else:
+            toast = self._sizes.relations.get(shape.toast) if shape.toast else None
+            for relation in (table, toast):
+                if relation is not None:
+                    self._inspect_table(relation, shape)
+
+    def _sample_table(self, table: Relation, shape: TableShape) -> None:
+        blocks = self._read(table, lambda reader: heap_sample.count_blocks(reader, table))
+        if not blocks:
+            return
+        tally, version = heap_sample.Tally(table, blocks), self._session.version
+        for chosen in heap_sample.batches(blocks, whole=self._whole):
+            sample = self._read(
+                table,
+                lambda reader, chosen=chosen: heap_sample.read_blocks(  # type: ignore[misc]
+                    reader, table, shape, chosen, version
+                ),
+            )
+            if sample is None:
+                break
+            tally.add(sample)
+        if not tally.read:
             return
         toast = self._sizes.relations.get(shape.toast) if shape.toast else None
-        done = heap_sample.estimates(sample, table, toast, self.estimates[table.oid].dead_rows)
-        self.estimates[table.oid] = done.table
         counted = rows_now(table, standby=self._sizes.standby)
-        self._rows[table.oid] = _surer(done.rows, counted)
+        done = tally.found(toast, counted, self.estimates[table.oid].dead_rows)
+        self.estimates[table.oid] = done.table
+        self._rows[table.oid] = done.rows
         if toast is not None and done.toast is not None:
             dead = self.estimates[toast.oid].dead_rows
             self.estimates[toast.oid] = replace(done.toast, dead_rows=dead)
             self._rows[toast.oid] = Rows(done.toast.rows or 0.0, _relative(done.toast))
+
+    def _inspect_table(self, relation: Relation, shape: TableShape) -> None:
+        """By pgstattuple, where this role may not read the rows."""
+        schema = self._sizes.inspectors.get("pgstattuple")
+        whole, old = self._whole, self._session.version < 140000
+        if not schema or self.estimates[relation.oid].rewritten_bytes is not None:
+            return
+        if relation.kind is Kind.TOAST and old and not whole:  # which the function refuses
+            return
+        unseen = shape.unseen_blocks if relation.kind in HEAPS else relation.pages
+        if not inspection.may_read(relation, unseen, whole=whole):
+            return
+        found = self._read(
+            relation, lambda reader: inspection.table(reader, relation, schema, whole=whole)
+        )
+        if found is not None:
+            self.estimates[relation.oid] = found
+            self._rows[relation.oid] = Rows(found.rows or 0.0, 0.01)
 
     def _measure_index(self, index: Relation) -> None:
         owner = self._sizes.relations.get(index.owner)
@@ -135,17 +181,65 @@ class Measuring:
             self.estimates[index.oid] = estimate_index(index, self._sizes, rows)
         else:
             rows = rows_now(owner, standby=self._sizes.standby)
+        sure = _doubt(self.estimates[index.oid]) <= _SURE * index.size_bytes
+        if sure and not self._whole:
+            return
         schema = self._sizes.inspectors.get("pageinspect")
-        in_time = self._seconds_left() > 0
-        if not schema or shape.method != "btree" or index.locked or not in_time:
+        if shape.method in page_sample.FRESH and schema and rows:
+            self._sample_pages(index, owner, shape, schema, rows)
+        elif shape.method == "btree" and schema:
+            self._sample_btree(index, owner, shape, schema, rows)
+        elif shape.method == "btree":
+            self._inspect_btree(index, owner, shape, rows)
+
+    def _sample_btree(
+        self, index: Relation, owner: Relation, shape: IndexShape, schema: str, rows: Rows | None
+    ) -> None:
+        blocks = self._read(index, lambda reader: heap_sample.count_blocks(reader, index))
+        if not blocks:
             return
-        if _doubt(self.estimates[index.oid]) <= _SURE * index.size_bytes:
+        tally = btree_sample.Tally(index, shape, blocks - 1)
+        for chosen in btree_sample.batches(blocks - 1, whole=self._whole):
+            leaves = self._read(
+                index,
+                lambda reader, chosen=chosen: btree_sample.read_leaves(  # type: ignore[misc]
+                    reader, index, schema, chosen
+                ),
+            )
+            if leaves is None:
+                break
+            tally.add(leaves, len(chosen))
+        if tally.read:
+            known = live_entries(tally.entries, index, shape, self._sizes, rows)
+            self.estimates[index.oid] = tally.found(known, updates(owner.counters))
+
+    def _sample_pages(
+        self, index: Relation, owner: Relation, shape: IndexShape, schema: str, rows: Rows
+    ) -> None:
+        version = self._session.version
+        sample = self._read(
+            index,
+            lambda reader: page_sample.read_sample(reader, index, shape.method, schema, version),
+        )
+        if sample is not None and sample.used:
+            dead = float(owner.counters.dead)
+            found = page_sample.estimate(sample, index, shape.method, rows, dead)
+            self.estimates[index.oid] = found
+
+    def _inspect_btree(
+        self, index: Relation, owner: Relation, shape: IndexShape, rows: Rows | None
+    ) -> None:
+        """By pgstattuple's density of its leaves, where no better is known."""
+        schema = self._sizes.inspectors.get("pgstattuple")
+        known = self.estimates[index.oid].rewritten_bytes is not None
+        if not schema or known or not inspection.may_read(index, 0, whole=self._whole):
             return
-        sample = self._read(index, lambda reader: btree_sample.read_sample(reader, index, schema))
-        if sample is not None:
-            known = live_entries(sample, index, shape, self._sizes, rows)
-            part = updates(owner.counters)
-            self.estimates[index.oid] = btree_sample.estimate(sample, index, shape, known, part)
+        dead = float(owner.counters.dead)
+        found = self._read(
+            index, lambda reader: inspection.btree(reader, index, shape, schema, rows, dead)
+        )
+        if found is not None:
+            self.estimates[index.oid] = found
 
 
 def _doubt(estimate: Estimate) -> float:
@@ -159,24 +253,11 @@ def _relative(estimate: Estimate) -> float:
     return (estimate.high_bytes - estimate.low_bytes) / 2 / live if live else 0.0
 
 
-def _surer(sampled: Rows, counted: Rows | None) -> Rows:
-    """The server's count where the sample agrees with it and is less sure."""
-    if counted is None or sampled.error <= counted.error:
-        return sampled
-    apart = abs(sampled.number - counted.number)
-    agree = apart <= sampled.error * sampled.number + counted.error * counted.number
-    return counted if agree else sampled
-
-
 def live_entries(
-    sample: btree_sample.Sample,
-    index: Relation,
-    shape: IndexShape,
-    sizes: Sizes,
-    table: Rows | None,
+    found: float, index: Relation, shape: IndexShape, sizes: Sizes, table: Rows | None
 ) -> Rows:
     """Rows that an index has entries for: of a partial one not more than there are entries."""
-    counted = Rows(sample.entries, 0.02)
+    counted = Rows(found, 0.02)
     known = entries(index, shape, sizes, table)
     if isinstance(known, str):
         return counted

@@ -11,6 +11,7 @@ from dbtune.postgres.bloat.heap_model import (
     rows_now,
     unknown,
 )
+from dbtune.postgres.bloat.other_models import estimate_brin, estimate_hash
 
 
 def model(sizes: Sizes) -> dict[int, Estimate]:
@@ -34,6 +35,12 @@ def estimate_index(relation: Relation, sizes: Sizes, rows: Rows | None) -> Estim
     shape = sizes.indexes.get(relation.oid)
     if shape is None:
         return unknown(relation, "its columns could not be read")
+    if shape.method == "hash" and rows is not None:
+        return estimate_hash(relation, shape, rows)
+    if shape.method == "brin" and rows is not None:
+        return estimate_brin(relation, rows)
     if shape.method != "btree":
-        return unknown(relation, f"no model of {shape.method} indexes")
+        return unknown(
+            relation, f"no model of {shape.method} indexes; a superuser's pageinspect shows some"
+        )
     return estimate_btree(relation, sizes, rows)

@@ -8,6 +8,7 @@ Then the rows are laid out byte by byte as the server does.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 
 from dbtune.postgres.bloat.facts import Stored
@@ -16,7 +17,8 @@ from dbtune.postgres.bloat.layout import align, heap_header, is_short
 ROWS = 251
 """How many; a prime, so that any step visits all of them."""
 _SPREAD = 0.25
-_NULL = -1
+NULL = -1
+"""The size of NULL."""
 
 
 def heap_lengths(columns: Sequence[Stored], attributes: int, dropped: int) -> list[int]:
@@ -32,18 +34,19 @@ def heap_lengths(columns: Sequence[Stored], attributes: int, dropped: int) -> li
 def entry_lengths(columns: Sequence[Stored]) -> list[int]:
     """Lengths of entries of an index, header and alignment included."""
     values = [_values(column, step) for step, column in enumerate(columns)]
-    return [_entry_length(row, columns) for row in zip(*values, strict=True)]
+    return [entry_length(row, columns) for row in zip(*values, strict=True)]
 
 
 def _heap_length(
     sizes: Sequence[int], columns: Sequence[Stored], attributes: int, dropped: bool
 ) -> int:
-    nulls = dropped or _NULL in sizes
+    nulls = dropped or NULL in sizes
     return heap_header(attributes, nulls=nulls) + data_bytes(sizes, columns)
 
 
-def _entry_length(sizes: Sequence[int], columns: Sequence[Stored]) -> int:
-    header = 16 if _NULL in sizes else 8
+def entry_length(sizes: Sequence[int], columns: Sequence[Stored]) -> int:
+    """Length of an entry whose values have these sizes; -1 is NULL."""
+    header = 16 if NULL in sizes else 8
     return align(header + data_bytes(sizes, columns))
 
 
@@ -51,7 +54,7 @@ def data_bytes(sizes: Sequence[int], columns: Sequence[Stored]) -> int:
     """What the values of one row take, each at its alignment; a size of -1 is NULL."""
     at = 0
     for size, column in zip(sizes, columns, strict=True):
-        if size == _NULL:
+        if size == NULL:
             continue
         packed = column.type_length == -1 and column.storage != "p" and is_short(size)
         at = (at if packed else align(at, column.alignment)) + size
@@ -61,7 +64,7 @@ def data_bytes(sizes: Sequence[int], columns: Sequence[Stored]) -> int:
 def _values(column: Stored, number: int) -> list[int]:
     """A column's sizes row by row, NULL as -1."""
     nulls = round((column.null_ratio or 0.0) * ROWS)
-    sizes = list(_spread(column, ROWS - nulls)) + [_NULL] * nulls
+    sizes = list(_spread(column, ROWS - nulls)) + [NULL] * nulls
     step = (number * 67 + 103) % ROWS or 1
     return [sizes[row * step % ROWS] for row in range(ROWS)]
 
@@ -71,17 +74,16 @@ def _spread(column: Stored, count: int) -> Iterator[int]:
     if column.type_length >= 0:
         yield from [column.type_length] * count
         return
-    shape = _shape(column)
+    shape = _fitted(_shape(column), column)
     if not shape:
         yield from [max(1, round(column.average_bytes or 1.0))] * count
         return
-    scale = _scale(column, shape)
     places = itertools.accumulate(weight for _, weight in shape)
     left, place, reached = 0.0, -1, 0.0
     for row in range(count):
         while reached <= (row + 0.5) / count and place < len(shape) - 1:
             place, reached = place + 1, next(places)
-        wanted = shape[place][0] * scale + left
+        wanted = shape[place][0] + left
         size = max(1, round(wanted))
         left = wanted - size
         yield size
@@ -107,16 +109,31 @@ def _shape(column: Stored) -> list[tuple[float, float]]:
     return [(length, weight / total) for length, weight in sorted(shape)] if total > 0 else []
 
 
-def _scale(column: Stored, shape: list[tuple[float, float]]) -> float:
-    """What makes the lengths' mean the one that ANALYZE found, which is cut to whole bytes.
+def _fitted(shape: list[tuple[float, float]], column: Stored) -> list[tuple[float, float]]:
+    """The lengths with their mean made the one that ANALYZE found, which is cut to whole bytes.
 
-    The histogram leaves out the longest values: the mean knows of them. The mean of an index's
-    ``name`` is of the padded form in the table.
+    The mean of an index's ``name`` is of the padded form in the table.
     """
-    centre = sum(length * weight for length, weight in shape)
     mean = column.average_bytes
-    if mean is None or centre <= 0 or column.type_length == -2:
-        return 1.0
+    if mean is None or not shape or column.type_length == -2:
+        return shape
+    centre = sum(length * weight for length, weight in shape)
     if mean - 0.2 <= centre <= mean + 1.2:
-        return 1.0
-    return (mean + 0.5) / centre
+        return shape
+    wanted = mean + 0.5
+    if not shape[0][0] < wanted < shape[-1][0]:
+        # The histogram leaves out the longest values: the mean knows of them.
+        return [(length * wanted / centre, weight) for length, weight in shape]
+    span = shape[-1][0] - shape[0][0]
+    low, high = -60.0 / span, 60.0 / span
+    tilted = shape
+    for _ in range(40):  # other weights for the same lengths: the least change that fits
+        tilt = (low + high) / 2
+        weights = [weight * math.exp(tilt * (length - centre)) for length, weight in shape]
+        total = sum(weights)
+        tilted = [(length, one / total) for (length, _), one in zip(shape, weights, strict=True)]
+        if sum(length * weight for length, weight in tilted) < wanted:
+            low = tilt
+        else:
+            high = tilt
+    return tilted

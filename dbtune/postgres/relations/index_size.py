@@ -71,14 +71,30 @@ def btree_bytes(
         rows: rows that it has entries for.
         equal: how many rows share a key; ``None`` where entries are not deduplicated.
         fillfactor: of its leaf pages.
-        pivot_bytes: length of an entry of its inner pages; the mean of ``lengths`` by default.
+        pivot_bytes: length of an entry of its inner pages; that of the keys that end a page by
+            default.
     """
     if rows < 1 or not lengths:
         return float(BLOCK_BYTES)
     leaves = leaf_pages(lengths, rows, equal, fillfactor=fillfactor)
-    pivot = pivot_bytes or _align(round(sum(lengths) / len(lengths)))
+    pivot = pivot_bytes or _pivot(lengths, equal)
     pages = leaves + inner_pages(leaves, pivot) + 1  # the first page is the index's own
     return pages * BLOCK_BYTES
+
+
+def _pivot(lengths: Sequence[int], equal: Sequence[Equal] | None) -> float:
+    """Mean length of keys that end a page: the more room one takes, the likelier it does."""
+    weights: list[tuple[float, float]] = [(length, length + _LINE_POINTER) for length in lengths]
+    middle = sum(lengths) / len(lengths)
+    if equal is not None:
+        weights = []
+        for group in equal:
+            length = group.length or middle
+            made = postings(round(length), max(1, round(group.rows)))
+            size = sum((one.size + _LINE_POINTER) * times for one, times in made)
+            weights.append((length, size * group.keys))
+    total = sum(weight for _, weight in weights)
+    return sum(length * weight for length, weight in weights) / total if total else middle
 
 
 def leaf_pages(

@@ -1,7 +1,8 @@
 -- How the tables %(oids)s store their rows, and what this role may read of them.
 -- Least privilege: none.
 SELECT c.oid::bigint,
-       c.relnatts AS attributes, coalesce(m.amname, 'heap') AS access_method,
+       c.relnatts AS attributes, greatest(0, c.relpages - c.relallvisible) AS unseen_blocks,
+       coalesce(m.amname, 'heap') AS access_method,
        CASE WHEN c.reltoastrelid = 0 THEN NULL ELSE c.reltoastrelid::bigint END AS toast,
        pg_catalog.has_table_privilege(c.oid, 'SELECT')
            AND pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE') AS readable,
