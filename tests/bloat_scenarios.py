@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -434,8 +435,32 @@ def in_sessions(
     """
     maintenance = ("VACUUM", "ANALYZE")
     for alone, group in itertools.groupby(statements, lambda one: one.startswith(maintenance)):
+        settle(pg, database)
         with pg.connect(database) as connection:
             if not alone:
                 connection.execute(first.encode())
             for statement in group:
                 connection.execute(statement.encode())
+
+
+def settle(pg: Postgres, database: str, still_open: int = 0) -> None:
+    """Wait until all but so many sessions have ended, and so have counted their changes."""
+    asked = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    with pg.connect(database) as connection:
+        deadline = time.monotonic() + 20
+        while connection.execute(asked.encode()).fetchall() > [(still_open,)]:
+            assert time.monotonic() < deadline, "a session does not end"
+            time.sleep(0.01)
+
+
+def maintain(pg: Postgres, database: str, statement: str, still_open: int = 0) -> None:
+    """VACUUM or ANALYZE, when all changes so far were counted."""
+    settle(pg, database, still_open)
+    with pg.connect(database) as connection:
+        connection.execute(statement.encode())
+    settle(pg, database, still_open)
+    if pg.version < 15:  # whose statistics are up to half a second old
+        time.sleep(0.6)

@@ -8,11 +8,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.bloat_scenarios import Truth, truths
+from tests.bloat_scenarios import Truth, maintain, truths
 from tests.command import Result, dbtune
 from tests.servers import PgBouncer, Postgres, fresh_database
 
 ROWS = 20_000
+READ = ("sample", "exact")  # a small table is read whole
 TABLES = {
     "fresh": ("(id bigint, n int, t text)", "i, i, md5(i::text)", ""),
     "half_deleted": ("(id bigint, n int, t text)", "i, i, md5(i::text)",
@@ -50,7 +51,7 @@ def fill(pg: Postgres, database: str) -> None:
                     connection.execute(f"CREATE INDEX ON {index}".encode())
             if change:
                 connection.execute(change.encode())
-    pg.psql("VACUUM ANALYZE", database)
+    maintain(pg, database, "VACUUM ANALYZE")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_a_sample_of_pages_tells_it_more_exactly(
     result = ask(pg, name).ok()
     check(result, known, 0.01)
     methods = {row["kind"]: row["method"] for row in result.json["relations"]}
-    assert methods["table"] == "sample"
+    assert methods["table"] in READ
     assert all(row["pages_read"] <= 300 for row in result.json["relations"])
 
 
@@ -186,7 +187,7 @@ def test_odd_tables_need_no_statistics(any_database: tuple[Postgres, str]) -> No
     for truth in truths(pg, name):
         kind = "table" if truth.kind == "heap" else truth.kind
         row = found[f"{truth.schema}.{truth.name}", kind]
-        assert row["method"] == "sample"
+        assert row["method"] in READ
         assert row["rewritten_bytes"] == pytest.approx(truth.rewritten_bytes, rel=0.01, abs=8192)
 
 
@@ -208,14 +209,14 @@ def test_a_locked_table_is_not_waited_for(database18: tuple[Postgres, str]) -> N
     pg, name = database18
     pg.psql("CREATE TABLE t AS SELECT i FROM generate_series(1, 50000) i", name)
     pg.psql("CREATE TABLE other AS TABLE t", name)
-    pg.psql("VACUUM ANALYZE", name)
+    maintain(pg, name, "VACUUM ANALYZE")
     ask = ("bloat", pg.dsn(name), "--min-size", "100kB", "--schema", "public", "-f", "json")
     with pg.connect(name) as holder:
         holder.autocommit = False
         holder.execute("LOCK t IN ACCESS EXCLUSIVE MODE")
         found = {row["relation"]: row for row in dbtune(*ask).ok().json["relations"]}
     assert found["public.t"]["method"] == "statistics"
-    assert found["public.other"]["method"] == "sample"
+    assert found["public.other"]["method"] in READ
 
 
 def test_a_standby_and_a_pooler_answer_as_well(
@@ -236,7 +237,7 @@ def test_a_standby_and_a_pooler_answer_as_well(
         assert any("standby" in note for note in result.json["notes"])
     pooler = pgbouncer().start_for(primary)
     pooled = dbtune("bloat", pooler.dsn(), *ask).ok()
-    assert [row["method"] for row in pooled.json["relations"]] == ["sample", "statistics"]
+    assert [row["method"] for row in pooled.json["relations"]] == ["exact", "statistics"]
 
 
 def test_a_role_that_sees_no_statistics_gets_no_number(

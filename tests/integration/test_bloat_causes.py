@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.bloat_scenarios import maintain
 from tests.command import dbtune
 from tests.servers import Postgres
 
@@ -47,7 +48,11 @@ class Bench:
         self.pg.psql(f"DROP TABLE IF EXISTS t; CREATE TABLE t(i int NOT NULL, t text) {options}")
         self.pg.psql(f"INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, {ROWS}) i")
         self.pg.psql("CREATE INDEX ti ON t (i)")
-        self.pg.psql("VACUUM ANALYZE t")
+        self.vacuum("VACUUM ANALYZE t")
+
+    def vacuum(self, statement: str, still_open: int = 0) -> None:
+        """VACUUM, when all changes so far were counted."""
+        maintain(self.pg, "postgres", statement, still_open)
 
     def found(self, rule: str, *options: str) -> list[dict[str, Any]]:
         """Findings of a rule."""
@@ -93,7 +98,7 @@ def test_a_transaction_that_holds_dead_rows_is_named(bench: Bench) -> None:
         holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         holder.execute("SELECT count(*) FROM pg_class")
         bench.pg.psql(DELETE)
-        bench.pg.psql("VACUUM t")
+        bench.vacuum("VACUUM t", still_open=1)
         [finding] = bench.found(rule)
         assert finding["subject"] == "session of postgres (report)"
         assert finding["evidence"]["pid"] == holder.info.backend_pid
@@ -104,7 +109,7 @@ def test_a_transaction_that_holds_dead_rows_is_named(bench: Bench) -> None:
         with pytest.raises(psycopg.Error):
             holder.execute("SELECT 1")
     assert bench.found(rule) == []
-    bench.pg.psql("VACUUM t")
+    bench.vacuum("VACUUM t")
     assert bench.pg.psql("SELECT n_dead_tup FROM pg_stat_user_tables WHERE relname = 't'") == [(0,)]
 
 
@@ -183,7 +188,7 @@ def test_dead_rows_that_wait_and_autovacuum_that_is_off(bench: Bench) -> None:
     assert "autovacuum is off; last vacuumed" in waiting["message"]
     [off] = bench.found("pg.dead-rows-autovacuum-off")
     assert off["subject"] == "autovacuum"
-    bench.pg.psql(waiting["remedy"]["sql"])
+    bench.vacuum(waiting["remedy"]["sql"])
     assert bench.found("pg.dead-rows-await-vacuum") == []
     assert bench.found("pg.dead-rows-autovacuum-off") == []
 
@@ -199,7 +204,7 @@ def test_a_table_that_autovacuum_must_not_touch(bench: Bench) -> None:
 
 def test_bloated_tables_and_indexes_until_they_are_rewritten(bench: Bench) -> None:
     bench.pg.psql("DELETE FROM t WHERE i % 10 > 0")
-    bench.pg.psql("VACUUM ANALYZE t")
+    bench.vacuum("VACUUM ANALYZE t")
     [index] = bench.found("pg.index-bloated")
     assert index["remedy"]["sql"] == 'REINDEX INDEX CONCURRENTLY "public"."ti";'
     bench.pg.psql(index["remedy"]["sql"])
@@ -232,7 +237,7 @@ def test_a_threshold_that_is_too_lax_for_the_churn(bench: Bench) -> None:
 def test_an_index_that_vacuum_passes_over(bench: Bench) -> None:
     bench.fill("WITH (vacuum_index_cleanup = off)")
     bench.pg.psql(DELETE)
-    bench.pg.psql("VACUUM t")
+    bench.vacuum("VACUUM t")
     [finding] = bench.found("pg.index-cleanup-off")
     for statement in finding["remedy"]["sql"].split("\n"):
         bench.pg.psql(statement)
@@ -265,7 +270,7 @@ def test_a_bloated_catalog(new_pg: Callable[[int], Postgres], tmp_path: Path) ->
         "DROP TABLE x; END LOOP; END $$"
     )
     bench.pg.psql("CREATE TABLE keeps_the_end(a int)")
-    bench.pg.psql("VACUUM ANALYZE pg_attribute")
+    bench.vacuum("VACUUM ANALYZE pg_attribute")
     found = {one["subject"]: one for one in bench.found("pg.catalog-bloated")}
     remedy = found["table pg_catalog.pg_attribute"]["remedy"]["sql"]
     assert remedy == 'VACUUM (FULL, VERBOSE, ANALYZE) "pg_catalog"."pg_attribute";'

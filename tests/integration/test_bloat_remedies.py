@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.bloat_scenarios import maintain
 from tests.command import dbtune
 from tests.servers import Postgres, postgres_program
 
@@ -39,7 +40,7 @@ WHERE c.relkind IN ('r', 't', 'i', 'm') AND c.relnamespace <> 'pg_catalog'::regn
 
 def fill(pg: Postgres, name: str) -> None:
     pg.psql(SETUP, name)
-    pg.psql("VACUUM ANALYZE", name)
+    maintain(pg, name, "VACUUM ANALYZE")
 
 
 def remedies(pg: Postgres, name: str) -> list[dict[str, Any]]:
@@ -74,7 +75,7 @@ def test_dead_rows_are_vacuumed_and_their_space_is_used_again(
 ) -> None:
     pg, name = database18
     pg.psql("CREATE TABLE t AS SELECT i, md5(i::text) FROM generate_series(1, 50000) i", name)
-    pg.psql("VACUUM ANALYZE t", name)
+    maintain(pg, name, "VACUUM ANALYZE t")
     pg.psql("DELETE FROM t WHERE i % 2 = 0", name)
     [vacuum] = [one for one in remedies(pg, name) if one["action"] == "VACUUM"]
     assert (vacuum["gain_bytes"], vacuum["risk"]) == (0, "none")
@@ -96,7 +97,7 @@ def test_a_materialised_view_is_refreshed(database18: tuple[Postgres, str]) -> N
     for number in range(2):
         pg.psql(f"UPDATE part SET n = {number + 1}", name)
         pg.psql("REFRESH MATERIALIZED VIEW CONCURRENTLY m", name)
-    pg.psql("VACUUM ANALYZE m", name)
+    maintain(pg, name, "VACUUM ANALYZE m")
     refresh = next(one for one in remedies(pg, name) if one["action"].startswith("REFRESH"))
     before = pg.psql("SELECT pg_relation_size('m')", name)[0][0]
     pg.psql(refresh["statement"], name)

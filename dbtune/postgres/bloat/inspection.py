@@ -18,7 +18,7 @@ from dbtune.postgres.session import Transaction
 
 MOST_BLOCKS = 8192
 """More than so many (64 MiB) are read with --exact only."""
-_ROOM = 8152.0
+_BESIDE_ROW = 7.5  # its pointer, and padding to a multiple of 8
 
 
 def table(transaction: Transaction, relation: Relation, schema: str, *, whole: bool) -> Estimate:
@@ -37,33 +37,37 @@ def table(transaction: Transaction, relation: Relation, schema: str, *, whole: b
     prefix = "" if whole else "approx_"
     found = transaction.rows(
         sql.SQL(
-            "SELECT {count} AS number, {length} AS bytes, dead_tuple_count AS dead"
-            " FROM {function}({oid}::pg_catalog.oid)"
+            "SELECT {count} AS number, {length} AS bytes, dead_tuple_count AS dead,"
+            " {scanned} AS scanned, table_len AS size FROM {function}({oid}::pg_catalog.oid)"
         ).format(
             count=sql.Identifier(f"{prefix}tuple_count"),
             length=sql.Identifier(f"{prefix}tuple_len"),
+            scanned=sql.SQL("100" if whole else "scanned_percent"),
             function=sql.Identifier(schema, function),
             oid=sql.Literal(relation.oid),
         )
     )[0]
     number, total = float(found["number"]), float(found["bytes"])
-    mean = total / number if number else 0.0
+    seen = float(found["scanned"]) / 100
     fillfactor = relation.fillfactor(100)
     reserve = BLOCK_BYTES * (100 - fillfactor) // 100
-    each = mean + 3.5 + 4 if mean else 1.0  # lengths are aligned to 8
-    needed = number * each / (BLOCK_BYTES - 24 - reserve)
+    # Of pages that it passes over it knows what is in use, headers, pointers and padding included.
+    headers = (1 - seen) * float(found["size"]) / BLOCK_BYTES * 24
+    used = max(0.0, total - headers) + seen * number * _BESIDE_ROW
+    needed = used / (BLOCK_BYTES - 24 - reserve)
+    mean = total / number if number else 0.0
     if mean > 1000:  # few rows to a page: what is left over at its end counts
         needed = max(needed, number / 1000 * pages([Run(align(round(mean)), 1000)], fillfactor))
     made = Estimate(
         relation,
         Method.exact if whole else Method.sample,
         math.ceil(needed) * BLOCK_BYTES,
-        reserve_bytes=number * each / (BLOCK_BYTES - 24) * BLOCK_BYTES * reserve / BLOCK_BYTES,
+        reserve_bytes=needed * reserve,
         rows=number,
         dead_rows=float(found["dead"]),
         note="by the mean length of its rows: this role may not read them",
     )
-    return bounded(made, 0.03 + 3.5 / max(mean, 8.0) + (0.15 if mean > 1000 else 0.0))
+    return bounded(made, 0.03 + 2 / max(mean, 8.0) + (0.15 if mean > 1000 else 0.0))
 
 
 def btree(

@@ -33,8 +33,8 @@ class Fresh(NamedTuple):
 
 FRESH = {
     "gin": Fresh(0.46, 0.56, 0.85),
-    "gist": Fresh(0.58, 0.78, 1.0),
-    "spgist": Fresh(0.76, 1.0, 1.4),  # a fresh one holds less: tuples of moved nodes are gone
+    "gist": Fresh(0.42, 0.72, 1.0),
+    "spgist": Fresh(0.76, 1.2, 3.0),  # a fresh one holds less: no tuples of nodes that were moved
 }
 _FLAGS: dict[str, LiteralString] = {
     "gin": "SELECT 'deleted' = ANY(f.flags) AS gone FROM {schema}.gin_page_opaque_info(g.page) f",

@@ -21,6 +21,8 @@ REWRITE_FROM_RATIO = 0.2
 RANDOM_FROM_RATIO = 0.35
 """Of indexes whose keys come in random order, which settle at two thirds full anyway."""
 WORTH_BYTES = 100 * 1024
+_EXTENDED = 64 * 8192
+"""PostgreSQL 16 and later extend a file that is being filled by as much, and may leave it so."""
 
 
 class Risk(IntEnum):
@@ -251,7 +253,7 @@ def _refresh(estimate: Estimate) -> Way:
         lock="ACCESS EXCLUSIVE: no reading; runs the view's query",
         risk=Risk.outage,
         gain_bytes=estimate.bloat_bytes or 0.0,
-        gain_low_bytes=estimate.bloat_low_bytes,
+        gain_low_bytes=max(0.0, estimate.bloat_low_bytes - _EXTENDED),
         gain_high_bytes=estimate.bloat_high_bytes,
         extra_bytes=rewritten,
         wal_bytes=rewritten,
