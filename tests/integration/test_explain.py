@@ -280,8 +280,9 @@ def test_a_statement_of_pg_stat_statements(shop: tuple[Postgres, str]) -> None:
     assert result.json["plans"][0]["nodes"][-1]["relation"] == "orders"
     executed = dbtune(*ask, url, "--analyze", "--param", "1=7", "--param", "2=1 day").ok()
     assert executed.json["plans"][0]["nodes"][0]["total_rows"] == 1
-    pg.psql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
-    elsewhere = dbtune(*ask, pg.dsn("postgres"))
+    with fresh_database(pg) as other:
+        pg.psql("CREATE EXTENSION pg_stat_statements", other)
+        elsewhere = dbtune(*ask, pg.dsn(other))
     assert elsewhere.code == 2
     assert "run in database" in elsewhere.err
     unknown = dbtune("explain", "--queryid", "-12", url)

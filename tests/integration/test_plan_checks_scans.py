@@ -27,6 +27,10 @@ CREATE TABLE customers (id int, name text, city text);
 INSERT INTO customers SELECT i, 'c' || i, 'city ' || i % 50 FROM generate_series(1, 5000) i;
 ANALYZE customers;
 """
+DEAR = "AND length(md5(repeat(c.name, 200))) > 0"
+"""Makes a look-up take microseconds: times are printed to the next one, and a search in a small
+index takes less than that on a fast machine, which is nothing a check may blame.
+"""
 MEASUREMENTS = """
 CREATE TABLE measurements (day date, device int, value int) PARTITION BY RANGE (day);
 DO $$ BEGIN FOR m IN 1..12 LOOP EXECUTE format(
@@ -164,7 +168,7 @@ CASES = [
     Case(
         "index-scan-in-loop",
         ORDERS + CUSTOMERS + "ALTER TABLE customers ADD PRIMARY KEY (id);",
-        "SELECT sum(length(c.name)) FROM orders o JOIN customers c ON c.id = o.customer",
+        "SELECT sum(length(c.name)) FROM orders o JOIN customers c ON c.id = o.customer " + DEAR,
         mend="SET enable_hashjoin = on",
         settings={"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_memoize": "off"},
         since=14,
@@ -272,7 +276,7 @@ CASES = [
         "nested-loop-underestimated",
         ORDERS + CUSTOMERS + "ALTER TABLE customers ADD PRIMARY KEY (id);",
         "SELECT count(c.name) FROM orders o JOIN customers c ON c.id = o.customer "
-        "WHERE o.city || '' = o.city AND o.region || '' = o.region",
+        "WHERE o.city || '' = o.city AND o.region || '' = o.region " + DEAR,
         mend="SELECT 1",
         instead="SELECT count(c.name) FROM orders o JOIN customers c ON c.id = o.customer",
     ),
@@ -373,9 +377,11 @@ def plan_of(connection: Connection, query: str, options: str = "ANALYZE, BUFFERS
 
 
 def findings(plan: Plan, rule: str) -> list[Finding]:
-    # The machine that runs the tests may be fast, the tables are small.
+    # The machine that runs the tests may be fast, the tables are small: which share of some
+    # milliseconds a node has is chance, whether the defect is seen is not.
     check = CHECKS[f"plan.{rule}"]
-    return check(plan, **({"min_ms": 0.5} if "min_ms" in check.thresholds else {}))
+    floors = {"min_ms": 0.5, "min_share": 0.05}
+    return check(plan, **{name: low for name, low in floors.items() if name in check.thresholds})
 
 
 def run(connection: Connection, statements: str) -> None:

@@ -32,7 +32,8 @@ def read(dsn: str) -> dict[str, Any]:
 
 
 def test_all_facts_are_there_for_a_superuser_and_survive_a_file(any_pg: Postgres) -> None:
-    found = read(any_pg.dsn())
+    with fresh_database(any_pg) as name:
+        found = read(any_pg.dsn(name))
     missing = {name for name, value in found.items() if isinstance(value, Unavailable)}
     assert missing == NOT_INSTALLED
     for name in FACTS.keys() - missing:
