@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -102,8 +102,12 @@ def fingerprint(text: str) -> str:
             if parts and parts[-1] in ("-", "+") and not _is_operand(parts[-2:-1]):
                 parts.pop()  # a sign
             parts.append(_PLACEHOLDER)
+        elif kind == "word":
+            word = token.lower()
+            constant = word in _CONSTANT_WORDS and not (parts and parts[-1] in _NOT_BEFORE_CONSTANT)
+            parts.append(_PLACEHOLDER if constant else word)
         elif kind != "space":
-            parts.append(token.lower() if kind == "word" else token)
+            parts.append(token)
     folded = " ".join(parts).rstrip(" ;")
     folded = re.sub(r"\? :: [a-z_]+(?: \[ \])?", _PLACEHOLDER, folded)
     for pattern, replacement in _LISTS:
@@ -113,6 +117,9 @@ def fingerprint(text: str) -> str:
     return folded
 
 
+_CONSTANT_WORDS = frozenset(("true", "false", "null"))
+"""Constants to pg_stat_statements, too; but IS NULL, IS NOT TRUE and NOT NULL are conditions."""
+_NOT_BEFORE_CONSTANT = frozenset(("is", "not", "."))
 _BEFORE_OPERAND = frozenset(
     "select where and or not in between like values then else when case limit offset by on "
     "return returning set any all some".split()
@@ -180,6 +187,25 @@ def split_statements(text: str) -> list[str]:
         re.sub(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", "", one, flags=re.DOTALL) for one in found
     )
     return [one.rstrip() for one in bare if masked(one)]
+
+
+def with_parameters(text: str, values: Mapping[int, str]) -> str | None:
+    """The statement with literals in place of ``$1``, ...; ``None`` if one has no value.
+
+    Args:
+        text: the statement.
+        values: SQL literals by number, as they stand in the server's log.
+    """
+    shown = []
+    for kind, token, start, end in _places(text):
+        if kind == "parameter":
+            value = values.get(int(token[1:]))
+            if value is None:
+                return None
+            shown.append(value)
+        else:
+            shown.append(text[start:end])
+    return "".join(shown)
 
 
 def has_parameters(text: str) -> bool:

@@ -15,6 +15,7 @@ from dbtune.postgres.logs.auto_explain import query_text
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.events import Events
 from dbtune.postgres.logs.record import FIELDS, Format, Raw, Record, Who, decoded
+from dbtune.postgres.logs.samples import Sampler
 from dbtune.postgres.logs.statement import MOST_NAMES, Logged, add
 from dbtune.postgres.logs.tally import buckets
 from dbtune.postgres.logs.texts import ZEROS, Texts
@@ -81,6 +82,7 @@ class Counting:
         until: str = "",
         database: str = "",
         user: str = "",
+        samples: int = 0,
     ) -> None:
         """Make one for a log, or a part of it.
 
@@ -91,6 +93,7 @@ class Counting:
             since: only records of this time (as the log writes it) and later.
             until: only records before this time.
             database, user: only records of sessions in this database, of this user.
+            samples: executions of each statement to keep, with their constants.
         """
         self._format, self._digest = format_, digest
         self._show = show_parameters
@@ -106,6 +109,16 @@ class Counting:
         self._record: Record | None = None
         self._slow: dict[str, str] | None = None
         self._events: Events = digest.events
+        self._sampler = (
+            Sampler(
+                format_,
+                digest.samples,
+                samples,
+                lambda record: self._accepts(format_.who(_parts(record))),
+            )
+            if samples
+            else None
+        )
 
     # ------------------------------------------------------------------------------- the loop
 
@@ -115,7 +128,10 @@ class Counting:
         if self._since or self._until != "\x7f":
             records = self._within(records)
         self._digest.seen.bytes += len(text)
-        self._count(list(records))
+        found = list(records)
+        self._count(found)
+        if self._sampler is not None:
+            self._sampler.take(found, self._texts, self._plan_texts)
 
     def _within(self, records: Iterable[Raw]) -> Iterable[Raw]:
         since, until = self._since.encode(), self._until.encode()
@@ -124,7 +140,8 @@ class Counting:
     def _count(self, records: list[Raw]) -> None:
         known, find = self._texts.known.get, self._texts.find
         sessions, escape, clean = self.sessions, self._format.escape, self._format.clean
-        hour, least, junk_lines = self._hour, self._slow_length(), 0
+        hour, least, junk_lines = self._hour, self._slow_least(), 0
+        digits = len(least)
         for record in records:
             now, _, who0, pid, who1, _, _, duration, kind, message, _, who2, junk = record
             if not kind:
@@ -167,9 +184,10 @@ class Counting:
                     self._burst(session, found)
             else:
                 session.before, session.last, session.row = session.last, found, 1
-            if len(duration) >= least:
+            if len(duration) >= digits and (duration > least or len(duration) > digits):
                 self._slow_one(record, found, message)
-                least = self._slow_length()
+                least = self._slow_least()
+                digits = len(least)
         self._after(records, junk_lines)
 
     def _after(self, records: list[Raw], junk_lines: int) -> None:
@@ -191,6 +209,8 @@ class Counting:
         if self._record is not None:
             self._tell()
         self._add_up()
+        if self._sampler is not None:
+            self._sampler.finish()
         name = f"{self._format.name} {self._format.prefix}".strip()
         seen = self._digest.seen
         seen.records += self._records
@@ -250,10 +270,10 @@ class Counting:
             if key in logged.parents or len(logged.parents) < MOST_NAMES:
                 logged.parents[key] = logged.parents.get(key, 0) + 1
 
-    def _slow_length(self) -> int:
-        """Characters that a duration must have to be among the slowest: a first, cheap look."""
+    def _slow_least(self) -> bytes:
+        """What a duration must exceed to be among the slowest; of equal lengths texts compare."""
         least = self._digest.slowest.least
-        return len(f"{least:.3f}") if least > 0 else 0
+        return b"%.3f" % least if least > 0 else b""
 
     def _slow_one(self, record: Raw, found: _Found, message: bytes) -> None:
         milliseconds = float(record[_DURATION])
@@ -346,8 +366,7 @@ class Counting:
 
     def logged(self, text: str) -> Logged:
         """What is kept for a statement."""
-        raw = text.encode(errors="replace")
-        return self._texts.find(raw, raw.translate(ZEROS)).logged
+        return self._texts.of(text.encode(errors="replace")).logged
 
     # ------------------------------------------------------------------------------- adding up
 

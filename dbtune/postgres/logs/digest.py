@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dbtune.postgres.logs.events import Events
+from dbtune.postgres.logs.samples import Samples
 from dbtune.postgres.logs.statement import Logged
 from dbtune.postgres.logs.tally import Sum, Top, merge, trim
 
@@ -59,6 +60,7 @@ class Digest:
         plans: likewise, those that auto_explain logged.
         slowest: single executions; ``slowest_plans``: those of auto_explain.
         left_out: executions of statements that are not told apart, and their time.
+        samples: executions with their constants, by fingerprint, if they are asked for.
     """
 
     seen: Seen = field(default_factory=Seen)
@@ -67,6 +69,7 @@ class Digest:
     slowest: Top = field(default_factory=Top)
     slowest_plans: Top = field(default_factory=Top)
     left_out: Sum = field(default_factory=Sum)
+    samples: dict[str, Samples] = field(default_factory=dict)
     events: Events = field(default_factory=Events)
 
     def merge(self, other: Digest) -> None:
@@ -97,6 +100,9 @@ class Digest:
                 spent -= sum(one.total_ms for one in statements.values())
                 self.left_out.add(spent, before)
                 any_left = True
+        if any_left:
+            for key in self.samples.keys() - self.statements.keys() - self.plans.keys():
+                del self.samples[key]
         return any_left
 
 

@@ -45,6 +45,7 @@ class Wanted:
         database, user: which sessions; "" for all.
         show_parameters: keep constants of single statements.
         jobs: processes that read; 0 takes as many as there are cores.
+        samples: executions of each statement to keep, with their constants.
     """
 
     format: LogFormat = LogFormat.auto
@@ -55,6 +56,7 @@ class Wanted:
     user: str = ""
     show_parameters: bool = False
     jobs: int = 0
+    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +294,7 @@ def count_blocks(
         until=as_logged(wanted.until, zone, epoch=format_.epoch),
         database=wanted.database,
         user=wanted.user,
+        samples=wanted.samples,
     )
     lines, records = b"", b""
     try:

@@ -79,6 +79,22 @@ def _skipped(digest: Digest) -> list[Skipped]:
         )
         for what, names in _NOT_IN_A_LOG.items()
     ]
+    found += skipped_parts(digest)
+    if not digest.has_durations and not digest.plans:
+        found.append(
+            Skipped(
+                "statements",
+                "the log has no durations of statements",
+                "ALTER SYSTEM SET log_min_duration_statement = '100ms';  "
+                "-- superuser; then SELECT pg_reload_conf();",
+            )
+        )
+    return found
+
+
+def skipped_parts(digest: Digest) -> list[Skipped]:
+    """What of the logs was passed over: lines that are no record, the rest of damaged files."""
+    found = []
     seen = digest.seen
     if seen.skipped_lines:
         share = seen.skipped_lines / (seen.records + seen.skipped_lines)
@@ -93,15 +109,6 @@ def _skipped(digest: Digest) -> list[Skipped]:
             )
         )
     found += [Skipped("the rest of a file", reason) for reason in seen.damaged]
-    if not digest.has_durations and not digest.plans:
-        found.append(
-            Skipped(
-                "statements",
-                "the log has no durations of statements",
-                "ALTER SYSTEM SET log_min_duration_statement = '100ms';  "
-                "-- superuser; then SELECT pg_reload_conf();",
-            )
-        )
     return found
 
 

@@ -109,7 +109,7 @@ def _statement(key: str, one: Logged) -> Statement:
         applications=_names(one.applications),
         hosts=_names(one.hosts),
         errors=one.errors,
-        ids=(_id(key),),
+        ids=(short_id(key),),
     )
 
 
@@ -128,7 +128,7 @@ def _ranked(names: dict[str, Sum]) -> list[tuple[str, Sum]]:
     return sorted(names.items(), key=lambda item: (-item[1].total, -item[1].count, item[0]))
 
 
-def _id(key: str) -> str:
+def short_id(key: str) -> str:
     """A short name of a statement that stays the same from log to log."""
     import hashlib
 

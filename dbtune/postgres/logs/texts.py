@@ -88,6 +88,12 @@ class Texts(Generic[T]):
             return self._exact.keep(text, found)
         return self.known.keep(zeros, found)
 
+    def of(self, text: bytes) -> T:
+        """What is kept for a statement."""
+        zeros = text.translate(ZEROS)
+        found = self.known.get(zeros)
+        return self.find(text, zeros) if found is None else found
+
     def forget(self) -> None:
         """Forget all; statements that come again are made anew."""
         for one in (self._by_fingerprint, self.known, self._exact, self._folded):
