@@ -27,7 +27,7 @@ class Selection:
         schemas: only these schemas (databases); all if empty.
         effort: how much of the data may be read.
         budget_seconds: for reading data; what is left over is estimated without.
-        script: whether to write the remedies as a script.
+        script: whether the remedies are wanted as a script, too.
     """
 
     limit: int = 20

@@ -48,14 +48,12 @@ def bloat(
             show_default="10s, with --exact 10min",
         ),
     ] = "0s",  # type: ignore[assignment] # as above
-    script: Annotated[
-        bool, typer.Option("--script", help="Write the remedies as a script for psql.")
-    ] = False,
 ) -> Report:
     """Say how much space is wasted where, why, and the safest way to get it back.
 
     PostgreSQL: tables, TOAST and indexes of one database. MongoDB: collections and indexes;
     --schema is a database there. Redis: memory by key pattern, large keys, keys without TTL.
+    --format sql gives the ways back as a script for psql, the safest first.
     """
     if exact and statistics_only:
         raise UsageError("give --exact or --statistics-only, not both")
@@ -66,7 +64,7 @@ def bloat(
         schemas=tuple(schema or ()),
         effort=Effort.statistics if statistics_only else effort,
         budget_seconds=budget or (600.0 if exact else 10.0),
-        script=script,
+        script=run.format == "sql",
     )
     if (snapshot := run.snapshot()) is not None:
         return _of_snapshot(snapshot, selection, run.thresholds)

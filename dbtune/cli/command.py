@@ -198,6 +198,13 @@ class Run:
         return path
 
     @property
+    def format(self) -> str:
+        """The name of the format that the report will have."""
+        from dbtune.cli.output import format_of
+
+        return format_of(self.output or Output())
+
+    @property
     def force(self) -> bool:
         """Whether existing files may be overwritten."""
         return self.output is not None and self.output.force

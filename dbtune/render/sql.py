@@ -1,4 +1,7 @@
-"""The SQL of all remedies as a script to review: comments say why, nothing else runs."""
+"""The SQL of all remedies as a script to review: comments say why, nothing else runs.
+
+A command that makes a script of its own has that one.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ _MARKS = {"mongodb": "//", "redis": "#"}
 
 def render(report: Report, style: Style) -> str:
     """A script; statements of findings without SQL are missing."""
+    own = [one.text for one in report.artifacts if one.language == "sql"]
+    if own:
+        return "\n".join(own)
     target = report.target or {}
     engine = str(target.get("engine", ""))
     mark = _MARKS.get(engine, "--")

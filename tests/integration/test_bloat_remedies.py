@@ -111,7 +111,7 @@ def test_the_script_runs_in_psql_and_stops_nobody(
     pg, name = database18
     fill(pg, name)
     file = tmp_path / "bloat.sql"
-    ask = ("bloat", pg.dsn(name), "--min-size", "100kB", "--schema", "public", "--script")
+    ask = ("bloat", pg.dsn(name), "--min-size", "100kB", "--schema", "public", "--format", "sql")
     dbtune(*ask, "-o", str(file)).ok()
     text = file.read_text()
     active = [line for line in text.splitlines() if line and not line.startswith("--")]

@@ -58,21 +58,24 @@ def estimate_btree(relation: Relation, sizes: Sizes, table: Rows | None) -> Esti
     lengths = entry_lengths([rarer(columns[0])] if single else columns)
     fillfactor = relation.fillfactor(90)
 
-    def built(equal: list[Equal] | None, fill: int = fillfactor) -> float:
-        return btree_bytes(lengths, rows.number, equal, fillfactor=fill)
+    def built(equal: list[Equal] | None) -> float:
+        return btree_bytes(lengths, rows.number, equal, fillfactor=fillfactor)
 
     size = float(relation.size_bytes)
-    likely = min(built(keys.likely), size)
+    fresh = built(keys.likely)
+    likely = min(fresh, size)
     error = math.hypot(rows.error, width_error(columns, owner))
-    low = built(keys.fewest) * (1 - error) * _compressible(columns)
-    high = built(keys.most) * (1 + error)
+    low = fresh if keys.fewest == keys.likely else built(keys.fewest)
+    high = fresh if keys.most == keys.likely else built(keys.most)
+    low *= (1 - error) * _compressible(columns)
+    high *= 1 + error
     return Estimate(
         relation,
         Method.statistics,
         likely,
         low_bytes=max(0.0, min(low, likely) - 2 * BLOCK_BYTES),
         high_bytes=min(size, max(high, likely) + 2 * BLOCK_BYTES),
-        reserve_bytes=max(0.0, likely - built(keys.likely, 100)),
+        reserve_bytes=likely * (100 - fillfactor) / 100,
         rows=rows.number,
         note=rows.note or stale(owner),
     )

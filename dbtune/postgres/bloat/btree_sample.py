@@ -272,6 +272,6 @@ def _bytes(leaf: Leaf, deduplicates: bool) -> float:
     total = 0.0
     groups = [*leaf.keys.items(), *([((leaf.alone, leaf.entries), 1)] if leaf.alone else [])]
     for (length, entries), keys in groups:
-        made = postings(length, entries) if deduplicates else [(Entry(length), entries)]
+        made = postings(length, entries) if deduplicates else ((Entry(length), entries),)
         total += keys * sum((entry.size + 4) * count for entry, count in made)
     return total

@@ -79,7 +79,8 @@ def estimate_table(relation: Relation, sizes: Sizes) -> Estimate:
     per_page = _rows_per_page(lengths, fillfactor)
     rewritten = math.ceil(rows.number / per_page) * BLOCK_BYTES if rows.number >= 1 else 0.0
     error = math.hypot(rows.error, width_error(relation, shape, lengths))
-    reserve = rewritten - math.ceil(rows.number / _rows_per_page(lengths, 100)) * BLOCK_BYTES
+    packed = per_page if fillfactor == 100 else _rows_per_page(lengths, 100)
+    reserve = rewritten - math.ceil(rows.number / packed) * BLOCK_BYTES
     return bounded(
         Estimate(
             relation,
@@ -235,5 +236,7 @@ def _rows_per_page(lengths: list[int], fillfactor: int) -> float:
         reserve = BLOCK_BYTES * (100 - fillfactor) // 100
         each = align(lengths[0]) + 4
         return float(min(291, max(1, (BLOCK_BYTES - 24 - reserve) // each)))
-    repeated = [Run(length) for length in lengths] * math.ceil(20 * BLOCK_BYTES / sum(lengths))
+    runs = [Run(length) for length in lengths]
+    wanted = max(4 * BLOCK_BYTES, 20 * max(lengths))
+    repeated = runs * math.ceil(wanted / sum(lengths))
     return len(repeated) / pages(repeated, fillfactor)

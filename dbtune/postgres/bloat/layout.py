@@ -33,9 +33,8 @@ def heap_header(attributes: int, *, nulls: bool) -> int:
     return align(23 + (attributes + 7) // 8) if nulls else 24
 
 
-def is_short(size: int) -> bool:
-    """Whether a varying-length value so long has the header of one byte, and is not aligned."""
-    return size <= 127
+LONGEST_SHORT = 127
+"""A varying-length value so long has the header of one byte, and is not aligned."""
 
 
 class Run(NamedTuple):

@@ -16,7 +16,7 @@ from dbtune.text import bytes_text, visible
 FILENAME = "bloat.sql"
 _HEADER = """\
 -- Space that can be got back in the database {database}, as of {at}.
--- Made by dbtune bloat --script; run it with: psql --dbname={database} --file={filename}
+-- Made by dbtune bloat --format sql; run it with: psql --dbname={database} --file={filename}
 -- The safest and most rewarding come first. Each statement is one transaction, and Ctrl-C stops it.
 -- A REINDEX CONCURRENTLY that was stopped leaves an invalid index behind whose name ends in _ccnew:
 -- DROP INDEX removes it. What stops reading or writing, and what is no SQL, is commented out.

@@ -7,12 +7,14 @@ Then the rows are laid out byte by byte as the server does.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from dbtune.postgres.bloat.facts import Stored
-from dbtune.postgres.bloat.layout import align, heap_header, is_short
+from dbtune.postgres.bloat.layout import LONGEST_SHORT, align, heap_header
 
 ROWS = 251
 """How many; a prime, so that any step visits all of them."""
@@ -24,24 +26,45 @@ NULL = -1
 def heap_lengths(columns: Sequence[Stored], attributes: int, dropped: int) -> list[int]:
     """Lengths of rows of a table after a rewrite, which sets dropped columns to NULL."""
     values = [_values(column, step) for step, column in enumerate(columns)]
-    if all(len(set(one)) == 1 for one in values):
-        return [_heap_length([one[0] for one in values], columns, attributes, dropped > 0)]
-    return [
-        _heap_length(row, columns, attributes, dropped > 0) for row in zip(*values, strict=True)
-    ]
+    plain = heap_header(attributes, nulls=False)
+    with_nulls = heap_header(attributes, nulls=True)
+    lengths = [with_nulls if dropped or null else plain for null in _any_null(values)]
+    return [header + data for header, data in zip(lengths, _data(values, columns), strict=True)]
 
 
 def entry_lengths(columns: Sequence[Stored]) -> list[int]:
     """Lengths of entries of an index, header and alignment included."""
     values = [_values(column, step) for step, column in enumerate(columns)]
-    return [entry_length(row, columns) for row in zip(*values, strict=True)]
+    return [
+        align((16 if null else 8) + data)
+        for null, data in zip(_any_null(values), _data(values, columns), strict=True)
+    ]
 
 
-def _heap_length(
-    sizes: Sequence[int], columns: Sequence[Stored], attributes: int, dropped: bool
-) -> int:
-    nulls = dropped or NULL in sizes
-    return heap_header(attributes, nulls=nulls) + data_bytes(sizes, columns)
+def _any_null(values: Sequence[Sequence[int]]) -> list[bool]:
+    """Of each row whether any of its values is NULL."""
+    nullable = [one for one in values if NULL in one]
+    if not nullable:
+        return [False] * ROWS
+    return [NULL in row for row in zip(*nullable, strict=True)]
+
+
+def _data(values: Sequence[Sequence[int]], columns: Sequence[Stored]) -> list[int]:
+    """What the values of each row take: as :func:`data_bytes`, a column of all rows at a time."""
+    ends = [0] * ROWS
+    for sizes, column in zip(values, columns, strict=True):
+        to, longest_packed = column.alignment - 1, -1
+        if column.type_length == -1 and column.storage != "p":
+            longest_packed = LONGEST_SHORT
+        ends = [
+            at
+            if size == NULL
+            else at + size
+            if size <= longest_packed or not to
+            else ((at + to) & ~to) + size
+            for at, size in zip(ends, sizes, strict=True)
+        ]
+    return ends
 
 
 def entry_length(sizes: Sequence[int], columns: Sequence[Stored]) -> int:
@@ -56,17 +79,29 @@ def data_bytes(sizes: Sequence[int], columns: Sequence[Stored]) -> int:
     for size, column in zip(sizes, columns, strict=True):
         if size == NULL:
             continue
-        packed = column.type_length == -1 and column.storage != "p" and is_short(size)
+        packed = column.type_length == -1 and column.storage != "p" and size <= LONGEST_SHORT
         at = (at if packed else align(at, column.alignment)) + size
     return at
 
 
-def _values(column: Stored, number: int) -> list[int]:
+def _values(column: Stored, number: int) -> Sequence[int]:
     """A column's sizes row by row, NULL as -1."""
+    sizes = _sizes(column)
+    if sizes[0] == sizes[-1]:
+        return sizes
+    return [sizes[row] for row in _order((number * 67 + 103) % ROWS or 1)]
+
+
+@functools.lru_cache(512)
+def _sizes(column: Stored) -> tuple[int, ...]:
+    """A column's sizes, the shortest first, NULL as -1 last."""
     nulls = round((column.null_ratio or 0.0) * ROWS)
-    sizes = list(_spread(column, ROWS - nulls)) + [NULL] * nulls
-    step = (number * 67 + 103) % ROWS or 1
-    return [sizes[row * step % ROWS] for row in range(ROWS)]
+    return (*_spread(column, ROWS - nulls), *[NULL] * nulls)
+
+
+@functools.lru_cache(ROWS)
+def _order(step: int) -> tuple[int, ...]:
+    return tuple(row * step % ROWS for row in range(ROWS))
 
 
 def _spread(column: Stored, count: int) -> Iterator[int]:
@@ -100,7 +135,8 @@ def _shape(column: Stored) -> list[tuple[float, float]]:
         ]
     rest = 1.0 - sum(weight for _, weight in shape)
     if column.lengths:
-        shape += [(length, rest / len(column.lengths)) for length in column.lengths]
+        each = rest / len(column.lengths)
+        shape += [(length, each * times) for length, times in Counter(column.lengths).items()]
     elif rest > 0.05 and (column.average_bytes or 0) >= 2:
         mean = column.average_bytes or 0.0
         low, high = mean * (1 - _SPREAD), mean * (1 + _SPREAD)
@@ -124,16 +160,25 @@ def _fitted(shape: list[tuple[float, float]], column: Stored) -> list[tuple[floa
     if not shape[0][0] < wanted < shape[-1][0]:
         # The histogram leaves out the longest values: the mean knows of them.
         return [(length * wanted / centre, weight) for length, weight in shape]
+    return _tilted(shape, centre, wanted)
+
+
+def _tilted(
+    shape: list[tuple[float, float]], centre: float, wanted: float
+) -> list[tuple[float, float]]:
+    """Other weights for the same lengths: the least change that makes their mean the wanted one."""
     span = shape[-1][0] - shape[0][0]
-    low, high = -60.0 / span, 60.0 / span
+    low, high, tilt = -60.0 / span, 60.0 / span, 0.0
     tilted = shape
-    for _ in range(40):  # other weights for the same lengths: the least change that fits
-        tilt = (low + high) / 2
+    for _ in range(40):  # Newton's steps, halving where they leave the bounds
         weights = [weight * math.exp(tilt * (length - centre)) for length, weight in shape]
         total = sum(weights)
         tilted = [(length, one / total) for (length, _), one in zip(shape, weights, strict=True)]
-        if sum(length * weight for length, weight in tilted) < wanted:
-            low = tilt
-        else:
-            high = tilt
+        mean = sum(length * weight for length, weight in tilted)
+        if abs(mean - wanted) < 1e-3:
+            break
+        low, high = (tilt, high) if mean < wanted else (low, tilt)
+        variance = sum((length - mean) ** 2 * weight for length, weight in tilted)
+        step = tilt + (wanted - mean) / variance if variance > 1e-9 else low
+        tilt = step if low < step < high else (low + high) / 2
     return tilted

@@ -125,7 +125,7 @@ def tables(bloat: Bloat, ways: Sequence[Way], selection: Selection) -> tuple[Tab
 
 def _ways_footer(rest: int) -> str:
     more = f"; {plural(rest, 'way')} more (--limit)" if rest > 0 else ""
-    return f"what rewrites a table rewrites its indexes, too; --script writes them out{more}"
+    return f"what rewrites a table rewrites its indexes, too; --format sql writes them out{more}"
 
 
 def _way_row(way: Way, sizes: Sizes) -> Row:

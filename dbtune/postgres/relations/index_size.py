@@ -7,6 +7,7 @@ length of an entry. A key of one bigint gives 366 entries on a leaf page, as the
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,9 @@ _FREE = BLOCK_BYTES - 24 - 16 - 2 * _LINE_POINTER  # header, special space, high
 _TID = 6
 _POSTING_LIMIT = BLOCK_BYTES // 10 // 8 * 8 - _LINE_POINTER  # 812
 _INTERNAL_FILLFACTOR = 70
-_SIMULATED_PAGES = 24
+_SIMULATED_PAGES, _SIMULATED_ENTRIES = 24, 1000
+"""Pages that are filled on paper; of many small entries fewer, as these pages are all alike."""
+_LEAST_PAGES = 4
 _LONG_RUN_ROWS = 3000  # such a key fills pages of its own
 _NORMAL = (-1.65, -1.03, -0.67, -0.39, -0.13, 0.13, 0.39, 0.67, 1.03, 1.65)  # its deciles' middles
 
@@ -106,8 +109,8 @@ def leaf_pages(
 ) -> float:
     """Leaf pages of a freshly built b-tree, at least one; arguments as of :func:`btree_bytes`."""
     if equal is None:
-        each = sum(size + _LINE_POINTER for size in lengths) / len(lengths)
-        leaves = rows * each / _page_bytes([[Entry(size)] for size in lengths], fillfactor)
+        each = sum(lengths) / len(lengths) + _LINE_POINTER
+        leaves = rows * each / _page_bytes([_key(size, 1) for size in lengths], fillfactor)
     else:
         leaves = _deduplicated(lengths, equal, fillfactor)
     return float(max(1, math.ceil(leaves)))
@@ -116,7 +119,7 @@ def leaf_pages(
 def inner_pages(leaves: float, pivot_bytes: float) -> float:
     """Pages above so many leaf pages, if their entries have this length."""
     pivot = _align(math.ceil(pivot_bytes))
-    filled = _page_bytes([[Entry(pivot)]], _INTERNAL_FILLFACTOR)
+    filled = _page_bytes([_key(pivot, 1)], _INTERNAL_FILLFACTOR)
     fanout = max(2.0, filled / (pivot + _LINE_POINTER))
     pages, level = 0.0, leaves
     while level > 1.0:
@@ -125,18 +128,33 @@ def inner_pages(leaves: float, pivot_bytes: float) -> float:
     return pages
 
 
-def postings(length: int, rows: int) -> list[tuple[Entry, int]]:
+@functools.lru_cache(4096)
+def postings(length: int, rows: int) -> tuple[tuple[Entry, int], ...]:
     """The entries that so many rows with one key become, each with how many of it there are."""
     most = max(2, (_POSTING_LIMIT // 8 * 8 - length) // _TID)
     if length + 2 * _TID > _POSTING_LIMIT:  # no room for a list
-        return [(Entry(length), rows)]
+        return ((Entry(length), rows),)
     full, rest = divmod(rows, most)
     made = [(_posting(length, most), full)] if full else []
     if rest:
         made.append((_posting(length, rest) if rest > 1 else Entry(length), 1))
-    return made
+    return tuple(made)
 
 
+class _Key(NamedTuple):
+    """The entries of a key, and the bytes that they take on a page."""
+
+    entries: tuple[Entry, ...]
+    bytes: int
+
+
+@functools.lru_cache(8192)
+def _key(length: int, rows: int) -> _Key:
+    made = tuple(entry for entry, times in postings(length, rows) for _ in range(times))
+    return _Key(made, sum(entry.size + _LINE_POINTER for entry in made))
+
+
+@functools.lru_cache(512)
 def scattered(mean: float) -> list[tuple[int, float]]:
     """How many keys have how many rows, if rows fall on keys by chance: counts and shares.
 
@@ -178,7 +196,7 @@ def _posting(length: int, rows: int) -> Entry:
 
 def _deduplicated(lengths: Sequence[int], equal: Sequence[Equal], fillfactor: int) -> float:
     """Leaf pages: runs of one key by themselves, the short ones in random order."""
-    kinds: dict[str, list[tuple[list[Entry], float]]] = {"single": [], "several": []}
+    kinds: dict[bool, list[tuple[_Key, float]]] = {True: [], False: []}
     pages = 0.0
     spread = _quantiles(lengths)
     for group in equal:
@@ -188,22 +206,19 @@ def _deduplicated(lengths: Sequence[int], equal: Sequence[Equal], fillfactor: in
             run = postings(group.length or _middle(lengths), round(group.rows))
             for one, times in run:
                 size = (one.size + _LINE_POINTER) * times * group.keys
-                pages += size / _page_bytes([[one]], fillfactor)
+                pages += size / _page_bytes([_Key((one,), size)], fillfactor)
             continue
         for rows, share in _around(group.rows) if group.exact else scattered(group.rows):
-            for length in [group.length] if group.length else spread:
-                entries = [one for one, n in postings(length, rows) for _ in range(n)]
-                keys = group.keys * share / (1 if group.length else len(spread))
-                kinds["single" if len(entries) == 1 else "several"].append((entries, keys))
+            lengths_here = [group.length] if group.length else spread
+            keys = group.keys * share / len(lengths_here)
+            for length in lengths_here:
+                key = _key(length, rows)
+                kinds[len(key.entries) == 1].append((key, keys))
     for alike in kinds.values():
-        total = sum(_bytes(entries) * keys for entries, keys in alike)
+        total = sum(key.bytes * keys for key, keys in alike)
         if total > 0:
             pages += total / _page_bytes(_drawn(alike), fillfactor)
     return pages
-
-
-def _bytes(entries: Iterable[Entry]) -> int:
-    return sum(entry.size + _LINE_POINTER for entry in entries)
 
 
 def _around(rows: float) -> list[tuple[int, float]]:
@@ -223,28 +238,35 @@ def _quantiles(lengths: Sequence[int], count: int = 8) -> list[int]:
     return [ordered[len(ordered) * (2 * i + 1) // (2 * count)] for i in range(count)]
 
 
-def _drawn(kinds: Sequence[tuple[list[Entry], float]], count: int = 1009) -> list[list[Entry]]:
+def _drawn(kinds: Sequence[tuple[_Key, float]], count: int = 1009) -> list[_Key]:
     """Keys' entries in the shares that they have: evenly spaced points of the cumulative share."""
     total = sum(share for _, share in kinds)
-    found: list[list[Entry]] = []
+    found: list[_Key] = []
     reached = 0.0
-    for entries, share in kinds:
+    for key, share in kinds:
         reached += share
-        found += [entries] * (math.ceil(reached / total * count - 0.5) - len(found))
+        found += [key] * (math.ceil(reached / total * count - 0.5) - len(found))
     return found or [max(kinds, key=lambda kind: kind[1])[0]]
 
 
-def _page_bytes(keys: Sequence[list[Entry]], fillfactor: int) -> float:
+def _page_bytes(keys: Sequence[_Key], fillfactor: int) -> float:
     """Bytes of entries on a page, on average, if keys come in random order."""
     reserve = BLOCK_BYTES * (100 - fillfactor) // 100
-    if all(key == keys[0] and len(key) == 1 for key in keys):
-        return _fill(itertools.repeat(keys[0][0]), reserve, 2)
+    first = keys[0]
+    if len(first.entries) == 1 and keys.count(first) == len(keys):
+        return _fill_alike(first.entries[0], reserve)
     # In steps of about the golden ratio, which mixes as well as chance does.
     step = next(
         n for n in range(round(len(keys) * 0.618), 2 * len(keys)) if math.gcd(n, len(keys)) == 1
     )
     order = [keys[place * step % len(keys)] for place in range(len(keys))]
-    return _fill(itertools.chain.from_iterable(itertools.cycle(order)), reserve, _SIMULATED_PAGES)
+    forever = itertools.chain.from_iterable(key.entries for key in itertools.cycle(order))
+    return _fill(forever, reserve, _SIMULATED_PAGES)
+
+
+@functools.lru_cache(1024)
+def _fill_alike(entry: Entry, reserve: int) -> float:
+    return _fill(itertools.repeat(entry), reserve, 2)
 
 
 def _fill(entries: Iterable[Entry], reserve: int, pages: int) -> float:
@@ -253,19 +275,19 @@ def _fill(entries: Iterable[Entry], reserve: int, pages: int) -> float:
     A page is full when less than its reserve is free before the next entry; the last entry then
     moves on to the next page, and what is left of it is the high key.
     """
-    free, on_page, placed, done = _FREE, 0, 0, 0
-    last = Entry(0)
-    for entry in entries:
-        if on_page and (free < entry.size + 8 or (free + last.extra < reserve and on_page > 1)):
+    free, on_page, placed, done, before = _FREE, 0, 0, 0, 0
+    last_size = last_extra = 0
+    for size, extra in entries:
+        if on_page and (free < size + 8 or (free + last_extra < reserve and on_page > 1)):
             moves = on_page > 1
-            placed += _FREE - free - (last.size + _LINE_POINTER if moves else 0)
-            done += 1
-            if done == pages:
+            placed += _FREE - free - (last_size + _LINE_POINTER if moves else 0)
+            done, before = done + 1, before + on_page
+            if done == pages or (done >= _LEAST_PAGES and before >= _SIMULATED_ENTRIES):
                 break
-            free, on_page = (_FREE - last.size - _LINE_POINTER, 1) if moves else (_FREE, 0)
-        free -= entry.size + _LINE_POINTER
+            free, on_page = (_FREE - last_size - _LINE_POINTER, 1) if moves else (_FREE, 0)
+        free -= size + _LINE_POINTER
         on_page += 1
-        last = entry
+        last_size, last_extra = size, extra
     return max(1.0, placed / max(1, done))
 
 
