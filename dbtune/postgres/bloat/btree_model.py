@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from dbtune.postgres.bloat.facts import Estimate, IndexShape, Kind, Method, Relation, Sizes, Stored
 from dbtune.postgres.bloat.heap_model import Rows, stale, unknown
 from dbtune.postgres.bloat.layout import BLOCK_BYTES
-from dbtune.postgres.bloat.synthetic import NULL, entry_length, entry_lengths
+from dbtune.postgres.bloat.synthetic import NULL, entry_length, entry_lengths, usual_size
 from dbtune.postgres.relations.index_size import Equal, btree_bytes
 
 SAMPLED_ROWS = 30_000
 """Rows that ANALYZE looks at, with default_statistics_target at 100."""
 _DISTINCT_FACTOR = 1.6
+_REFUTED = 1.1
+"""An index that should be larger than it is by so much has fewer keys than was thought."""
+_WIDE = 0.2
+DEPENDENT = (
+    "its columns depend on each other, so its bloat is guessed by the table's other indexes; "
+    "extended statistics (ndistinct) on them would tell"
+)
+_MAY_DEPEND = "its columns may depend on each other: extended statistics (ndistinct) would tell"
 _COMPRESSED_FROM = 510  # TOAST_INDEX_TARGET: longer values are compressed in an index
 
 
+_ALIKE, _APART = 0.03, 8.0
+"""Numbers of rows that count as the same: within 3 %, or a hundredth if there are few."""
 _EXPONENTIAL = (0.11, 0.37, 0.71, 1.24, 2.57)  # means of its fifths, where the mean is 1
 
 
@@ -69,6 +79,12 @@ def estimate_btree(relation: Relation, sizes: Sizes, table: Rows | None) -> Esti
     high = fresh if keys.most == keys.likely else built(keys.most)
     low *= (1 - error) * _compressible(columns)
     high *= 1 + error
+    note = rows.note or stale(owner)
+    if keys.likely and shape.keys > 1 and shape.distinct is None:
+        if fresh * (1 - error) > _REFUTED * size:
+            note = DEPENDENT
+        elif min(high, size) - low > _WIDE * size:
+            note = note or _MAY_DEPEND
     return Estimate(
         relation,
         Method.statistics,
@@ -77,8 +93,35 @@ def estimate_btree(relation: Relation, sizes: Sizes, table: Rows | None) -> Esti
         high_bytes=min(size, max(high, likely) + 2 * BLOCK_BYTES),
         reserve_bytes=likely * (100 - fillfactor) / 100,
         rows=rows.number,
-        note=rows.note or stale(owner),
+        note=note,
     )
+
+
+def as_its_siblings(
+    estimate: Estimate, estimates: Mapping[int, Estimate], sizes: Sizes
+) -> Estimate:
+    """An index whose columns turned out to depend on each other: as bloated as the others are.
+
+    Args:
+        estimate: of any index; others are returned as they are.
+        estimates: of all relations, so far.
+        sizes: everything that was read.
+    """
+    if estimate.note != DEPENDENT:
+        return estimate
+    relation, size = estimate.relation, float(estimate.relation.size_bytes)
+    ratios = [
+        one.bloat_ratio
+        for oid, one in estimates.items()
+        if one.relation.owner == relation.owner
+        and oid != relation.oid
+        and one.bloat_ratio is not None
+        and one.note not in (DEPENDENT, _MAY_DEPEND)
+        and (one.relation.kind is not Kind.INDEX or not sizes.indexes[oid].predicate)
+        and one.relation.kind is not Kind.TOAST
+    ]
+    likely = max(estimate.low_bytes, size * (1 - min(ratios, default=0.0)))
+    return replace(estimate, rewritten_bytes=min(likely, estimate.high_bytes))
 
 
 def entries(relation: Relation, shape: IndexShape, sizes: Sizes, table: Rows | None) -> Rows | str:
@@ -160,9 +203,7 @@ def _size(part: _Part, key: Stored) -> int:
     """Length of a value of a part; -1 is NULL."""
     if part.stored == NULL or key.type_length >= 0:
         return NULL if part.stored == NULL else key.type_length
-    if part.stored is not None:
-        return part.stored
-    return round(key.average_bytes or 8.0)
+    return usual_size(key) if part.stored is None else part.stored
 
 
 def _uncommon(share: float, values: float, rows: float, least_common: float) -> list[_Part]:
@@ -187,8 +228,10 @@ def _groups(
     kept = min(1.0, rows / max(1.0, table_rows))
     found: list[Equal] = []
     for combination in itertools.product(*parts):
-        share = math.prod(part.share for part in combination)
-        cells = math.prod(part.values for part in combination)
+        share = cells = 1.0
+        for part in combination:
+            share *= part.share
+            cells *= part.values
         if share * rows < 0.5:
             continue
         length: int | None = None
@@ -205,7 +248,21 @@ def _groups(
             )
         count = max(1.0, min(count, share * rows))
         found.append(Equal(share * rows / count, count, cells == 1, length))
-    return found
+    return _alike_together(found)
+
+
+def _alike_together(groups: Sequence[Equal]) -> list[Equal]:
+    """Groups whose keys have about as many rows each as one: there may be hundreds otherwise."""
+    sums: dict[tuple[int, bool, int | None], list[float]] = {}
+    for rows, keys, exact, length in groups:
+        step = round(math.log(rows) / _ALIKE) if rows > _APART else round(-100 * rows)
+        found = sums.setdefault((step, exact, length), [0.0, 0.0])
+        found[0] += rows * keys
+        found[1] += keys
+    return [
+        Equal(total / keys, keys, exact, length)
+        for (_, exact, length), (total, keys) in sums.items()
+    ]
 
 
 def _uncertainty(column: Stored, distinct: float) -> float:

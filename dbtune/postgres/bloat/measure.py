@@ -13,7 +13,7 @@ import psycopg
 
 from dbtune.errors import Unavailable
 from dbtune.postgres.bloat import btree_sample, heap_sample, inspection, page_sample
-from dbtune.postgres.bloat.btree_model import entries
+from dbtune.postgres.bloat.btree_model import as_its_siblings, entries
 from dbtune.postgres.bloat.facts import (
     HEAPS,
     Counters,
@@ -178,7 +178,8 @@ class Measuring:
             return
         rows = self._rows.get(owner.oid)
         if rows is not None:
-            self.estimates[index.oid] = estimate_index(index, self._sizes, rows)
+            modelled = estimate_index(index, self._sizes, rows)
+            self.estimates[index.oid] = as_its_siblings(modelled, self.estimates, self._sizes)
         else:
             rows = rows_now(owner, standby=self._sizes.standby)
         sure = _doubt(self.estimates[index.oid]) <= _SURE * index.size_bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtune.postgres.bloat.btree_model import estimate_btree
+from dbtune.postgres.bloat.btree_model import as_its_siblings, estimate_btree
 from dbtune.postgres.bloat.facts import HEAPS, Estimate, Kind, Relation, Sizes
 from dbtune.postgres.bloat.heap_model import (
     Rows,
@@ -27,7 +27,7 @@ def model(sizes: Sizes) -> dict[int, Estimate]:
             owner = sizes.relations.get(relation.owner)
             rows = rows_now(owner, standby=sizes.standby) if owner else None
             found[relation.oid] = estimate_index(relation, sizes, rows)
-    return found
+    return {oid: as_its_siblings(one, found, sizes) for oid, one in found.items()}
 
 
 def estimate_index(relation: Relation, sizes: Sizes, rows: Rows | None) -> Estimate:

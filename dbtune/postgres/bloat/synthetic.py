@@ -93,6 +93,15 @@ def _values(column: Stored, number: int) -> Sequence[int]:
 
 
 @functools.lru_cache(512)
+def usual_size(column: Stored) -> int:
+    """The mean size of a column's values that are not NULL."""
+    if column.type_length >= 0:
+        return column.type_length
+    sizes = list(_spread(column, ROWS))
+    return round(sum(sizes) / len(sizes))
+
+
+@functools.lru_cache(512)
 def _sizes(column: Stored) -> tuple[int, ...]:
     """A column's sizes, the shortest first, NULL as -1 last."""
     nulls = round((column.null_ratio or 0.0) * ROWS)

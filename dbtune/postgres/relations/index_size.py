@@ -205,8 +205,8 @@ def _deduplicated(lengths: Sequence[int], equal: Sequence[Equal], fillfactor: in
         if group.rows > _LONG_RUN_ROWS:
             run = postings(group.length or _middle(lengths), round(group.rows))
             for one, times in run:
-                size = (one.size + _LINE_POINTER) * times * group.keys
-                pages += size / _page_bytes([_Key((one,), size)], fillfactor)
+                key = _Key((one,), one.size + _LINE_POINTER)
+                pages += key.bytes * times * group.keys / _page_bytes([key], fillfactor)
             continue
         for rows, share in _around(group.rows) if group.exact else scattered(group.rows):
             lengths_here = [group.length] if group.length else spread
@@ -259,9 +259,10 @@ def _page_bytes(keys: Sequence[_Key], fillfactor: int) -> float:
     step = next(
         n for n in range(round(len(keys) * 0.618), 2 * len(keys)) if math.gcd(n, len(keys)) == 1
     )
-    order = [keys[place * step % len(keys)] for place in range(len(keys))]
-    forever = itertools.chain.from_iterable(key.entries for key in itertools.cycle(order))
-    return _fill(forever, reserve, _SIMULATED_PAGES)
+    order = (keys[place * step % len(keys)] for place in itertools.count())
+    return _fill(
+        itertools.chain.from_iterable(key.entries for key in order), reserve, _SIMULATED_PAGES
+    )
 
 
 @functools.lru_cache(1024)
