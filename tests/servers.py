@@ -812,6 +812,16 @@ def find_pgbouncer() -> str | None:
     return _program("pgbouncer")
 
 
+def pgbouncer_version() -> tuple[int, int]:
+    """Its version, as (1, 18)."""
+    program = find_pgbouncer()
+    assert program is not None, "pgbouncer is not installed"
+    out = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    match = re.search(r"(\d+)\.(\d+)", out)
+    assert match
+    return int(match[1]), int(match[2])
+
+
 class PgBouncer(Server):
     """A PgBouncer, from a whole configuration or in front of one server of the tests."""
 

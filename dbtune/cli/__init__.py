@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain flame": ("explain_flame", "Draw where a plan's time went as a flame graph."),
     "gen-config": (
         "gen_config",
-        "Generate postgresql.conf or pgbouncer.ini, every line explained.",
+        "Generate postgresql.conf, pgbouncer.ini or an application's pool, with reasons.",
     ),
     "snapshot": ("snapshot", "Save all facts of a target to a file, for later or for comparison."),
     "profile": ("profile", "Add, list, show, test, edit and remove profiles of targets."),

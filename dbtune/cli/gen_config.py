@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from dbtune.apps.generate import SETTINGS as APPLICATION_SETTINGS
 from dbtune.cli.command import Run, command, duration_option, new_app, size_option, text_parser
+from dbtune.cli.gen_config_app import ConfigGroup
 from dbtune.cli.pool_options import pool_options
 from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
@@ -20,9 +22,10 @@ from dbtune.postgres.pgbouncer_ini import TABLES as PGBOUNCER_TABLES
 from dbtune.report import Report
 from dbtune.text import plain
 
-TABLES = (*POSTGRESQL_TABLES, *PGBOUNCER_TABLES)
+TABLES = (*POSTGRESQL_TABLES, *PGBOUNCER_TABLES, APPLICATION_SETTINGS)
 
 app = new_app(group_help="Generate configuration files, every line explained.")
+app.info.cls = ConfigGroup
 
 
 @command(

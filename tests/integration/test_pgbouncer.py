@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +21,6 @@ from dbtune.postgres.pgbouncer.pooler import (
     Database,
     Pooler,
     Version,
-    parse_version,
 )
 from dbtune.postgres.pgbouncer_ini import generate
 from tests import servers
@@ -32,17 +30,6 @@ SMALL = PoolInputs(
     requests_per_second=100, hold_time_ms=20, cpus=4, max_connections=100, instances=2, workers=2
 )
 PASSWORD = "correct ' horse \" staple"
-
-
-def installed() -> Version:
-    """The version of the PgBouncer that the tests start."""
-    program = servers.find_pgbouncer()
-    if program is None:
-        return (1, 18)
-    out = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
-    match = re.search(r"\d+\.\d+", out)
-    assert match
-    return parse_version(match[0])
 
 
 @dataclass
@@ -126,7 +113,7 @@ def test_passwords_are_looked_up(
     world: World, pgbouncer: Callable[[], PgBouncer], known: bool
 ) -> None:
     bouncer = pgbouncer()
-    start(world, bouncer, installed() if known else None)
+    start(world, bouncer, servers.pgbouncer_version() if known else None)
     for name, database in zip(("app", "other"), world.databases, strict=True):
         with connect(world, bouncer, name) as connection:
             row = connection.execute("SELECT current_user, current_database()").fetchone()
@@ -141,7 +128,7 @@ def test_expired_passwords_and_superusers_stay_out(
     world: World, pgbouncer: Callable[[], PgBouncer]
 ) -> None:
     bouncer = pgbouncer()
-    start(world, bouncer, installed())
+    start(world, bouncer, servers.pgbouncer_version())
     world.pg.psql(f"ALTER ROLE \"{world.app}\" VALID UNTIL '2000-01-01'")
     with pytest.raises(psycopg.OperationalError):
         connect(world, bouncer)
@@ -155,7 +142,7 @@ def test_expired_passwords_and_superusers_stay_out(
 def test_the_looking_up_role_may_do_nothing_else(
     world: World, pgbouncer: Callable[[], PgBouncer]
 ) -> None:
-    start(world, pgbouncer(), installed())
+    start(world, pgbouncer(), servers.pgbouncer_version())
     dsn = world.pg.dsn(world.databases[0], world.auth, PASSWORD)
     with psycopg.connect(dsn, autocommit=True) as connection:
         query = "SELECT password FROM pgbouncer.user_lookup(%s)"
@@ -176,7 +163,9 @@ def test_every_setting_counts_and_none_is_complained_about(
     pg18: Postgres, pgbouncer: Callable[[], PgBouncer]
 ) -> None:
     bouncer = pgbouncer()
-    pooler = Pooler(databases=(Database("app", pg18.host, pg18.port),), version=installed())
+    pooler = Pooler(
+        databases=(Database("app", pg18.host, pg18.port),), version=servers.pgbouncer_version()
+    )
     report = generate(derive(SMALL), pooler)
     text = report.artifacts[0].text.replace(
         "[pgbouncer]\n", f"[pgbouncer]\nstats_users = {pg18.superuser}\n"
@@ -222,7 +211,7 @@ def test_starts_for_any_plan(
     pgbouncer: Callable[[], PgBouncer], inputs: PoolInputs, version: str | None
 ) -> None:
     bouncer = pgbouncer()
-    told = installed() if version else None
+    told = servers.pgbouncer_version() if version else None
     report = generate(derive(inputs), Pooler(databases=(Database("app"),), version=told))
     bouncer.start(report.artifacts[0].text)
     assert not re.search(r"ERROR|FATAL", bouncer.log()), bouncer.log()
@@ -253,7 +242,7 @@ def test_quoted_names_where_pgbouncer_knows_them(
     pooler = Pooler(databases=(entry,), version=HAS_QUOTED_KEYS)
     ini = generate(derive(SMALL), pooler).artifacts[0].text
     user = f'"{pg18.superuser}" "{pg18.password}"\n'
-    if installed() < HAS_QUOTED_KEYS:
+    if servers.pgbouncer_version() < HAS_QUOTED_KEYS:
         # So it is refused for these versions: PgBouncer's documentation says otherwise.
         with pytest.raises(servers.ServerFailed, match="syntax error"):
             bouncer.start(f"[databases]\n'my db' = host={pg18.host}\n[pgbouncer]\n", user)
@@ -272,7 +261,7 @@ def test_a_load_stays_within_the_pool_and_logins_go_on(
     inputs = replace(SMALL, requests_per_second=40, cpus=0.5, wait_share=0.9)
     size = derive(replace(inputs, databases=2)).pool_size
     assert size is not None
-    start(world, bouncer, installed(), inputs)
+    start(world, bouncer, servers.pgbouncer_version(), inputs)
     until = time.monotonic() + 2
     done: list[int] = []
     failures: list[BaseException] = []
@@ -312,7 +301,7 @@ def test_a_load_stays_within_the_pool_and_logins_go_on(
 
 def test_prepared_statements(world18: World, pgbouncer: Callable[[], PgBouncer]) -> None:
     bouncer = pgbouncer()
-    start(world18, bouncer, installed())
+    start(world18, bouncer, servers.pgbouncer_version())
     dsn = bouncer.dsn("app", world18.app, PASSWORD)
     connections = [psycopg.connect(dsn, autocommit=True, prepare_threshold=0) for _ in range(6)]
 
@@ -321,7 +310,7 @@ def test_prepared_statements(world18: World, pgbouncer: Callable[[], PgBouncer])
             for connection in connections:
                 assert connection.execute("SELECT %s::int", [7]).fetchone() == (7,)
 
-    if installed() >= HAS_PREPARED_STATEMENTS:
+    if servers.pgbouncer_version() >= HAS_PREPARED_STATEMENTS:
         use_them()
     else:  # what the note about drivers is for
         with pytest.raises(psycopg.errors.DuplicatePreparedStatement):

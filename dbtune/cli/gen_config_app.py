@@ -1,0 +1,149 @@
+"""``dbtune gen-config FRAMEWORK``: the pool of an application, in its framework's own file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
+from dbtune.cli.pool_options import pool_options
+from dbtune.pooling.inputs import PoolInputs
+from dbtune.postgres.pgbouncer.pooler import HAS_PREPARED_STATEMENTS, parse_version
+from dbtune.report import Report
+
+FRAMEWORKS = {
+    "django": "Django 5.1 and later: DATABASES in settings.py.",
+    "sqlalchemy": "SQLAlchemy 2 with psycopg 3: create_engine.",
+    "asyncpg": "asyncpg: create_pool.",
+    "psycopg-pool": "psycopg 3: ConnectionPool.",
+    "hikaricp": "HikariCP with pgjdbc: hikari.properties.",
+    "spring": "Spring Boot: spring.datasource.hikari in application.yml.",
+    "go-sql": "Go: database/sql with pgx's driver.",
+    "pgx": "Go: pgxpool of pgx 5.",
+    "node-pg": "Node.js: Pool of pg.",
+    "prisma": "Prisma 7: the adapter of PrismaClient; 6 in a note.",
+    "rails": "Rails 7.1 and later: config/database.yml.",
+    "npgsql": "Npgsql (.NET): the connection string in appsettings.json.",
+    "pymongo": "MongoDB, PyMongo: MongoClient.",
+    "mongodb-uri": "MongoDB, every driver: the options of the URI.",
+    "redis-py": "Redis, redis-py: BlockingConnectionPool.",
+    "lettuce": "Redis, Lettuce under Spring Boot: application.yml.",
+}
+"""Name of the subcommand: one line of help. Its file is ``dbtune/apps/<name>.py``."""
+
+_EPILOG = "Example: dbtune gen-config {} --instances 5 --workers 4 --threads 8{}"
+_RequestTimeout = Annotated[
+    float, duration_option(help="The application's time limit for a request.")
+]
+
+
+class ConfigGroup(TyperGroup):
+    """The subcommands of gen-config; those of frameworks are made when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *FRAMEWORKS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in FRAMEWORKS:
+            return super().get_command(ctx, cmd_name)
+        found = get_command(_application(cmd_name))
+        found.name = cmd_name
+        return found
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        servers = [
+            (name, self.commands[name].get_short_help_str(80))
+            for name in super().list_commands(ctx)
+        ]
+        with formatter.section("Servers"):
+            formatter.write_dl(servers)
+        with formatter.section("Pools of applications"):
+            formatter.write_dl(list(FRAMEWORKS.items()))
+
+
+def _application(name: str) -> typer.Typer:
+    from dbtune.apps.generate import BESIDE
+
+    app = new_app()
+    if name in BESIDE:
+        _beside(app, name)
+    else:
+        _postgres(app, name)
+    return app
+
+
+def _postgres(app: typer.Typer, name: str) -> None:
+    def framework(
+        run: Run,
+        given: PoolInputs,
+        pgbouncer_version: Annotated[
+            Any,
+            typer.Option(
+                parser=text_parser(parse_version),
+                metavar="VERSION",
+                help="PgBouncer's version, as 1.25; from 1.21 on statements may stay prepared.",
+                show_default="before 1.21",
+                rich_help_panel="Pooler",
+            ),
+        ] = None,
+        request_timeout: _RequestTimeout = "30s",  # type: ignore[assignment]
+        interval: Annotated[
+            float,
+            duration_option(help="With a TARGET: observe its load for so long; 0 not at all."),
+        ] = "10s",  # type: ignore[assignment]
+    ) -> Report:
+        from dataclasses import replace
+
+        from dbtune.apps.generate import generate
+        from dbtune.pooling.model import derive
+
+        prepares = pgbouncer_version is not None and pgbouncer_version >= HAS_PREPARED_STATEMENTS
+        if not run.target_given:
+            return generate(name, derive(given), prepares=prepares, request_seconds=request_timeout)
+
+        from dbtune.postgres.pool_size import plan_for
+        from dbtune.postgres.server import read_server, target
+
+        with run.postgres() as session:
+            server = read_server(session)
+            plan, _ = plan_for(session, given, interval, run.wait)
+            report = generate(name, plan, prepares=prepares, request_seconds=request_timeout)
+            return replace(report, target=target(session, server), collected_at=server.now)
+
+    framework.__doc__ = f"""{FRAMEWORKS[name]}
+
+    The file goes to stdout or --output, what is to be said about it to stderr. Sizes come from the
+    same options as in dbtune pool-size, and with a TARGET from its limits and its load.
+    """
+    example = _EPILOG.format(name, "")
+    command(app, target="optional", epilog=example)(pool_options()(framework))
+
+
+def _beside(app: typer.Typer, name: str) -> None:
+    def framework(
+        run: Run,
+        given: PoolInputs,
+        request_timeout: _RequestTimeout = "30s",  # type: ignore[assignment]
+    ) -> Report:
+        from dbtune.apps.generate import generate_beside
+
+        return generate_beside(name, given, request_seconds=request_timeout)
+
+    framework.__doc__ = f"""{FRAMEWORKS[name]}
+
+    The file goes to stdout or --output, what is to be said about it to stderr. --max-connections
+    is what the server accepts: net.maxIncomingConnections of MongoDB, maxclients of Redis.
+    """
+    options = pool_options(pooler=False, without=_POSTGRES_ONLY)
+    command(app, target="none", epilog=_EPILOG.format(name, " --max-connections 10000"))(
+        options(framework)
+    )
+
+
+_POSTGRES_ONLY = (
+    *("superuser_reserved", "reserved_connections", "other_connections", "cpus", "wait_share"),
+    *("target_wait_ms", "poolers", "databases", "users"),
+)
