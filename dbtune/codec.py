@@ -96,6 +96,9 @@ def _converter(kind: Any) -> Converter:
         return _union(arguments)
     if origin is tuple:
         return _tuple(arguments)
+    if origin is list:
+        one = _converter(arguments[0])
+        return lambda data: [one(value) for value in _list(data)]
     if origin is frozenset:
         item = _converter(arguments[0])
         return lambda data: frozenset(item(one) for one in _list(data))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,14 +14,33 @@ from dbtune.cli.command import FailOn, Run, command, duration_option, new_app
 from dbtune.errors import UsageError
 from dbtune.finding import Finding
 from dbtune.health.known import baseline_text, read_baseline
-from dbtune.health.report import TABLES as TABLES
 from dbtune.health.report import Known
-from dbtune.health.run import Examination, check_many, check_snapshot, checks_of
+from dbtune.health.run import (
+    Beyond,
+    Examination,
+    check_beyond,
+    check_many,
+    check_snapshot,
+    checks_of,
+)
 from dbtune.health.run import check as check_one
-from dbtune.profile import Profile, tagged
-from dbtune.report import Report
+from dbtune.profile import Engine, Profile, tagged
+from dbtune.report import Report, Table
+
+if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
 
 app = new_app()
+
+
+def __getattr__(name: str) -> tuple[Table, ...]:
+    """``TABLES``, of which logs have some: only ``dbtune schema`` needs them."""
+    if name != "TABLES":
+        raise AttributeError(name)
+    from dbtune.health.report import TABLES
+    from dbtune.postgres.logs.health import TABLES as OF_LOGS
+
+    return (*TABLES, *OF_LOGS)
 
 
 @command(
@@ -51,6 +70,15 @@ def check(
         Path | None,
         typer.Option(metavar="FILE", help="Write all findings of this run as a baseline."),
     ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="PostgreSQL's logs, beside a TARGET or alone: a file, pattern or folder; - for a "
+            "pipe. Repeat it for several.",
+            show_default=False,
+        ),
+    ] = None,
     tag: Annotated[
         str, typer.Option(help="Check all profiles with this tag, at once.", show_default=False)
     ] = "",
@@ -61,14 +89,17 @@ def check(
     What could not be examined is listed as skipped, with what would grant it: skipped is not clean.
     """
     known = read_baseline(baseline) if baseline else {}
+    snapshot = run.snapshot()
+    if tag and log:
+        raise UsageError("--log is one server's: no --tag beside it")
+    beyond = _beyond(run, snapshot, log or ())
 
     def ask(profile: Profile | None) -> Examination:
         accepted = profile.accepted if profile else ()
         return Examination(
-            Known(date.today(), accepted, known), only or (), exclude or (), interval
+            Known(date.today(), accepted, known), only or (), exclude or (), interval, beyond
         )
 
-    snapshot = run.snapshot()
     if tag:
         report, findings = _fleet(run, tag, jobs, ask)
     elif snapshot is not None:
@@ -76,8 +107,12 @@ def check(
         report, findings = check_snapshot(
             snapshot, ask(profile), profile.thresholds if profile else {}
         )
+    elif log and not run.target_given:
+        report, findings = check_beyond(ask(None), {})
     else:
         profile = run.profile()
+        if log and profile.engine is not Engine.postgresql:
+            raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine}")
         with run.session(profile) as session:
             report, findings = check_one(session, ask(profile), run.wait)
     if write_baseline is not None:
@@ -86,6 +121,22 @@ def check(
         write_file(write_baseline, baseline_text(findings) + "\n", force=run.force)
         run.say(f"written to {write_baseline}")
     return report
+
+
+def _beyond(run: Run, snapshot: Snapshot | None, names: Sequence[str]) -> Beyond:
+    """What logs say: those that are named, or those that a snapshot holds."""
+    if not names and (snapshot is None or snapshot.engine != Engine.postgresql):
+        return Beyond()
+    from dbtune.postgres.logs.fact import of_snapshot, read_log
+    from dbtune.postgres.logs.health import beyond
+
+    if names:
+        if snapshot is not None:
+            snapshot.require("postgresql")
+        return beyond(read_log(names, progress=run.reading))
+    assert snapshot is not None
+    log = of_snapshot(snapshot)
+    return Beyond() if log is None else beyond(log)
 
 
 def _fleet(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
+from dbtune.cli.slow_queries_log import AUTO, Given, of_logs, refuse_without_log
 from dbtune.errors import Unavailable, UsageError
 from dbtune.postgres.logs.formats import LogFormat
 from dbtune.profile import Engine
@@ -35,9 +36,6 @@ def _time(text: str) -> str:
     from dbtune.postgres.logs.period import check_time
 
     return check_time(text)
-
-
-_AUTO = "auto"
 
 
 @command(
@@ -89,7 +87,7 @@ def slow_queries(
             help="The server's log_line_prefix; auto reads it off the lines.",
             rich_help_panel=_LOGS,
         ),
-    ] = _AUTO,
+    ] = AUTO,
     since: Annotated[
         str,
         typer.Option(
@@ -131,16 +129,13 @@ def slow_queries(
     --log, server logs in any format. MongoDB: the profiler's collection. Redis: SLOWLOG.
     """
     selection = Selection(by, limit, min_calls, database, user, grep, interval)
-    if log:
-        from dbtune.postgres.logs.read import Wanted
-        from dbtune.postgres.logs.slow_queries import slow_queries as of_logs
-
-        # The last of the files stood where a TARGET may stand.
-        names = [*log, *(more_logs or ()), *([run.target] if run.target else ())]
+    # The last of the files stands where a TARGET may stand.
+    names = (*log, *(more_logs or ()), *filter(None, [run.target])) if log else ()
+    given = Given(names, log_format, log_line_prefix, since, until, show_parameters, jobs)
+    if names:
         run.target = None
-        prefix = None if log_line_prefix == _AUTO else log_line_prefix
-        wanted = Wanted(log_format, prefix, since, until, database, user, show_parameters, jobs)
-        return of_logs(names, selection, wanted, progress=run.reading, thresholds=run.thresholds)
+        return of_logs(run, given, selection)
+    refuse_without_log(given)
     if more_logs:
         raise UsageError(f"one TARGET, not {len(more_logs) + 1}; logs are named by --log FILE...")
     if (snapshot := run.snapshot()) is not None:
@@ -165,10 +160,21 @@ def slow_queries(
 def _of_snapshot(
     snapshot: Snapshot, selection: Selection, thresholds: Mapping[str, Mapping[str, object]]
 ) -> Report:
+    from dbtune.postgres.logs.fact import of_snapshot
     from dbtune.postgres.statements import from_snapshot
 
+    log = of_snapshot(snapshot.require("postgresql"))
     try:
-        report = from_snapshot(snapshot.require("postgresql"), selection, thresholds)
+        report = from_snapshot(snapshot, selection, thresholds)
     except Unavailable as missing:
-        raise UsageError(f"{snapshot.name} has no statements: {missing.reason}") from None
+        if log is None:
+            raise UsageError(f"{snapshot.name} has no statements: {missing.reason}") from None
+        from dbtune.postgres.logs.report import report as of_log
+
+        report = of_log(log.digest, selection, names=log.files, thresholds=thresholds)
+    else:
+        if log is not None:
+            from dbtune.postgres.logs.report import beside
+
+            report = beside(report, log.digest, selection, log.files, thresholds)
     return snapshot.described(report)

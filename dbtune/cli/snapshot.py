@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from dbtune.cli.command import Run, command, new_app
+from dbtune.errors import UsageError
 from dbtune.profile import Engine
 from dbtune.report import Report
 from dbtune.snapshots import FACTS
@@ -32,6 +35,14 @@ def snapshot(
             help="Whether statements' texts are kept; constants in them are masked.",
         ),
     ] = True,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="PostgreSQL's logs: keep what they say, constants masked. Repeat it for several.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Report:
     """Save all facts of a target to a file, for later, for a colleague, for comparison.
 
@@ -44,6 +55,11 @@ def snapshot(
 
     path = run.claim_output("the snapshot")
     profile = run.profile()
+    if log and profile.engine is not Engine.postgresql:
+        raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine}")
+    if log and not texts:
+        raise UsageError("what --log keeps are statements: no --no-query-text beside it")
+    more = _of_logs(run, log) if log else {}
     with run.session(profile) as session, run.progress("reading", 1) as advance:
         if profile.engine is Engine.postgresql:
             from dbtune.postgres.snapshot import snapshot as of_postgres
@@ -51,6 +67,14 @@ def snapshot(
             found = of_postgres(cast("PostgresSession", session), texts=texts, progress=advance)
         else:
             found = take(session, progress=advance)
+    found = replace(found, facts={**found.facts, **more})
     content = write(found)
     write_file(path, content, force=run.force)
     return report(found, (f"written to {path}, {len(content):,} bytes",))
+
+
+def _of_logs(run: Run, names: Sequence[str]) -> dict[str, Any]:
+    from dbtune.codec import dump
+    from dbtune.postgres.logs.fact import SERVER_LOG, read_log
+
+    return {SERVER_LOG.name: dump(read_log(names, progress=run.reading))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from dbtune.finding import Check, Finding, Skipped, load_checks, sort_findings
 from dbtune.health.report import Known, join, report
 from dbtune.health.selection import select
 from dbtune.profile import PACKAGES, Engine, Profile
-from dbtune.report import Report
+from dbtune.report import Report, Table
 
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot
@@ -29,6 +29,31 @@ Outcome = tuple[Report, list[Finding]]
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """Something that no session tells, such as a server's log, with its own checks.
+
+    Attributes:
+        checks: of the engine that is examined.
+        facts: what they need, by name.
+        tables: shown after the others.
+        skipped: what of it could not be examined.
+    """
+
+    checks: tuple[Check, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    def added(self, report: Report) -> Report:
+        """A report with what is beyond the server."""
+        return replace(
+            report,
+            tables=(*report.tables, *self.tables),
+            skipped=(*report.skipped, *self.skipped),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Examination:
     """What is asked of each target.
 
@@ -36,16 +61,21 @@ class Examination:
         only, exclude: see :func:`~dbtune.health.selection.select`.
         known: findings that are known already.
         interval_seconds: how long counters are watched; 0 takes what they counted so far.
+        beyond: what is judged beside the server.
     """
 
     known: Known
     only: Sequence[str] = ()
     exclude: Sequence[str] = ()
     interval_seconds: float = 0
+    beyond: Beyond = field(default_factory=Beyond)
 
 
 def checks_of(
-    engines: Collection[Engine], only: Sequence[str], exclude: Sequence[str]
+    engines: Collection[Engine],
+    only: Sequence[str],
+    exclude: Sequence[str],
+    more: Sequence[Check] = (),
 ) -> list[Check]:
     """The engines' checks that are chosen.
 
@@ -53,7 +83,8 @@ def checks_of(
         UsageError: a word names none of any engine's, or none is left.
     """
     packages = [f"{PACKAGES[engine]}.health.checks" for engine in sorted(engines)]
-    return select([one for package in packages for one in load_checks(package)], only, exclude)
+    found = [one for package in packages for one in load_checks(package)]
+    return select([*found, *more], only, exclude)
 
 
 def check(session: Session, asked: Examination, wait: Wait, *, name: str = "") -> Outcome:
@@ -80,8 +111,16 @@ def check(session: Session, asked: Examination, wait: Wait, *, name: str = "") -
             wait(asked.interval_seconds, "watching counters")
 
     found = observe(session, facts, pause, twice=asked.interval_seconds > 0)
+    found.update(asked.beyond.facts)
     made, findings = report(checks, found, asked.known, session.profile.thresholds, name=name)
-    return replace(made, target=target, collected_at=now), findings
+    return asked.beyond.added(replace(made, target=target, collected_at=now)), findings
+
+
+def check_beyond(asked: Examination, thresholds: Mapping[str, Mapping[str, object]]) -> Outcome:
+    """As :func:`check`, of what is beyond the server alone: none is asked."""
+    checks = select(asked.beyond.checks, asked.only, asked.exclude)
+    made, findings = report(checks, asked.beyond.facts, asked.known, thresholds)
+    return asked.beyond.added(made), findings
 
 
 def check_snapshot(
@@ -90,9 +129,9 @@ def check_snapshot(
     """As :func:`check`, of what a snapshot holds."""
     engine = Engine(snapshot.engine)
     checks = _chosen(engine, asked, among_many=False)
-    found = gather(snapshot, _facts(engine, checks))
+    found = {**gather(snapshot, _facts(engine, checks)), **asked.beyond.facts}
     made, findings = report(checks, found, asked.known, thresholds)
-    return snapshot.described(made), findings
+    return asked.beyond.added(snapshot.described(made)), findings
 
 
 def check_many(
@@ -136,7 +175,7 @@ def check_many(
 def _chosen(engine: Engine, asked: Examination, *, among_many: bool) -> list[Check]:
     """The engine's checks; among many targets, a word may be meant for another engine."""
     every = PACKAGES if among_many else (engine,)
-    found = checks_of(every, asked.only, asked.exclude)
+    found = checks_of(every, asked.only, asked.exclude, asked.beyond.checks)
     package = PACKAGES[engine]
     return [one for one in found if one.function.__module__.startswith(f"{package}.")]
 

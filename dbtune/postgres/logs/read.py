@@ -111,7 +111,7 @@ def read(names: Sequence[str], wanted: Wanted, progress: Progress | None = None)
     """
     digest = Digest()
     parts: list[Part] = []
-    for name in names:
+    for name in without_empty(names):
         if name == STDIN or not Path(name).is_file():
             with opened(name) as stream:
                 count_stream(stream, name, wanted, digest)
@@ -130,6 +130,12 @@ def read(names: Sequence[str], wanted: Wanted, progress: Progress | None = None)
             _read_in_processes(parts, wanted, jobs, digest, advance)
     digest.settle()
     return digest
+
+
+def without_empty(names: Sequence[str]) -> list[str]:
+    """Files with something in them, if any has: a new log is often empty after a rotation."""
+    filled = [one for one in names if not Path(one).is_file() or Path(one).stat().st_size]
+    return filled or list(names)
 
 
 def _size(part: Part) -> int:

@@ -42,7 +42,7 @@ def report(
         notes: what else to say.
     """
     first, last = moment(digest.seen.first), moment(digest.seen.last)
-    seconds = (last - first).total_seconds() if first and last else 0.0
+    seconds = _seconds(digest)
     window = Window(_source(digest), seconds or None, first)
     statements = statements_of(digest)
     shown = narrow(statements, replace(selection, database="", user=""))
@@ -58,11 +58,44 @@ def report(
         "slow-queries",
         (main, summary, *for_people(one for one in beyond if one.rows)),
         tuple(sort_findings([*found, *more])),
-        (*skipped, *not_run, *_skipped(digest)),
+        (*skipped, *not_run, *_skipped(digest, selection)),
         (*notes, *_notes(digest)),
         collected_at=last,
         examined=tuple(one.name for one in (*checks, *own)),
     )
+
+
+def beside(
+    report: Report,
+    digest: Digest,
+    selection: Selection,
+    names: Sequence[str],
+    thresholds: Thresholds | None = None,
+) -> Report:
+    """A report on a server's statements, with what only its log has.
+
+    Args:
+        report: of pg_stat_statements.
+        digest, names, selection, thresholds: as :func:`report` takes them.
+    """
+    seconds = _seconds(digest)
+    own = load_checks(CHECKS)
+    found, not_run = run_checks(own, {"digest": digest, "seconds": seconds}, thresholds or {})
+    tables_ = for_people(
+        one for one in tables_of(digest, selection.limit, seconds, len(names)) if one.rows
+    )
+    return replace(
+        report,
+        tables=(*report.tables, *tables_),
+        findings=tuple(sort_findings([*report.findings, *found])),
+        skipped=(*report.skipped, *not_run, *skipped_parts(digest)),
+        examined=(*report.examined, *(one.name for one in own)),
+    )
+
+
+def _seconds(digest: Digest) -> float:
+    first, last = moment(digest.seen.first), moment(digest.seen.last)
+    return (last - first).total_seconds() if first and last else 0.0
 
 
 def _source(digest: Digest) -> str:
@@ -70,7 +103,7 @@ def _source(digest: Digest) -> str:
     return f"server log ({', '.join(formats)})"
 
 
-def _skipped(digest: Digest) -> list[Skipped]:
+def _skipped(digest: Digest, selection: Selection) -> list[Skipped]:
     found = [
         Skipped(
             ", ".join(names),
@@ -81,11 +114,16 @@ def _skipped(digest: Digest) -> list[Skipped]:
     ]
     found += skipped_parts(digest)
     if not digest.has_durations and not digest.plans:
+        chosen = [f"database {plain(selection.database)}"] * bool(selection.database)
+        chosen += [f"user {plain(selection.user)}"] * bool(selection.user)
         found.append(
             Skipped(
                 "statements",
-                "the log has no durations of statements",
-                "ALTER SYSTEM SET log_min_duration_statement = '100ms';  "
+                f"the log has no durations of statements{' of ' * bool(chosen)}"
+                + ", ".join(chosen),
+                ""
+                if chosen
+                else "ALTER SYSTEM SET log_min_duration_statement = '100ms';  "
                 "-- superuser; then SELECT pg_reload_conf();",
             )
         )

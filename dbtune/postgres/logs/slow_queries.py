@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dbtune.errors import UsageError
+from dbtune.text import plain
 
 if TYPE_CHECKING:
+    from dbtune.postgres.logs.digest import Digest
     from dbtune.postgres.logs.read import Progress, Wanted
     from dbtune.postgres.logs.report import Thresholds
     from dbtune.report import Report
@@ -43,4 +45,22 @@ def slow_queries(
         raise UsageError(
             "no record of the logs is of that time (--since, --until: by the log's own clock)"
         )
+    refuse_untold(digest, wanted)
     return report(digest, selection, names=files, thresholds=thresholds)
+
+
+def refuse_untold(digest: Digest, wanted: Wanted) -> None:
+    """Refuse a choice by what no line of the logs tells.
+
+    Raises:
+        UsageError: the prefix has no database, or no user.
+    """
+    prefixes = [name.partition(" ")[2] for name in digest.seen.formats if name.startswith("stderr")]
+    if len(prefixes) < len(digest.seen.formats):
+        return
+    for option, value, escape in (("database", wanted.database, "%d"), ("user", wanted.user, "%u")):
+        if value and prefixes and not any(escape in one for one in prefixes):
+            raise UsageError(
+                f"--{option} {plain(value)}: the log does not tell it (log_line_prefix "
+                f"{plain(prefixes[0])!r} has no {escape})"
+            )

@@ -9,7 +9,7 @@ from dbtune.postgres.logs.digest import Digest
 from dbtune.text import plain, plural
 
 
-@check("pg.autovacuum-cancelled")
+@check("pg.autovacuum-cancelled", tags=("log",))
 def autovacuum_cancelled(digest: Digest, *, min_cancelled: int = 3) -> Iterator[Finding]:
     """Autovacuum gives way to other sessions' locks and does not get done.
 

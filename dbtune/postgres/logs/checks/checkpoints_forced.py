@@ -9,7 +9,7 @@ from dbtune.postgres.logs.digest import Digest
 from dbtune.text import bytes_text, plural, ratio_text
 
 
-@check("pg.checkpoints-forced")
+@check("pg.checkpoints-forced", tags=("log",))
 def checkpoints_forced(
     digest: Digest, seconds: float, *, min_forced: int = 5, min_share: float = 0.3
 ) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ _DENIED = re.compile(
 )
 
 
-@check("pg.connections-refused")
+@check("pg.connections-refused", tags=("log",))
 def connections_refused(
     digest: Digest, *, min_full: int = 1, min_denied: int = 20
 ) -> Iterator[Finding]:

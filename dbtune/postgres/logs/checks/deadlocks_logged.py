@@ -10,7 +10,7 @@ from dbtune.postgres.logs.digest import Digest
 from dbtune.text import plain, plural
 
 
-@check("pg.deadlocks-logged")
+@check("pg.deadlocks-logged", tags=("log",))
 def deadlocks_logged(digest: Digest, *, min_deadlocks: int = 1) -> Iterator[Finding]:
     """Statements block each other until the server ends one of them.
 

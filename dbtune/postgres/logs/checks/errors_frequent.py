@@ -13,7 +13,7 @@ _RESOURCES = ("53", "58", "XX")
 _WORDS = ("No space left on device", "out of memory", "could not read block", "invalid page")
 
 
-@check("pg.errors-frequent")
+@check("pg.errors-frequent", tags=("log",))
 def errors_frequent(digest: Digest, *, min_errors: int = 100) -> Iterator[Finding]:
     """The same error is reported again and again, or one that should never be.
 

@@ -11,7 +11,7 @@ from dbtune.postgres.logs.events.lock_waits import NOT_LOGGED
 from dbtune.text import ms_text, plain, plural, shorten
 
 
-@check("pg.lock-waits-logged", level=Level.info)
+@check("pg.lock-waits-logged", level=Level.info, tags=("log",))
 def lock_waits_logged(
     digest: Digest,
     *,

@@ -11,7 +11,7 @@ from dbtune.postgres.sqltext import shape
 from dbtune.text import count_text, ms_text, plain, plural, shorten
 
 
-@check("pg.repeated-in-session")
+@check("pg.repeated-in-session", tags=("log",))
 def repeated_in_session(
     digest: Digest,
     *,

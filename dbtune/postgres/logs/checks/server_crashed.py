@@ -9,7 +9,7 @@ from dbtune.postgres.logs.digest import Digest
 from dbtune.text import plain, plural
 
 
-@check("pg.server-crashed", level=Level.critical)
+@check("pg.server-crashed", level=Level.critical, tags=("log",))
 def server_crashed(digest: Digest) -> Iterator[Finding]:
     """A process of the server was killed or crashed, or the server ended without a shutdown.
 
@@ -20,9 +20,10 @@ def server_crashed(digest: Digest) -> Iterator[Finding]:
     Remedy: Signal 9 is mostly the kernel's out-of-memory killer: lower work_mem or connections, set
     vm.overcommit_memory = 2. Signal 11 is a bug: update, look at extensions, keep the core file.
     """
-    for one in digest.events.server.found.values():
-        if one.kind != "crash":
-            continue
+    crashes = [one for one in digest.events.server.found.values() if one.kind == "crash"]
+    # Which process it was; that all others were ended and WAL was replayed only follows from it.
+    causes = [one for one in crashes if "(PID ?)" in one.message]
+    for one in causes or crashes:
         yield Finding(
             subject=plain(one.message),
             message=f"{plural(one.count, 'time')}"

@@ -10,7 +10,7 @@ from dbtune.postgres.logs.tally import quantile
 from dbtune.text import count_text, ms_text
 
 
-@check("pg.sessions-too-short")
+@check("pg.sessions-too-short", tags=("log",))
 def sessions_too_short(
     digest: Digest,
     seconds: float,

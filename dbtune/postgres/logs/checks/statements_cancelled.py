@@ -19,7 +19,7 @@ _REMEDIES = {
 }
 
 
-@check("pg.statements-cancelled")
+@check("pg.statements-cancelled", tags=("log",))
 def statements_cancelled(digest: Digest, *, min_cancelled: int = 5) -> Iterator[Finding]:
     """Statements or sessions are cut off by a limit.
 

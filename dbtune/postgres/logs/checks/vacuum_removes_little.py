@@ -9,7 +9,7 @@ from dbtune.postgres.logs.digest import Digest
 from dbtune.text import count_text, plain, plural
 
 
-@check("pg.vacuum-removes-little")
+@check("pg.vacuum-removes-little", tags=("log",))
 def vacuum_removes_little(
     digest: Digest, *, min_kept: int = 100_000, min_vacuums: int = 3, min_ratio: float = 2
 ) -> Iterator[Finding]:

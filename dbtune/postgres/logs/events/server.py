@@ -34,7 +34,9 @@ _KINDS = (
     ("replication", r".*(?:replication slot|wal ?sender|walreceiver|streaming).*"),
 )
 _PATTERN = re.compile("|".join(f"(?P<{name}>{form})" for name, form in _KINDS))
-_VARYING = re.compile(r"(?<=PID )\d+|(?<=at )[\d/A-F]+\b|(?<=timeline )\d+")
+_VARYING = re.compile(
+    r"(?<=PID )\d+|(?<=at )(?:[\dA-F]+/[\dA-F]+|\d{4}-\d\d-\d\d [\d:]+(?: \w+)?)|(?<=timeline )\d+"
+)
 
 SERVER_EVENTS = Table(
     "server_events",

@@ -1,0 +1,113 @@
+"""``dbtune slow-queries --log``: which options go together, and what to do with the logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dbtune.errors import UsageError
+from dbtune.postgres.logs.formats import LogFormat
+from dbtune.report import Report
+from dbtune.statements import Order, Selection
+from dbtune.text import plain
+
+if TYPE_CHECKING:
+    from dbtune.cli.command import Run
+    from dbtune.postgres.logs.read import Wanted
+
+AUTO = "auto"
+_NOT_IN_A_LOG = (Order.rows, Order.io, Order.wal, Order.jit)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The options for logs as a person gave them.
+
+    Attributes:
+        names: files, patterns, folders; empty without ``--log``.
+    """
+
+    names: tuple[str, ...] = ()
+    format: LogFormat = LogFormat.auto
+    prefix: str = AUTO
+    since: str = ""
+    until: str = ""
+    show_parameters: bool = False
+    jobs: int = 0
+
+    def wanted(self, selection: Selection) -> Wanted:
+        """What of the logs."""
+        from dbtune.postgres.logs.read import Wanted
+
+        return Wanted(
+            self.format,
+            None if self.prefix == AUTO else self.prefix,
+            self.since,
+            self.until,
+            selection.database,
+            selection.user,
+            self.show_parameters,
+            self.jobs,
+        )
+
+
+_OPTIONS = {
+    "format": "--log-format",
+    "prefix": "--log-line-prefix",
+    "since": "--since",
+    "until": "--until",
+    "show_parameters": "--show-parameters",
+    "jobs": "--jobs",
+}
+
+
+def refuse_without_log(given: Given) -> None:
+    """Refuse options for logs where no log is named.
+
+    Raises:
+        UsageError: one of them was given.
+    """
+    default = Given()
+    for name, option in _OPTIONS.items():
+        if getattr(given, name) != getattr(default, name):
+            raise UsageError(f"{option} is for logs: name them by --log FILE")
+
+
+def of_logs(run: Run, given: Given, selection: Selection) -> Report:
+    """The report on logs.
+
+    Raises:
+        UsageError: options do not go together, or a log can't be read.
+    """
+    from dbtune.postgres.logs.slow_queries import slow_queries
+
+    _refuse(run, selection)
+    return slow_queries(
+        given.names,
+        selection,
+        given.wanted(selection),
+        progress=run.reading,
+        thresholds=run.thresholds,
+    )
+
+
+def _refuse(run: Run, selection: Selection) -> None:
+    """Refuse what is a server's: none is asked."""
+    if run.saved is not None:
+        raise UsageError("give --log or --from FILE, not both")
+    if selection.interval_seconds:
+        raise UsageError(
+            "--interval is a server's; of a log name the time by --since and --until, or watch it "
+            "by --follow"
+        )
+    if run.url:
+        raise UsageError("--url is a server's; --log reads files and asks none")
+    for name, seconds, default in (
+        ("--timeout", run.timeout_seconds, 15.0),
+        ("--connect-timeout", run.connect_timeout_seconds, 10.0),
+    ):
+        if seconds != default:
+            raise UsageError(f"{name} is a server's; --log reads files and asks none")
+    if selection.order in _NOT_IN_A_LOG:
+        told = ", ".join(one.value for one in Order if one not in _NOT_IN_A_LOG)
+        raise UsageError(f"--by {plain(selection.order)}: a log does not tell it; it has {told}")

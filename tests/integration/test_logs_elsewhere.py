@@ -1,0 +1,93 @@
+"""Logs as a source of other commands: check, snapshot, and what reads a snapshot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from dbtune.codec import dump, load
+from dbtune.postgres.logs.digest import Digest
+from dbtune.postgres.logs.read import Wanted, read
+from tests.command import dbtune
+from tests.servers import Postgres
+
+SAMPLE = Path(__file__).parents[1] / "unit/postgres/logs/samples/pg18.csv"
+LOG = ("--log", str(SAMPLE))
+
+
+def test_check_of_a_log_alone() -> None:
+    found = dbtune("check", *LOG, "-f", "json")
+    assert found.code == 1  # critical
+    jsonschema.validate(found.json, dbtune("schema", "check").ok().json)
+    status = {one["check"]: one["status"] for one in found.json["checks"]}
+    assert len(status) == 11
+    assert status["pg.server-crashed"] == "critical"
+    assert status["pg.deadlocks-logged"] == "warning"
+    assert status["pg.connections-refused"] == "ok"
+    assert any(one["message"] == "division by zero" for one in found.json["errors"])
+    assert found.json["log"]["files"] == 1
+    assert found.json["summary"]["verdict"] == "critical"
+    crashed = [one for one in found.json["findings"] if one["rule"] == "pg.server-crashed"]
+    assert [one["subject"] for one in crashed] == [
+        "client backend (PID ?) was terminated by signal 9: Killed"
+    ]
+    only = dbtune("check", *LOG, "--only", "pg.deadlocks-logged", "-f", "json").ok().json
+    assert len(only["checks"]) == 1
+
+
+def test_check_of_a_server_and_its_log(database18: tuple[Postgres, str]) -> None:
+    pg, name = database18
+    both = dbtune("check", pg.dsn(name), *LOG, "-f", "json", "--interval", "0s").json
+    names = {one["check"] for one in both["checks"]}
+    assert {"pg.deadlocks-logged", "pg.connections-near-limit"} <= names
+    assert both["target"]
+    without = dbtune(
+        "check", pg.dsn(name), *LOG, "-f", "json", "--interval", "0s", "--exclude", "log"
+    ).json
+    assert "pg.deadlocks-logged" not in {one["check"] for one in without["checks"]}
+
+
+def test_a_snapshot_keeps_what_a_log_says(database18: tuple[Postgres, str], tmp_path: Path) -> None:
+    pg, name = database18
+    file = tmp_path / "shop.json.gz"
+    dbtune("snapshot", pg.dsn(name), *LOG, "-o", str(file)).ok()
+    live = dbtune("slow-queries", *LOG, "-f", "json", "-n", "1000").ok().json
+    saved = dbtune("slow-queries", "--from", str(file), "-f", "json", "-n", "1000").ok().json
+    for table in ("statements", "slowest", "spent_by", "errors", "deadlocks", "lock_waits"):
+        assert saved[table] == live[table], table
+    assert {one["rule"] for one in live["findings"]} == {one["rule"] for one in saved["findings"]}
+    checked = dbtune("check", "--from", str(file), "-f", "json").json
+    assert "pg.server-crashed" in {one["check"] for one in checked["checks"]}
+
+    pg.psql("CREATE EXTENSION pg_stat_statements", name)
+    dbtune("snapshot", pg.dsn(name), *LOG, "-o", str(file), "--force").ok()
+    joined = dbtune("slow-queries", "--from", str(file), "-f", "json").ok().json
+    assert joined["summary"]["source"] == "pg_stat_statements"
+    assert joined["errors"] == live["errors"][:20]
+    assert "pg.deadlocks-logged" in {one["rule"] for one in joined["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("check", "--tag", "prod", *LOG), "no --tag beside it"),
+        (("check", "redis://127.0.0.1:1", *LOG), "is for PostgreSQL"),
+        (("snapshot", "redis://127.0.0.1:1", *LOG, "-o", "x"), "is for PostgreSQL"),
+        (("snapshot", "postgresql://127.0.0.1:1/x", *LOG, "-o", "x", "--no-query-text"), "--no-qu"),
+        (("check", "--log", "/nonexistent.log"), "there is no such file"),
+    ],
+)
+def test_what_does_not_go_together(arguments: tuple[str, ...], words: str) -> None:
+    result = dbtune(*arguments)
+    assert (result.code, len(result.err.splitlines())) == (2, 1)
+    assert words in result.err
+
+
+@pytest.mark.parametrize("form", ["log", "csv", "json"])
+def test_a_digest_comes_back_from_a_file_as_it_was(form: str) -> None:
+    digest = read([str(SAMPLE.with_suffix(f".{form}"))], Wanted(jobs=1))
+    back = load(Digest, dump(digest))
+    assert dump(back) == dump(digest)
+    assert back == digest
