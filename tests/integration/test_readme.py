@@ -119,3 +119,9 @@ def test_every_file_that_readme_links_to_exists() -> None:
     links = re.findall(r"\]\(((?!https?:)[^)#]+)", README.read_text())
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_block_ends_before_the_next_begins() -> None:
+    fences = re.findall(r"^```(.*)$", README.read_text(), re.MULTILINE)
+    assert all(fences[0::2]), "a block begins without its language: the one before has no end"
+    assert not any(fences[1::2])
