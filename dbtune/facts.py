@@ -53,14 +53,20 @@ class Fact(Generic[S, T]):
         read: reads it in an open session.
         between: of counters, what happened between two readings, as the same type; ``None`` for
             what is a state.
+        plus: of what changes from moment to moment, two readings taken together; else ``None``.
     """
 
     def __init__(
-        self, name: str, read: Callable[[S], T], between: Callable[[T, T], T] | None = None
+        self,
+        name: str,
+        read: Callable[[S], T],
+        between: Callable[[T, T], T] | None = None,
+        plus: Callable[[T, T], T] | None = None,
     ) -> None:
         self.name = name
         self.read = read
         self.between = between
+        self.plus = plus
 
     @property
     def kind(self) -> type[T]:
@@ -85,17 +91,67 @@ def counters(name: str, between: Callable[[T, T], T]) -> Callable[[Callable[[S],
     return lambda read: Fact(name, read, between)
 
 
+def samples(name: str, plus: Callable[[T, T], T]) -> Callable[[Callable[[S], T]], Fact[S, T]]:
+    """As :func:`fact`, for what is one thing now and another soon: ``plus`` adds up readings."""
+    return lambda read: Fact(name, read, plus=plus)
+
+
+class Derived:
+    """What follows from facts: computed when it is asked for, in no snapshot.
+
+    Attributes:
+        name: what checks call it.
+        make: the function; its parameters name the facts that it needs.
+    """
+
+    def __init__(self, name: str, make: Callable[..., object]) -> None:
+        self.name = name
+        self.make = make
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the facts that it is made of."""
+        code = self.make.__code__
+        return code.co_varnames[: code.co_argcount]
+
+    def of(self, facts: Mapping[str, object]) -> object:
+        """Itself; an ``Unavailable`` if what it needs is one."""
+        given = [facts[name] for name in self.needs]
+        missing = next((one for one in given if isinstance(one, Unavailable)), None)
+        if missing is not None:
+            return missing
+        try:
+            return self.make(*given)
+        except Unavailable as absent:
+            return absent
+
+
+def derived(name: str) -> Callable[[Callable[..., object]], Derived]:
+    """Make a function of facts a :class:`Derived` of that name."""
+    return lambda make: Derived(name, make)
+
+
 def load_facts(package: str) -> dict[str, Fact[Any, Any]]:
     """Import every module of a package; returns the facts that they define, by name."""
+    return {one.name: one for one in _defined(package, Fact)}
+
+
+def load_derived(package: str) -> dict[str, Derived]:
+    """As :func:`load_facts`, of what follows from facts."""
+    return {one.name: one for one in _defined(package, Derived)}
+
+
+def _defined(package: str, kind: type[T]) -> list[T]:
     import importlib
     import pkgutil
 
-    found: dict[str, Fact[Any, Any]] = {}
+    found: dict[str, T] = {}
     parent = importlib.import_module(package)
     for info in pkgutil.iter_modules(parent.__path__, package + "."):
         module = importlib.import_module(info.name)
-        found |= {item.name: item for item in vars(module).values() if isinstance(item, Fact)}
-    return dict(sorted(found.items()))
+        items = [item for item in vars(module).values() if isinstance(item, kind)]
+        found |= {item.name: item for item in items}  # type: ignore[attr-defined]
+    return [one for _, one in sorted(found.items())]
 
 
 class Source(Protocol):
@@ -137,23 +193,37 @@ class Live(Generic[S]):
 
 
 def observe(
-    session: S, facts: Iterable[Fact[S, Any]], pause: Callable[[], None], *, twice: bool = True
+    session: S,
+    facts: Iterable[Fact[S, Any]],
+    pause: Callable[[Callable[[], None] | None], None],
+    *,
+    twice: bool = True,
 ) -> dict[str, object]:
     """Facts by name, counters as what happened while ``pause`` ran.
 
     Args:
         session: an open session.
         facts: what to read.
-        pause: lets time pass between the two readings of counters.
+        pause: lets time pass between the two readings of counters; it calls what it is given, if
+            anything, every now and then meanwhile.
         twice: whether counters are read twice; else they are what was counted so far.
     """
     facts = list(facts)
     if not twice:
         return gather(Live(session), facts)
     growing = [one for one in facts if one.between is not None]
+    moving = [one for one in facts if one.plus is not None]
     first = gather(Live(session), growing)
-    pause()
+    taken: list[dict[str, object]] = []
+    if growing or moving:
+        pause((lambda: taken.append(gather(Live(session), moving))) if moving else None)
     second = gather(Live(session), facts)
+    for one in moving:
+        assert one.plus is not None
+        for sample in taken:
+            early, late = sample[one.name], second[one.name]
+            if not isinstance(early, Unavailable) and not isinstance(late, Unavailable):
+                second[one.name] = one.plus(early, late)
     for one in growing:
         assert one.between is not None
         early, late = first[one.name], second[one.name]

@@ -6,7 +6,7 @@ A check is one decorated generator function in a file of its own; the file is th
 * its keyword-only parameters with defaults are its thresholds, which a profile may override;
 * its docstring is its documentation: the first line says what is wrong, then come the paragraphs
   ``Why:``, ``Mistaken when:`` and ``Remedy:``;
-* its body yields :class:`Finding` objects.
+* its body yields :class:`Finding` objects, or raises ``Unavailable`` where the facts don't suffice.
 """
 
 from __future__ import annotations
@@ -230,7 +230,10 @@ def run_checks(
         if missing is not None:
             skipped.append(Skipped(one.name, missing.reason, missing.remedy))
             continue
-        findings += one(*(facts[name] for name in one.needs), **overrides)
+        try:
+            findings += one(*(facts[name] for name in one.needs), **overrides)
+        except Unavailable as absent:  # the facts are there, and do not suffice
+            skipped.append(Skipped(one.name, absent.reason, absent.remedy))
     return sort_findings(findings), skipped
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -53,6 +53,7 @@ TARGETS = Table(
     empty="",
 )
 TABLES = (TARGETS, CHECKS, Table("summary", "Summary", SUMMARY, record=True))
+Settle = Callable[[Sequence[Finding]], list[Finding]]
 _ORDER = ("critical", "warning", "info", "skipped", "ok")
 
 
@@ -78,6 +79,7 @@ def report(
     thresholds: Mapping[str, Mapping[str, object]],
     *,
     name: str = "",
+    settle: Settle = list,
 ) -> tuple[Report, list[Finding]]:
     """Run checks on facts.
 
@@ -87,6 +89,7 @@ def report(
         known: what is known already.
         thresholds: overrides by check name and threshold name.
         name: which of many targets it is, "" for the only one.
+        settle: leaves out what another finding says of the same thing, and better.
 
     Returns:
         The report, and all findings, known ones too: what a baseline is written of.
@@ -96,7 +99,7 @@ def report(
     """
     findings, skipped = run_checks(checks, facts, thresholds)
     prefix = f"{name}: " if name else ""
-    findings = [replace(one, subject=f"{prefix}{one.subject}") for one in findings]
+    findings = [replace(one, subject=f"{prefix}{one.subject}") for one in settle(findings)]
     parts = sort_out(findings, known.accepted, known.baseline, known.today, prefix=prefix)
     rows = [_row(check, parts, skipped, name) for check in checks]
     made = Report(

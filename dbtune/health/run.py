@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dbtune.errors import TargetError, UsageError
-from dbtune.facts import Fact, gather, load_facts, observe
+from dbtune.facts import Fact, gather, load_derived, load_facts, observe
 from dbtune.finding import Check, Finding, Skipped, load_checks, sort_findings
-from dbtune.health.report import Known, join, report
+from dbtune.health.report import Known, Settle, join, report
 from dbtune.health.selection import select
 from dbtune.profile import PACKAGES, Engine, Profile
 from dbtune.report import Report, Table
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     Session = PostgresSession | MongoSession | RedisSession
 
+SAMPLE_SECONDS = 0.2
+"""Between two looks at what changes from moment to moment."""
 Outcome = tuple[Report, list[Finding]]
 """A report, and all findings, known ones too: what a baseline is written of."""
 
@@ -82,9 +85,14 @@ def checks_of(
     Raises:
         UsageError: a word names none of any engine's, or none is left.
     """
-    packages = [f"{PACKAGES[engine]}.health.checks" for engine in sorted(engines)]
-    found = [one for package in packages for one in load_checks(package)]
-    return select([*found, *more], only, exclude)
+    found = list(more)
+    for engine in sorted(engines):
+        known = {*load_facts(_facts_of(engine)), *load_derived(_facts_of(engine))}
+        packages = import_module(f"{PACKAGES[engine]}.health").CHECKS
+        every = [one for package in packages for one in load_checks(package)]
+        # Some look at what other commands make: suggestions, samples of pages.
+        found += [one for one in every if known.issuperset(one.needs)]
+    return select(sorted(found, key=lambda one: one.name), only, exclude)
 
 
 def check(session: Session, asked: Examination, wait: Wait, *, name: str = "") -> Outcome:
@@ -102,17 +110,18 @@ def check(session: Session, asked: Examination, wait: Wait, *, name: str = "") -
     """
     engine = session.profile.engine
     checks = _chosen(engine, asked, among_many=bool(name))
-    facts = _facts(engine, checks)
-    describe = import_module(f"{PACKAGES[engine]}.health").describe
-    target, now = describe(session)
+    target, now = import_module(f"{PACKAGES[engine]}.health").describe(session)
 
-    def pause() -> None:
-        if any(one.between for one in facts):
-            wait(asked.interval_seconds, "watching counters")
+    def pause(sample: Callable[[], None] | None) -> None:
+        wait(asked.interval_seconds, "watching counters", SAMPLE_SECONDS, sample)
 
-    found = observe(session, facts, pause, twice=asked.interval_seconds > 0)
-    found.update(asked.beyond.facts)
-    made, findings = report(checks, found, asked.known, session.profile.thresholds, name=name)
+    def read(facts: Sequence[Fact[Any, Any]]) -> dict[str, object]:
+        return observe(session, facts, pause, twice=asked.interval_seconds > 0)
+
+    found = {**_gathered(engine, checks, read), **asked.beyond.facts}
+    made, findings = report(
+        checks, found, asked.known, session.profile.thresholds, name=name, settle=_settle(engine)
+    )
     return asked.beyond.added(replace(made, target=target, collected_at=now)), findings
 
 
@@ -129,8 +138,9 @@ def check_snapshot(
     """As :func:`check`, of what a snapshot holds."""
     engine = Engine(snapshot.engine)
     checks = _chosen(engine, asked, among_many=False)
-    found = {**gather(snapshot, _facts(engine, checks)), **asked.beyond.facts}
-    made, findings = report(checks, found, asked.known, thresholds)
+    read = partial(gather, snapshot)
+    found = {**_gathered(engine, checks, read), **asked.beyond.facts}
+    made, findings = report(checks, found, asked.known, thresholds, settle=_settle(engine))
     return asked.beyond.added(snapshot.described(made)), findings
 
 
@@ -180,6 +190,23 @@ def _chosen(engine: Engine, asked: Examination, *, among_many: bool) -> list[Che
     return [one for one in found if one.function.__module__.startswith(f"{package}.")]
 
 
-def _facts(engine: Engine, checks: Sequence[Check]) -> list[Fact[Any, Any]]:
+def _gathered(
+    engine: Engine,
+    checks: Sequence[Check],
+    read: Callable[[Sequence[Fact[Any, Any]]], dict[str, object]],
+) -> dict[str, object]:
+    """What the checks need: facts as they are read, and what follows from them."""
     wanted = {name for one in checks for name in one.needs}
-    return [one for one in load_facts(f"{PACKAGES[engine]}.facts").values() if one.name in wanted]
+    made = [one for name, one in load_derived(_facts_of(engine)).items() if name in wanted]
+    wanted |= {name for one in made for name in one.needs}
+    found = read([one for name, one in load_facts(_facts_of(engine)).items() if name in wanted])
+    return found | {one.name: one.of(found) for one in made}
+
+
+def _facts_of(engine: Engine) -> str:
+    return f"{PACKAGES[engine]}.facts"
+
+
+def _settle(engine: Engine) -> Settle:
+    settle: Settle = import_module(f"{PACKAGES[engine]}.health").settled
+    return settle

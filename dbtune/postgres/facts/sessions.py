@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dbtune.facts import fact
@@ -56,13 +55,11 @@ class Sessions:
 
     Attributes:
         backends: longest transaction first; idle ones outside a transaction only if they block.
-        waits: active client backends by what they wait for; ``CPU`` is nothing.
         hidden: client sessions whose state this role may not see.
         cut: there were more than :data:`MAX_SESSIONS`.
     """
 
     backends: tuple[Backend, ...]
-    waits: Mapping[str, int]
     hidden: int = 0
     cut: bool = False
 
@@ -96,7 +93,6 @@ def sessions(session: Session) -> Sessions:
     waits = session.fact("sessions_waits")
     return Sessions(
         tuple(backends),
-        {row["wait"]: row["sessions"] for row in waits if row["wait"] is not None},
         hidden=sum(row["sessions"] for row in waits if row["wait"] is None),
         cut=len(rows) > MAX_SESSIONS,
     )

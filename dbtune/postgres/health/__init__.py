@@ -1,13 +1,32 @@
-"""Health of a PostgreSQL server: its checks are in ``checks``, what they judge in ``..facts``."""
+"""Health of a PostgreSQL server: what the checks judge is in ``..facts``.
+
+Its own checks are in ``checks``; those of indexes and of bloat are asked as well, of statistics
+alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dbtune.finding import Finding
     from dbtune.postgres.session import Session
+
+CHECKS = (
+    "dbtune.postgres.health.checks",
+    "dbtune.postgres.indexes.checks",
+    "dbtune.postgres.bloat.checks",
+)
+
+
+_SAID_BETTER = {
+    "pg.dead-rows-await-vacuum": "pg.vacuum-behind",
+    "pg.dead-rows-autovacuum-off": "pg.autovacuum-off-for-table",
+    "pg.fillfactor-full-but-updated": "pg.updates-not-hot",
+}
+"""A rule, and the one that says the same of the same table, with more in it."""
 
 
 def describe(session: Session) -> tuple[Mapping[str, object], datetime]:
@@ -16,3 +35,13 @@ def describe(session: Session) -> tuple[Mapping[str, object], datetime]:
 
     server = read_server(session)
     return target(session, server), server.now
+
+
+def settled(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings without what another says of the same thing, and better."""
+    from dbtune.postgres.indexes.hygiene import surest
+
+    said = {(one.rule, one.subject) for one in findings}
+    return [
+        one for one in surest(findings) if (_SAID_BETTER.get(one.rule), one.subject) not in said
+    ]

@@ -18,13 +18,14 @@ from dbtune.report import Column, Report, Row, Table
 from dbtune.text import bytes_text, plain, plural
 
 CHECKS = "dbtune.postgres.indexes.checks"
+_UNUSED = "pg.unused-index"
 _GOES = (
     "pg.invalid-index",
     "pg.duplicate-index",
     "pg.redundant-index",
     "pg.constant-index",
     "pg.low-selectivity-index",
-    "pg.unused-index",
+    _UNUSED,
 )
 """Rules whose remedy is to drop the index, the surest first: one of them is said of each index."""
 
@@ -87,12 +88,14 @@ def hygiene(
         "covered": covered_indexes(relations),
     }
     try:
-        facts["usage"] = usage(relations, replicas, min_seconds=min_observed_seconds)
+        facts["usage"] = usage(relations, replicas)
     except Unavailable as missing:
         facts["usage"] = missing
     checks = [one for one in load_checks(CHECKS) if set(one.needs) <= facts.keys()]
-    found, skipped = run_checks(checks, facts, thresholds)
-    kept = _surest(found)
+    unused = {"min_observed_days": min_observed_seconds / 86_400}
+    limits = {**thresholds, _UNUSED: {**unused, **thresholds.get(_UNUSED, {})}}
+    found, skipped = run_checks(checks, facts, limits)
+    kept = surest(found)
     return Hygiene(
         tuple(kept),
         (*skipped, *_unseen(relations)),
@@ -146,8 +149,12 @@ def _starts_alike(foreign_key: str, index: str) -> bool:
     return index.startswith((foreign_key, f"{foreign_key[:-1]}, "))
 
 
-def _surest(findings: Sequence[Finding]) -> list[Finding]:
-    """Without what a surer finding says of the same index, so that no byte is given back twice."""
+def surest(findings: Sequence[Finding]) -> list[Finding]:
+    """Without what a surer finding says of the same index, so that no byte is given back twice.
+
+    Args:
+        findings: of indexes, and others, which stay as they are.
+    """
     best: dict[str, int] = {}
     for one in findings:
         if one.rule in _GOES:

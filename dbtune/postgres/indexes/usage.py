@@ -39,18 +39,15 @@ class Usage:
         return ms_text(self.seconds * 1000)
 
 
-def usage(
-    relations: Relations, replicas: Sequence[Relations] = (), *, min_seconds: float = 0.0
-) -> Usage:
+def usage(relations: Relations, replicas: Sequence[Relations] = ()) -> Usage:
     """Put scans of a server and of its standbys together.
 
     Args:
         relations: of the server.
         replicas: of its standbys (or subscribers: indexes are matched by name).
-        min_seconds: how long all of them have to have counted.
 
     Raises:
-        Unavailable: nothing is counted, or not for long enough.
+        Unavailable: nothing is counted, or it is not known since when.
     """
     nodes = (relations, *replicas)
     if any(node.settings.get("track_counts") == "off" for node in nodes):
@@ -63,12 +60,6 @@ def usage(
         raise Unavailable("it is not known since when scans are counted")
     since = max(at for at in starts if at is not None)
     seconds = max(0.0, min((node.at - since).total_seconds() for node in nodes))
-    if seconds < min_seconds:
-        raise Unavailable(
-            f"scans are counted for {ms_text(seconds * 1000)} only: an index that is used by the "
-            f"week or the month would seem unused",
-            "ask again later, or with a lower --min-observed",
-        )
     scans, last = _counted(nodes)
     return Usage(
         since,

@@ -27,10 +27,11 @@ JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
 WHERE r.relkind = 'r' AND r.relpersistence = 'u'
 UNION ALL
 SELECT 'default-partition-used', n.nspname || '.' || d.relname, p.partrelid::regclass::text,
-       d.reltuples::float8, d.relpages::bigint * pg_catalog.current_setting('block_size')::bigint
+       GREATEST(d.reltuples, pg_catalog.pg_stat_get_live_tuples(d.oid))::float8,
+       d.relpages::bigint * pg_catalog.current_setting('block_size')::bigint
 FROM pg_catalog.pg_partitioned_table p
 JOIN pg_catalog.pg_class d ON d.oid = p.partdefid
 JOIN pg_catalog.pg_namespace n ON n.oid = d.relnamespace
-WHERE d.reltuples > 0
+WHERE d.reltuples > 0 OR pg_catalog.pg_stat_get_live_tuples(d.oid) > 0
 ORDER BY 1, 2
 LIMIT 2000

@@ -11,7 +11,7 @@ from dbtune.postgres.relations.facts import ColumnStatistics, Index, Table
 from dbtune.text import plain
 
 
-@check("pg.constant-index", level=Level.warning, confidence=Confidence.estimated)
+@check("pg.constant-index", level=Level.warning, confidence=Confidence.estimated, tags=("indexes",))
 def constant_index(
     inventory: Inventory,
     *,

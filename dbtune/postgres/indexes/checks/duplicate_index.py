@@ -11,7 +11,7 @@ from dbtune.postgres.indexes.removal import drop_remedy, subject
 from dbtune.text import plain
 
 
-@check("pg.duplicate-index", level=Level.warning)
+@check("pg.duplicate-index", level=Level.warning, tags=("indexes",))
 def duplicate_index(inventory: Inventory, covered: Sequence[Covered]) -> Iterator[Finding]:
     """Two indexes of a table do the same.
 

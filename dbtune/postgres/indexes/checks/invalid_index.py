@@ -15,7 +15,7 @@ from dbtune.text import bytes_text, count_text, plain
 _LEFT_BY_REINDEX = re.compile(r"_cc(new|old)\d*$")
 
 
-@check("pg.invalid-index", level=Level.warning)
+@check("pg.invalid-index", level=Level.warning, tags=("indexes",))
 def invalid_index(inventory: Inventory) -> Iterator[Finding]:
     """An index is invalid: no query uses it.
 

@@ -18,7 +18,9 @@ from dbtune.postgres.relations.facts import ColumnStatistics, Index, Table
 from dbtune.text import plain, ratio_text
 
 
-@check("pg.low-selectivity-index", level=Level.info, confidence=Confidence.estimated)
+@check(
+    "pg.low-selectivity-index", level=Level.info, confidence=Confidence.estimated, tags=("indexes",)
+)
 def low_selectivity_index(
     inventory: Inventory,
     *,

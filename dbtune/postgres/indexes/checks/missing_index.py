@@ -11,7 +11,7 @@ from dbtune.postgres.plans.ddl import INDEX_EFFECT
 from dbtune.text import bytes_text, plain, plural, ratio_text, shorten, significant
 
 
-@check("pg.missing-index", level=Level.warning, confidence=Confidence.estimated)
+@check("pg.missing-index", level=Level.warning, confidence=Confidence.estimated, tags=("indexes",))
 def missing_index(
     suggestions: Sequence[Suggestion],
     *,

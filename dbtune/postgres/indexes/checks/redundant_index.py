@@ -11,7 +11,7 @@ from dbtune.postgres.indexes.removal import drop_remedy, subject
 from dbtune.text import plain
 
 
-@check("pg.redundant-index", level=Level.warning)
+@check("pg.redundant-index", level=Level.warning, tags=("indexes",))
 def redundant_index(
     inventory: Inventory,
     covered: Sequence[Covered],

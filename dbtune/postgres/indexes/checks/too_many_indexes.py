@@ -9,7 +9,9 @@ from dbtune.postgres.indexes.inventory import Inventory
 from dbtune.text import bytes_text, count_text, plain, ratio_text
 
 
-@check("pg.too-many-indexes", level=Level.info, confidence=Confidence.rule_of_thumb)
+@check(
+    "pg.too-many-indexes", level=Level.info, confidence=Confidence.rule_of_thumb, tags=("indexes",)
+)
 def too_many_indexes(
     inventory: Inventory,
     *,

@@ -16,7 +16,7 @@ from dbtune.text import bytes_text, count_text, plain
 _ACTIONS = {"c": "ON DELETE CASCADE", "n": "ON DELETE SET NULL", "d": "ON DELETE SET DEFAULT"}
 
 
-@check("pg.unindexed-foreign-key", level=Level.info)
+@check("pg.unindexed-foreign-key", level=Level.info, tags=("indexes",))
 def unindexed_foreign_key(
     inventory: Inventory,
     *,

@@ -14,7 +14,7 @@ from dbtune.postgres.relations.facts import Index, Table
 from dbtune.text import bytes_text, count_text, plain
 
 
-@check("pg.unused-included-columns", level=Level.info)
+@check("pg.unused-included-columns", level=Level.info, tags=("indexes",))
 def unused_included_columns(
     inventory: Inventory,
     *,

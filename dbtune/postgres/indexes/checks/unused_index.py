@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbtune.errors import Unavailable
 from dbtune.finding import Confidence, Finding, Level, check
 from dbtune.postgres.indexes.inventory import Inventory
 from dbtune.postgres.indexes.removal import drop_remedy, subject
@@ -11,11 +12,12 @@ from dbtune.postgres.indexes.usage import Usage, servers_text
 from dbtune.text import plural
 
 
-@check("pg.unused-index", level=Level.info)
+@check("pg.unused-index", level=Level.info, tags=("indexes",))
 def unused_index(
     inventory: Inventory,
     usage: Usage,
     *,
+    min_observed_days: float = 14,
     max_scans: int = 0,
     min_bytes: int = 65_536,
     warning_bytes: int = 10_485_760,
@@ -32,6 +34,13 @@ def unused_index(
 
     Remedy: Drop it with DROP INDEX CONCURRENTLY, and keep the statement that makes it again.
     """
+    if usage.seconds < min_observed_days * 86_400:
+        raise Unavailable(
+            f"scans are counted for {usage.period} only: an index that is used by the week or the "
+            "month would seem unused",
+            "ask again later, or lower the rule's threshold min_observed_days (suggest-indexes: "
+            "--min-observed)",
+        )
     for index, table in inventory:
         scans = usage.scans.get(index.oid, 0)
         size = inventory.index_bytes(index)

@@ -134,7 +134,7 @@ def test_the_youngest_statistics_count() -> None:
     facts, standby = database(I_A), database(I_A, days=2)
     assert usage(facts, [standby]).seconds == pytest.approx(2 * 86_400)
     with pytest.raises(Unavailable, match=r"counted for 48 h 0 min only|counted for 2 d"):
-        usage(facts, [standby], min_seconds=14 * 86_400)
+        unused_index(Inventory(facts), usage(facts, [standby]))
     with pytest.raises(Unavailable, match="track_counts is off"):
         usage(replace(facts, settings={"track_counts": "off"}))
     with pytest.raises(Unavailable, match="not known since when"):

@@ -1,0 +1,46 @@
+"""What active sessions wait for, from several looks where time allows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dbtune.facts import samples
+from dbtune.postgres.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """Active client backends by what they wait for, added up over all looks.
+
+    Attributes:
+        samples: how often was looked.
+        sessions: by wait, ``IO:DataFileRead``; ``CPU`` is no wait.
+        hidden: sessions whose state this role may not see, likewise.
+    """
+
+    samples: int
+    sessions: Mapping[str, int]
+    hidden: int = 0
+
+    @property
+    def active(self) -> float:
+        """Active sessions that are seen, on average."""
+        return sum(self.sessions.values()) / self.samples
+
+
+def _plus(one: Waits, other: Waits) -> Waits:
+    sessions = Counter(one.sessions) + Counter(other.sessions)
+    return Waits(one.samples + other.samples, dict(sessions), one.hidden + other.hidden)
+
+
+@samples("waits", _plus)
+def waits(session: Session) -> Waits:
+    """Least privilege: none; states of other roles' sessions need pg_read_all_stats."""
+    rows = session.fact("sessions_waits")
+    return Waits(
+        1,
+        {row["wait"]: row["sessions"] for row in rows if row["wait"] is not None},
+        hidden=sum(row["sessions"] for row in rows if row["wait"] is None),
+    )
