@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -25,12 +26,15 @@ class Line(NamedTuple):
         column: how many characters were cut off at its left.
         text: what is left of it.
         first_row: it is the first row of a table, so that a plan starts here if it is one.
+        edge: the width at which what printed it breaks lines; 0 if it does not, ``None`` if nobody
+            knows, so that it is the widest line's.
     """
 
     number: int
     column: int
     text: str
     first_row: bool = False
+    edge: int | None = None
 
     @property
     def indent(self) -> int:
@@ -41,6 +45,47 @@ class Line(NamedTuple):
     def cut(self, start: int, end: int | None = None) -> Line:
         """The part between two positions."""
         return self._replace(column=self.column + start, text=self.text[start:end])
+
+
+def display_width(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return len(text) if text.isascii() else sum(map(_width, text))
+
+
+def split_at(text: str, column: int) -> tuple[str, str]:
+    """A text up to a column of a terminal, and the rest of it."""
+    if text.isascii():
+        return text[:column], text[column:]
+    reached = 0
+    for at, character in enumerate(text):
+        reached += _width(character)
+        if reached > column:
+            return text[:at], text[at:]
+    return text, ""
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def edge_of(lines: Sequence[Line]) -> int:
+    """The width at which lines were broken, if they were; 0 if it is known that they were not."""
+    if lines and lines[0].edge is not None:
+        return lines[0].edge
+    return max((display_width(line.text.rstrip()) for line in lines), default=0)
+
+
+def padding(line: Line, edge: int) -> str | None:
+    """What a line lacks to reach the edge at which it was broken; ``None`` if it was not.
+
+    psql fills it up with spaces. Of lines from elsewhere, only those that reach it were broken.
+    """
+    missing = edge - display_width(line.text)
+    if edge == 0 or missing < 0 or (line.edge is None and missing):
+        return None
+    return " " * missing
 
 
 class PlanSyntaxError(Exception):
@@ -94,31 +139,34 @@ class OpenString:
         self.open = '"' in _STRING.sub("", text)
         return self.open
 
-    def glue(self, text: str, full: bool) -> str:
-        """What stands between a line of JSON or YAML and the next: a string has no line break."""
+    def glue(self, text: str, pad: str | None) -> str:
+        """What stands between a line of JSON or YAML and the next: a string has no line break.
+
+        Args:
+            pad: see :func:`padding`.
+        """
         if not self.after(text):
-            return "\n"
-        return "" if full else " "
+            return "" if pad == "" else "\n"
+        return " " if pad is None else pad
 
 
 class Joined:
     """Lines as one text, in which offsets can be told as lines and columns of the input."""
 
-    def __init__(self, lines: Sequence[Line], glue: Callable[[str, bool], str]) -> None:
+    def __init__(self, lines: Sequence[Line], glue: Callable[[str, str | None], str]) -> None:
         """Join lines.
 
         Args:
-            glue: what to put after a line, given its text and whether it is as wide as the widest,
-                as lines are that a terminal broke at its edge.
+            glue: what to put after a line, given its text and its :func:`padding`.
         """
         self._lines = lines
         self._starts: list[int] = []
-        width = max((len(line.text) for line in lines), default=0)
+        edge = edge_of(lines)
         parts: list[str] = []
         offset = 0
         for line in lines:
             self._starts.append(offset)
-            parts.append(line.text + glue(line.text, len(line.text) == width))
+            parts.append(line.text + glue(line.text, padding(line, edge)))
             offset += len(parts[-1])
         self.text = "".join(parts).removesuffix("\n")
 

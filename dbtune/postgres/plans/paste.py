@@ -26,6 +26,7 @@ _YAML_INSIDE = re.compile(r"\s*(?:- +)?Node Type: ")
 _QUERY = re.compile(r"\s*Query Text: (.*)")
 _PARAMETERS = re.compile(r"\s*Query Parameters: (\$\d+ = .*)")
 _NEAR = 30
+_NEAR_EDGE = 3
 _DEEP = 50
 
 
@@ -106,7 +107,7 @@ def _query(lines: Sequence[Line]) -> dict[str, str]:
 
 
 def _json(lines: Sequence[Line]) -> tuple[list[Found], int]:
-    joined = Joined(lines, _glue_json())
+    joined = Joined(lines, OpenString().glue)
     text = joined.text
     bare = text.lstrip().startswith('"')
     offset = len(text) - len(text.lstrip())
@@ -125,18 +126,7 @@ def _json(lines: Sequence[Line]) -> tuple[list[Found], int]:
     return found, joined.index(max(0, end - 1)) + 1
 
 
-def _glue_json() -> Callable[[str, bool], str]:
-    """Nothing after a line as wide as the widest: between values, line breaks mean nothing."""
-    string = OpenString()
-
-    def glue(text: str, full: bool) -> str:
-        mark = string.glue(text, full)
-        return "" if full else mark
-
-    return glue
-
-
-def _glue_xml(lines: Sequence[Line]) -> Callable[[str, bool], str]:
+def _glue_xml(lines: Sequence[Line]) -> Callable[[str, str | None], str]:
     """A tag has no line break; one in a text is the text's own, unless a terminal made it.
 
     A terminal breaks all long lines at its edge; a statement has but one that is the longest.
@@ -144,9 +134,11 @@ def _glue_xml(lines: Sequence[Line]) -> Callable[[str, bool], str]:
     broken = [len(line.text) for line in lines if not line.text.endswith(">")]
     by_terminal = len(broken) > 1 and broken.count(max(broken)) > 1
 
-    def glue(text: str, full: bool) -> str:
-        in_tag = text.rfind("<") > text.rfind(">")
-        return "" if in_tag or (full and by_terminal and not text.endswith(">")) else "\n"
+    def glue(text: str, pad: str | None) -> str:
+        if text.rfind("<") > text.rfind(">"):
+            return pad or ""
+        near_edge = pad is not None and len(pad) < _NEAR_EDGE
+        return pad or "" if by_terminal and near_edge else "\n"
 
     return glue
 

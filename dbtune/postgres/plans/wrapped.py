@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from dbtune.postgres.plans.keys import DOCUMENT
-from dbtune.postgres.plans.lines import Line
+from dbtune.postgres.plans.lines import Line, display_width, edge_of
 from dbtune.postgres.plans.names import is_node_name
 from dbtune.postgres.plans.properties import LATER_PAIR, parse_target_table
 
@@ -29,6 +30,8 @@ _LOOK_AHEAD = 400
 _NARROWEST = 40
 """Columns of the narrowest terminal."""
 _NEAR = 20
+_AT_EDGE = 2
+"""Spaces at a terminal's edge, which nobody copies."""
 
 
 class Logical(NamedTuple):
@@ -107,13 +110,29 @@ class _Wrapped:
     def __init__(self, lines: Sequence[Line]) -> None:
         self.lines = lines
         self.root_indent = lines[0].indent
-        self.width = max(len(line.text) for line in lines)
+        block = list(takewhile(lambda line: line.text.strip(), lines))
+        self.width = edge_of(block)
+        self.margin = " " * min(line.indent for line in block)
         self.flat = is_flat(lines)
         # Lines that break off inside parentheses are all as wide as the terminal that broke them,
         # but for spaces at its edge; a mail program breaks between words.
-        cut = [len(line.text) for line in lines if open_quote(line.text) == "("]
-        self.broken = bool(cut) and max(cut) == self.width and min(cut) + 2 >= self.width
-        self.broken &= self.width >= _NARROWEST
+        cut = [self._missing(line) for line in block if open_quote(line.text) == "("]
+        self.broken = bool(cut) and min(cut) == 0 and max(cut) <= _AT_EDGE
+        if lines[0].edge is None:
+            self.broken &= self.width >= _NARROWEST
+        elif not cut:
+            self.broken = any(
+                self._missing(line) == 0 and not self._is_whole(following.text)
+                for line, following in pairwise(block)
+            )
+
+    def _missing(self, line: Line) -> int:
+        """How many columns a line lacks to the edge."""
+        return self.width - display_width(line.text.rstrip())
+
+    def _is_whole(self, text: str) -> bool:
+        """Whether a line begins as lines of a plan do."""
+        return bool(ARROW.match(text) or _is_detail(text) or _FOOTER.fullmatch(text))
 
     def logical_lines(self) -> Iterator[Logical]:
         index, lines = 0, self.lines
@@ -157,13 +176,13 @@ class _Wrapped:
 
     def _glue(self, text: str, line: Line, following: Line, *, quoted: bool = False) -> str:
         """Two lines as one: a line break in a literal stays one, a wrapped line leaves no trace."""
-        full = self.broken and len(line.text) == self.width
+        missing = self._missing(line)
+        if self.broken and 0 <= missing <= _AT_EDGE:
+            rest = following.text.removeprefix(self.margin)
+            return text.rstrip() + " " * missing + (rest if quoted else rest.rstrip())
         if quoted:
-            margin = " " * self.root_indent
-            return text + ("" if full else "\n") + following.text.removeprefix(margin)
-        return (
-            text + following.text.rstrip() if full else f"{text.rstrip()} {following.text.strip()}"
-        )
+            return text + "\n" + following.text.removeprefix(" " * self.root_indent)
+        return f"{text.rstrip()} {following.text.strip()}"
 
     def _goes_on(self, index: int, text: str, start: int) -> bool:
         """Whether the line at an index goes on with a whole-looking line before it."""
@@ -184,8 +203,7 @@ class _Wrapped:
     def _is_broken(self, index: int) -> bool:
         """Whether a terminal broke the line before at its edge: then this one starts far left."""
         line = self.lines[index]
-        # At the edge there may have been two spaces, which nobody copies.
-        at_edge = len(self.lines[index - 1].text) + 2 >= self.width
+        at_edge = 0 <= self._missing(self.lines[index - 1]) <= _AT_EDGE
         if not self.broken or self.flat or not at_edge:
             return False
         return (

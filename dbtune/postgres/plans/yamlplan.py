@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dbtune.postgres.plans.keys import put, scalar
-from dbtune.postgres.plans.lines import Line, OpenString, PlanSyntaxError
+from dbtune.postgres.plans.lines import Line, OpenString, PlanSyntaxError, edge_of, padding
 
 _ITEM = re.compile(r"( *)((?:- +)*(?:-$)?)(.*)", re.DOTALL)
 _PAIR = re.compile(r'("(?:[^"\\]|\\.)*"|[^\s"\'\[\]{}#,&*!|>%@`-][^:#]*?):(?: +(.*))?')
@@ -42,6 +42,7 @@ def decode(lines: Sequence[Line]) -> tuple[Any, int, bool]:
 
 _STRING = re.compile(r'\s*(?:- +)*(?:[^":]+: *)?"')
 _MOST_WRAPPED = 100
+_WHOLE = re.compile(r'\s*(?:- +)*(?:"|[^\s"][^:]*:(?: .*)?|-) *', re.DOTALL)
 
 
 class _Item:
@@ -59,7 +60,8 @@ class _Item:
 
 def _items(lines: Sequence[Line]) -> list[_Item]:
     """The lines that say something, put together where a terminal broke them inside a string."""
-    width = max(len(line.text) for line in lines)
+    edge = edge_of(lines)
+    wrapped = sum(padding(line, edge) == "" for line in lines) > 1
     items: list[_Item] = []
     index = 0
     while index < len(lines):
@@ -68,18 +70,35 @@ def _items(lines: Sequence[Line]) -> list[_Item]:
         if _STRING.match(line.text):
             string = OpenString()
             text = line.text
-            mark = string.glue(text, len(text) == width)
-            while mark != "\n" and index < len(lines) and index - source < _MOST_WRAPPED:
+            mark = string.glue(text, padding(line, edge))
+            while string.open and index < len(lines) and index - source < _MOST_WRAPPED:
                 text += mark + lines[index].text
-                mark = string.glue(lines[index].text, len(lines[index].text) == width)
+                mark = string.glue(lines[index].text, padding(lines[index], edge))
                 index += 1
-            if mark == "\n":
-                line = line._replace(text=text)
-            else:
+            if string.open:
                 index = source + 1
+            else:
+                line = line._replace(text=text)
+        elif line.text.strip():
+            while (
+                wrapped
+                and index < len(lines)
+                and _is_broken(line, lines[index - 1], lines[index], edge)
+            ):
+                pad = padding(lines[index - 1], edge) or ""
+                line = line._replace(text=line.text + pad + lines[index].text)
+                index += 1
         if line.text.strip():
             items.append(_Item(line, source))
     return items
+
+
+def _is_broken(line: Line, last: Line, following: Line, edge: int) -> bool:
+    """Whether a terminal broke a number or a key at its edge."""
+    pad = padding(last, edge)
+    if pad is None or len(pad) > 1 or not following.text.strip():
+        return False
+    return not _WHOLE.fullmatch(line.text) or not _WHOLE.fullmatch(following.text)
 
 
 class _Reader:
