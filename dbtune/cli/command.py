@@ -84,6 +84,16 @@ class FailOn(StrEnum):
     critical = "critical"
 
 
+class Gate(StrEnum):
+    """``--fail-on`` of commands that compare: a regression is a finding from warning on."""
+
+    never = "never"
+    regression = "regression"
+    info = "info"
+    warning = "warning"
+    critical = "critical"
+
+
 @dataclass
 class Run:
     """One run of a subcommand: its target, its limits, and what it may say on stderr meanwhile."""
@@ -421,6 +431,15 @@ _OUTPUT_OPTIONS: dict[str, tuple[Any, object]] = {
 }
 
 
+_GATE = Annotated[
+    Gate,
+    typer.Option(
+        help="Exit with 1 on what became worse, or on findings of this level or above.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+
+
 def _format_option(formats: type[Format] | type[Picture]) -> tuple[Any, object]:
     option = typer.Option(
         "--format",
@@ -468,7 +487,7 @@ def command(
     *,
     target: Literal["required", "optional", "none"] = "required",
     name: str | None = None,
-    fail_on: FailOn = FailOn.never,
+    fail_on: FailOn | Gate = FailOn.never,
     epilog: str | None = None,
     saved: bool = False,
     formats: type[Format] | type[Picture] = Format,
@@ -491,7 +510,10 @@ def command(
         signature = inspect.signature(function, eval_str=True)
         own = list(signature.parameters.values())[1:]
         shared = {"format": _format_option(formats)} | _OUTPUT_OPTIONS
-        shared["fail_on"] = (shared["fail_on"][0], fail_on)
+        if isinstance(fail_on, FailOn):
+            shared["fail_on"] = (shared["fail_on"][0], fail_on)
+        else:
+            shared["fail_on"] = (_GATE, fail_on)
         if target != "none":
             shared = _TARGET_OPTIONS | (_FROM_OPTION if saved else {}) | shared
         extra = [
@@ -528,7 +550,7 @@ def _run(
     values: dict[str, Any],
     given: dict[str, Any],
     formats: type[Format] | type[Picture],
-) -> tuple[Report, Output, FailOn, bool]:
+) -> tuple[Report, Output, FailOn | Gate, bool]:
     output = Output(
         given["format"],
         given["output"],
@@ -553,7 +575,7 @@ def _run(
     return report, run.output or output, given["fail_on"], given["strict"]
 
 
-def _finish(report: Report, output: Output, fail_on: FailOn, strict: bool) -> NoReturn:
+def _finish(report: Report, output: Output, fail_on: FailOn | Gate, strict: bool) -> NoReturn:
     from dbtune.cli.output import emit
     from dbtune.finding import Level
 
@@ -562,7 +584,8 @@ def _finish(report: Report, output: Output, fail_on: FailOn, strict: bool) -> No
         from dbtune.render.nagios import exit_code
 
         raise typer.Exit(exit_code(report))
-    level = None if fail_on is FailOn.never else Level[fail_on.value]
+    name = "warning" if fail_on is Gate.regression else fail_on.value
+    level = None if name == FailOn.never else Level[name]
     raise typer.Exit(report.exit_code(level, strict=strict))
 
 

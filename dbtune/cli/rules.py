@@ -23,6 +23,7 @@ CHECK_PACKAGES = (
     "dbtune.postgres.config.checks",
     "dbtune.postgres.bloat.checks",
     "dbtune.postgres.indexes.checks",
+    "dbtune.compare.checks",
     "dbtune.pooling.checks",
     "dbtune.mongo.checks",
     "dbtune.mongo.health.checks",

@@ -15,7 +15,9 @@ from dbtune.report import Report
 from dbtune.snapshots import FACTS
 
 if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
     from dbtune.postgres.session import Session as PostgresSession
+    from dbtune.profile import Profile
 
 TABLES = (FACTS,)
 
@@ -51,7 +53,7 @@ def snapshot(
     """
     from dbtune.cli.output import write_file
     from dbtune.facts import write
-    from dbtune.snapshots import report, take
+    from dbtune.snapshots import report
 
     path = run.claim_output("the snapshot")
     profile = run.profile()
@@ -60,17 +62,29 @@ def snapshot(
     if log and not texts:
         raise UsageError("what --log keeps are statements: no --no-query-text beside it")
     more = _of_logs(run, log) if log else {}
-    with run.session(profile) as session, run.progress("reading", 1) as advance:
-        if profile.engine is Engine.postgresql:
-            from dbtune.postgres.snapshot import snapshot as of_postgres
-
-            found = of_postgres(cast("PostgresSession", session), texts=texts, progress=advance)
-        else:
-            found = take(session, progress=advance)
+    found = take_snapshot(run, profile, texts=texts)
     found = replace(found, facts={**found.facts, **more})
     content = write(found)
     write_file(path, content, force=run.force)
     return report(found, (f"written to {path}, {len(content):,} bytes",))
+
+
+def take_snapshot(run: Run, profile: Profile, *, texts: bool) -> Snapshot:
+    """All facts of a target.
+
+    Args:
+        run: its limits and progress.
+        profile: the target.
+        texts: whether to keep statements' texts.
+    """
+    from dbtune.snapshots import take
+
+    with run.session(profile) as session, run.progress("reading", 1) as advance:
+        if profile.engine is Engine.postgresql:
+            from dbtune.postgres.snapshot import snapshot as of_postgres
+
+            return of_postgres(cast("PostgresSession", session), texts=texts, progress=advance)
+        return take(session, progress=advance)
 
 
 def _of_logs(run: Run, names: Sequence[str]) -> dict[str, Any]:

@@ -32,8 +32,13 @@ def read_totals(session: Session) -> dict[str, Total]:
         Unavailable: this user may not read INFO.
         TargetError: the connection broke.
     """
+    return totals_in(session.read_info("commandstats"))
+
+
+def totals_in(fields: Mapping[str, str]) -> dict[str, Total]:
+    """Totals by command, of INFO's fields."""
     totals: dict[str, Total] = {}
-    for field, text in session.read_info("commandstats").items():
+    for field, text in fields.items():
         pairs = (pair.partition("=") for pair in text.split(","))
         values = {key: value for key, _, value in pairs}
         calls, us = values.get("calls", ""), values.get("usec", "")

@@ -26,7 +26,7 @@ class Status:
         numbers: by dotted name: ``connections.current``; truth values are 0 and 1.
         version: ``6.0.5``.
         uptime_seconds: since the server started.
-        at: seconds of a clock that only goes forward, for differences.
+        at: seconds since 1970 by the clock of the machine that asked, for differences.
         before: numbers of the first of two readings; empty if there was one.
         watched_seconds: between the two; ``None`` if there was one.
         user: who is logged in; "" if the server asked nobody.
@@ -72,7 +72,7 @@ def status(session: Session) -> Status:
         numbers,
         session.version,
         float(found.get("uptimeMillis", 0)) / 1000,
-        time.monotonic(),
+        time.time(),
         user=session.user,
     )
 

@@ -16,7 +16,7 @@ class Info:
 
     Attributes:
         fields: as the server writes them.
-        at: seconds of a clock that only goes forward, for differences.
+        at: seconds since 1970 by the clock of the machine that asked, for differences.
         seconds: how long was watched; since the server started if nothing was.
         before: numbers of the first of two readings; empty if there was one.
     """
@@ -77,4 +77,4 @@ def _between(first: Info, second: Info) -> Info:
 @counters("info", _between)
 def info(session: Session) -> Info:
     """Least privilege: +info."""
-    return Info(session.read_info("everything"), time.monotonic())
+    return Info(session.read_info("everything"), time.time())

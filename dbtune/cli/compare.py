@@ -1,0 +1,92 @@
+"""``dbtune compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbtune.cli.command import Gate, Run, command, new_app
+from dbtune.compare.tables import TABLES
+from dbtune.errors import UsageError
+from dbtune.report import Report
+from dbtune.text import plain
+
+if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
+
+__all__ = ["TABLES", "app"]
+
+app = new_app()
+
+
+@command(
+    app,
+    target="optional",
+    fail_on=Gate.never,
+    epilog="Examples: dbtune compare before.json.gz prod --note 'raised shared_buffers'; "
+    "dbtune compare monday.json.gz change.json.gz friday.json.gz -f markdown",
+)
+def compare(
+    run: Run,
+    snapshots: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SNAPSHOT...",
+            help="Two to four files of dbtune snapshot, earliest first; the last may be a TARGET.",
+            show_default=False,
+        ),
+    ] = None,
+    note: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What was done in between: it gets a verdict. Repeat it for several.",
+            show_default=False,
+        ),
+    ] = None,
+) -> Report:
+    """Compare snapshots: what changed, and whether it is better or worse.
+
+    Two snapshots A B: what was counted until A, beside A to B. Three: A to B beside B to C, the
+    change made at B. Four: A to B beside C to D.
+
+    Findings are what is worse than before; --fail-on regression makes them an exit code.
+    """
+    from dbtune.compare import compare as of_snapshots
+
+    found, live = _given(run, snapshots or [])
+    thresholds = run.thresholds if live else {}
+    return of_snapshots(found, note or (), thresholds)
+
+
+def _given(run: Run, names: list[str]) -> tuple[list[Snapshot], bool]:
+    """The snapshots that were named; the last name may be a target's, which is read now."""
+    from dbtune.facts import read
+
+    # The last of the files stood where a TARGET may stand.
+    last, run.target = run.target, None
+    names = [*names, *([last] if last else [])]
+    if not names:
+        raise UsageError("name two snapshots, or a snapshot and a TARGET (dbtune snapshot -o FILE)")
+    live = run.target_given
+    if not live and not Path(names[-1]).exists() and len(names) > 1:
+        run.target, live = names.pop(), True
+    if len(names) + live < 2:
+        raise UsageError(
+            f"{plain(names[0])} alone: name a second snapshot, or a TARGET to read now"
+        )
+    if len(names) == 2 and not live and Path(names[0]).exists() and Path(names[1]).exists() \
+            and Path(names[0]).samefile(names[1]):  # fmt: skip
+        raise UsageError(f"{plain(names[0])} twice: a snapshot does not differ from itself")
+    files = [read(Path(name)) for name in names]
+    return ([*files, _now(run)] if live else files), live
+
+
+def _now(run: Run) -> Snapshot:
+    from dataclasses import replace
+
+    from dbtune.cli.snapshot import take_snapshot
+
+    profile = run.profile()
+    return replace(take_snapshot(run, profile, texts=True), name=f"{profile.name} now")

@@ -1,0 +1,1 @@
+"""What is worse after than before, of any engine: one check a file."""

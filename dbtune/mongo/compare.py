@@ -1,0 +1,173 @@
+"""``dbtune compare`` on MongoDB: serverStatus and sizes of two periods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from dbtune.compare.held import Held, Span
+from dbtune.compare.model import Comparison, Frame, Measure, ObjectChange, Period, Related
+from dbtune.errors import Unavailable
+from dbtune.finding import Skipped
+from dbtune.mongo.facts.profiling import Profiling, profiling
+from dbtune.mongo.facts.status import Status, status
+
+_GROWN_BYTES = 8 * 1024**2
+_GROWN_RATIO = 0.1
+_LEAST_RETURNED = 1000
+_CACHE = "wiredTiger.cache."
+
+
+def related(first: Held, second: Held) -> Related:
+    """By how long the server has been up: counters go on if it was up all the time between."""
+    names = [held.snapshot.target.get("name") for held in (first, second)]
+    if names[0] != names[1]:
+        return Related(False, False, why="they are of different servers")
+    one, other = first.maybe(status), second.maybe(status)
+    if one is None or other is None:
+        return Related(None, False, why="serverStatus was not read")
+    between = abs((second.snapshot.collected_at - first.snapshot.collected_at).total_seconds())
+    # What started the server: equal within what two clocks and a slow answer make of it.
+    began = [held.snapshot.collected_at - timedelta(seconds=found.uptime_seconds)
+             for held, found in ((first, one), (second, other))]  # fmt: skip
+    if abs((began[1] - began[0]).total_seconds()) <= max(5.0, between * 0.001):
+        return Related(True, True)
+    return Related(None, False, restarted=True, why="the server was restarted")
+
+
+def compared(frame: Frame, before: Span, after: Span, relation: Related) -> Comparison:
+    """Two periods side by side."""
+    return Comparison(
+        _period(before),
+        _period(after),
+        relation.cluster,
+        tuple(_measures(before, after)),
+        relations=_databases(before.start or before.end, after.end),
+        skipped=(
+            Skipped(
+                "statements, indexes and settings",
+                "a snapshot of MongoDB does not hold them",
+                "dbtune slow-queries and dbtune suggest-indexes read them from the server",
+            ),
+        ),
+        notes=tuple(_notes(before.end, after.end, relation)),
+        seconds=(frame.after_end.collected_at - frame.first.collected_at).total_seconds(),
+    )
+
+
+def _period(span: Span) -> Period:
+    end = span.end.snapshot.collected_at
+    if span.start is not None:
+        return Period(span.start.snapshot.collected_at, end, "between two snapshots")
+    found = span.end.maybe(status)
+    start = end - timedelta(seconds=found.uptime_seconds) if found else None
+    return Period(start, end, "since statistics began")
+
+
+def _notes(first: Held, last: Held, relation: Related) -> Iterator[str]:
+    one, other = first.maybe(status), last.maybe(status)
+    if relation.cluster is False:
+        yield "the snapshots are of different servers: machine, data and load may differ"
+    if one and other and one.version != other.version:
+        yield f"the version changed: {one.version} before, {other.version} after"
+    if relation.restarted:
+        yield "the server was restarted in between: its counters began anew"
+
+
+def _measures(before: Span, after: Span) -> Iterator[Measure]:
+    old, new = before.maybe(status), after.maybe(status)
+    if old is None or new is None:
+        return
+
+    def rate(*names: str) -> tuple[float, float]:
+        each = [sum(one.grown(name) for name in names) / one.seconds for one in (old, new)]
+        return each[0], each[1]
+
+    def per(name: str, other: str) -> tuple[float | None, float | None]:
+        each = [_quotient(one.grown(name), one.grown(other)) for one in (old, new)]
+        return each[0], each[1]
+
+    few = min(one.grown("metrics.document.returned") for one in (old, new)) < _LEAST_RETURNED
+    unjudged = "fewer than 1,000 documents returned" if few else ""
+    kinds = ("query", "insert", "update", "delete", "getmore", "command")
+    yield Measure(
+        "operations_per_second", "operations/s", "float", *rate(*(f"opcounters.{k}" for k in kinds))
+    )
+    yield Measure(
+        "documents_examined_per_returned", "documents looked at per one returned", "float",
+        *per("metrics.queryExecutor.scannedObjects", "metrics.document.returned"),
+        "less", 1.5, 2.0, unjudged,
+    )  # fmt: skip
+    yield Measure(
+        "keys_examined_per_returned", "index keys looked at per document returned", "float",
+        *per("metrics.queryExecutor.scanned", "metrics.document.returned"),
+        "less", 1.5, 5.0, unjudged,
+    )  # fmt: skip
+    yield Measure(
+        "collection_scans_per_second", "collection scans/s", "float",
+        *rate("metrics.queryExecutor.collectionScans.nonTailable"), "less", 1.5, 1.0,
+    )  # fmt: skip
+    yield Measure(
+        "sorts_in_memory_per_second", "sorts without an index/s", "float",
+        *rate("metrics.operation.scanAndOrder"), "less", 1.5, 1.0,
+    )  # fmt: skip
+    yield Measure(
+        "write_conflicts_per_second", "write conflicts/s", "float",
+        *rate("metrics.operation.writeConflicts"), "less", 1.5, 1.0,
+    )  # fmt: skip
+    yield Measure(
+        "cache_read_bytes_per_second", "read into the cache/s", "bytes",
+        *rate(f"{_CACHE}bytes read into cache"), "less", 1.5, 1024**2,
+    )  # fmt: skip
+    yield Measure(
+        "evictions_by_applications_per_second", "pages evicted by applications/s", "float",
+        *rate(f"{_CACHE}pages evicted by application threads"), "less", 1.5, 1.0,
+    )  # fmt: skip
+    yield Measure("cache_used_ratio", "cache filled", "ratio", _cache_used(old), _cache_used(new))
+    yield Measure(
+        "connections", "connections", "int",
+        old.number("connections.current"), new.number("connections.current"),
+    )  # fmt: skip
+
+
+def _quotient(above: float, below: float) -> float | None:
+    return above / below if below else None
+
+
+def _cache_used(one: Status) -> float | None:
+    most = one.number(f"{_CACHE}maximum bytes configured")
+    return _quotient(one.number(f"{_CACHE}bytes currently in the cache"), most)
+
+
+def _databases(first: Held, last: Held) -> tuple[ObjectChange, ...] | None:
+    try:
+        old = {one.database: one for one in first.of(profiling)}
+        new = {one.database: one for one in last.of(profiling)}
+    except Unavailable:
+        return None
+    changes = [_database(name, old.get(name), new.get(name)) for name in old.keys() | new.keys()]
+    found = [one for one in changes if one is not None]
+    return tuple(sorted(found, key=lambda one: (-abs(one.growth_bytes), one.name)))
+
+
+def _database(name: str, old: Profiling | None, new: Profiling | None) -> ObjectChange | None:
+    sizes = [one.storage_bytes + one.index_bytes if one else None for one in (old, new)]
+    if old is None:
+        return ObjectChange("database", name, "new", after_bytes=sizes[1])
+    if new is None:
+        return ObjectChange("database", name, "gone", before_bytes=sizes[0])
+    before, after = sizes[0] or 0, sizes[1] or 0
+    if abs(after - before) >= max(_GROWN_BYTES, _GROWN_RATIO * min(before, after)):
+        return ObjectChange(
+            "database", name, "grew" if after > before else "shrank",
+            before_bytes=before, after_bytes=after,
+        )  # fmt: skip
+    if (old.indexes, old.collections) != (new.indexes, new.collections):
+        remark = (
+            f"{old.collections} collections with {old.indexes} indexes before, "
+            f"{new.collections} with {new.indexes} after"
+        )
+        return ObjectChange(
+            "database", name, "changed", before_bytes=before, after_bytes=after, remark=remark
+        )
+    return None
