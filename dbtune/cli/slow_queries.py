@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -122,6 +123,16 @@ def slow_queries(
             min=0, max=256, help="Processes that read; 0 is one a core.", rich_help_panel=_LOGS
         ),
     ] = 0,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Read only what is new since the last time, and add it to what is remembered "
+            "there; for cron. Let the pattern include rotated files.",
+            rich_help_panel=_LOGS,
+            show_default=False,
+        ),
+    ] = None,
 ) -> Report:
     """Rank statements by what they cost, and say what is wrong with them.
 
@@ -131,7 +142,7 @@ def slow_queries(
     selection = Selection(by, limit, min_calls, database, user, grep, interval)
     # The last of the files stands where a TARGET may stand.
     names = (*log, *(more_logs or ()), *filter(None, [run.target])) if log else ()
-    given = Given(names, log_format, log_line_prefix, since, until, show_parameters, jobs)
+    given = Given(names, log_format, log_line_prefix, since, until, show_parameters, jobs, state)
     if names:
         run.target = None
         return of_logs(run, given, selection)

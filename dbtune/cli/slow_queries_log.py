@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbtune.errors import UsageError
@@ -13,7 +14,7 @@ from dbtune.text import plain
 
 if TYPE_CHECKING:
     from dbtune.cli.command import Run
-    from dbtune.postgres.logs.read import Wanted
+    from dbtune.postgres.logs.stream import Wanted
 
 AUTO = "auto"
 _NOT_IN_A_LOG = (Order.rows, Order.io, Order.wal, Order.jit)
@@ -34,10 +35,11 @@ class Given:
     until: str = ""
     show_parameters: bool = False
     jobs: int = 0
+    state: Path | None = None
 
     def wanted(self, selection: Selection) -> Wanted:
         """What of the logs."""
-        from dbtune.postgres.logs.read import Wanted
+        from dbtune.postgres.logs.stream import Wanted
 
         return Wanted(
             self.format,
@@ -58,6 +60,7 @@ _OPTIONS = {
     "until": "--until",
     "show_parameters": "--show-parameters",
     "jobs": "--jobs",
+    "state": "--state",
 }
 
 
@@ -82,6 +85,8 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
     from dbtune.postgres.logs.slow_queries import slow_queries
 
     _refuse(run, selection)
+    if given.state is not None:
+        return _since_last_time(run, given, given.state, selection)
     return slow_queries(
         given.names,
         selection,
@@ -89,6 +94,28 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
         progress=run.reading,
         thresholds=run.thresholds,
     )
+
+
+def _since_last_time(run: Run, given: Given, path: Path, selection: Selection) -> Report:
+    """Read what is new, remember it, and report on all that is remembered."""
+    from dbtune.cli.output import write_file
+    from dbtune.postgres.logs.slow_queries import of_state
+    from dbtune.postgres.logs.state import read_on, read_state, state_bytes
+
+    for option, value in (
+        ("--since", given.since),
+        ("--until", given.until),
+        ("--show-parameters", given.show_parameters),
+    ):
+        if value:
+            raise UsageError(
+                f"{option} does not go with --state, which remembers all that was read, masked"
+            )
+    wanted = given.wanted(selection)
+    before = read_state(path, wanted)
+    new = read_on(given.names, wanted, before, run.reading)
+    write_file(path, state_bytes(new.state), force=True)
+    return of_state(new, before.updated_at, selection, thresholds=run.thresholds)
 
 
 def _refuse(run: Run, selection: Selection) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from dbtune.codec import dump, load
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.read import Wanted, read
+from dbtune.postgres.logs.read import read
+from dbtune.postgres.logs.stream import Wanted
 from tests.command import dbtune
 from tests.servers import Postgres
 

@@ -17,7 +17,7 @@ from dbtune.postgres.logs.events import Events
 from dbtune.postgres.logs.record import FIELDS, Format, Raw, Record, Who, decoded
 from dbtune.postgres.logs.samples import Sampler
 from dbtune.postgres.logs.statement import MOST_NAMES, Logged, add
-from dbtune.postgres.logs.tally import buckets
+from dbtune.postgres.logs.tally import Sum, buckets
 from dbtune.postgres.logs.texts import ZEROS, Texts
 from dbtune.postgres.sqltext import masked, parameterised
 from dbtune.text import shorten
@@ -204,6 +204,12 @@ class Counting:
         if len(self.sessions) > _MOST_SESSIONS:
             self.sessions.clear()
 
+    def go_on_in(self, digest: Digest) -> None:
+        """Add what comes to another digest; what is known of sessions stays."""
+        self._digest, self._events = digest, digest.events
+        self._texts.forget()
+        self._plan_texts.forget()
+
     def finish(self) -> None:
         """Count what is not counted yet."""
         if self._record is not None:
@@ -242,7 +248,9 @@ class Counting:
             return
         text = query_text(message)
         found = self._plan_texts.find(text, text.translate(ZEROS))
-        self._add_cell(found.logged, self._hour_text(record[0]), who, [record[_DURATION]])
+        hour = self._hour_text(record[0])
+        hours = self._digest.plan_hours
+        self._add_cell(found.logged, hours, hour, who, [record[_DURATION]])
         milliseconds = float(record[_DURATION])
         if milliseconds > self._digest.slowest_plans.least:
             what = {"at": decoded(record[0] + record[1]), **who._asdict(), "id": found.key}
@@ -377,7 +385,7 @@ class Counting:
             for parts, cell in found.items():
                 who = self._format.who(parts)
                 if self._accepts(who):
-                    self._add_cell(logged, hour, who, cell)
+                    self._add_cell(logged, self._digest.hours, hour, who, cell)
             if found.planned:
                 logged.plan_ms += sum(map(float, found.planned))
                 found.planned.clear()
@@ -392,7 +400,9 @@ class Counting:
     def _hour_text(self, hour: bytes) -> str:
         return str(int(hour or b"0") // 36 * 3600) if self._format.epoch else decoded(hour)
 
-    def _add_cell(self, logged: Logged, hour: str, who: Who, cell: list[bytes]) -> None:
+    def _add_cell(
+        self, logged: Logged, hours: dict[str, Sum], hour: str, who: Who, cell: list[bytes]
+    ) -> None:
         values = list(map(float, cell))
         count, total, least, largest = len(values), sum(values), min(values), max(values)
         logged.min_ms = min(logged.min_ms, least) if logged.calls else least
@@ -404,6 +414,10 @@ class Counting:
         for bucket, number in buckets(values if least else [one or 1e-3 for one in values]).items():
             counted[bucket] = counted.get(bucket, 0) + number
         add(logged.hours, hour, count, total, largest)
+        one = hours.get(hour)
+        if one is None:
+            one = hours[hour] = Sum()
+        one.merge(Sum(count, total, largest))
         for names, name in zip(
             (logged.users, logged.databases, logged.applications, logged.hosts), who, strict=True
         ):

@@ -12,6 +12,12 @@ from dbtune.postgres.logs.tally import Sum, Top, merge, trim
 MOST_STATEMENTS = 10_000
 """Statements that are told apart; of more, those with the least time are only counted."""
 _MOST_EXAMPLES = 5
+_MOST_DAMAGED = 50
+_MOST_HOURS = 10_000
+"""More than a year."""
+_MOST_CELLS = 300_000
+"""Sums by hour, user, database, application and host of all statements together; of more, the
+lightest statements' are put together."""
 
 
 @dataclass(slots=True)
@@ -25,6 +31,7 @@ class Seen:
         examples: some of those, cut and masked.
         formats: records by format and prefix.
         damaged: files that could not be read to their end, and why.
+        ends: of compressed files, how many bytes they have uncompressed.
     """
 
     bytes: int = 0
@@ -35,14 +42,21 @@ class Seen:
     last: str = ""
     formats: dict[str, int] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
+    ends: dict[str, int] = field(default_factory=dict)
 
     def merge(self, other: Seen) -> None:
         """Add what was read of another part."""
-        for name in ("bytes", "records", "skipped_lines", "formats", "damaged"):
+        for name in ("bytes", "records", "skipped_lines", "formats", "damaged", "ends"):
             setattr(self, name, merge(getattr(self, name), getattr(other, name)))
+        del self.damaged[_MOST_DAMAGED:]
         self.examples = [*self.examples, *other.examples][:_MOST_EXAMPLES]
         self.first = min([one.first for one in (self, other) if one.first], default="")
         self.last = max(self.last, other.last)
+
+    def damage(self, what: str) -> None:
+        """Note that a file could not be read to its end."""
+        if len(self.damaged) < _MOST_DAMAGED:
+            self.damaged.append(what)
 
     def skip(self, line: str) -> None:
         """Count a line that is no record."""
@@ -61,6 +75,7 @@ class Digest:
         slowest: single executions; ``slowest_plans``: those of auto_explain.
         left_out: executions of statements that are not told apart, and their time.
         samples: executions with their constants, by fingerprint, if they are asked for.
+        hours, plan_hours: executions by hour, of all statements and of all plans.
     """
 
     seen: Seen = field(default_factory=Seen)
@@ -70,6 +85,8 @@ class Digest:
     slowest_plans: Top = field(default_factory=Top)
     left_out: Sum = field(default_factory=Sum)
     samples: dict[str, Samples] = field(default_factory=dict)
+    hours: dict[str, Sum] = field(default_factory=dict)
+    plan_hours: dict[str, Sum] = field(default_factory=dict)
     events: Events = field(default_factory=Events)
 
     def merge(self, other: Digest) -> None:
@@ -88,22 +105,43 @@ class Digest:
         self.events.lock_waits.settle()
         self.bound()
 
-    def bound(self, slack: int = 1) -> bool:
-        """Leave out what is too much to keep, the lightest first; whether there was any."""
+    def bound(
+        self, slack: int = 1, statements: int = MOST_STATEMENTS, cells: int = _MOST_CELLS
+    ) -> bool:
+        """Leave out what is too much to keep, the lightest first; whether statements were left out.
+
+        Args:
+            slack: how many times the limits are still borne.
+            statements: statements that are kept.
+            cells: sums by hour, user and so on that are kept, of all statements together.
+        """
         any_left = False
-        for statements in (self.statements, self.plans):
-            if len(statements) > MOST_STATEMENTS * slack:
-                before = sum(one.calls for one in statements.values())
-                spent = sum(one.total_ms for one in statements.values())
-                trim(statements, MOST_STATEMENTS, _weight)
-                before -= sum(one.calls for one in statements.values())
-                spent -= sum(one.total_ms for one in statements.values())
+        for found in (self.statements, self.plans):
+            if len(found) > statements * slack:
+                before = sum(one.calls for one in found.values())
+                spent = sum(one.total_ms for one in found.values())
+                trim(found, statements, _weight)
+                before -= sum(one.calls for one in found.values())
+                spent -= sum(one.total_ms for one in found.values())
                 self.left_out.add(spent, before)
                 any_left = True
+            if sum(one.cells for one in found.values()) > cells * slack:
+                _fold(found, cells)
         if any_left:
             for key in self.samples.keys() - self.statements.keys() - self.plans.keys():
                 del self.samples[key]
+        for hours in (self.hours, self.plan_hours, self.events.connections.hours):
+            for hour in sorted(hours)[: max(0, len(hours) - _MOST_HOURS)]:
+                del hours[hour]
         return any_left
+
+
+def _fold(statements: dict[str, Logged], cells: int) -> None:
+    """Give up the lightest statements' sums by hour and by name."""
+    for one in sorted(statements.values(), key=_weight, reverse=True):
+        cells -= one.cells
+        if cells < 0:
+            one.fold()
 
 
 def _weight(one: Logged) -> float:

@@ -15,7 +15,8 @@ from dbtune.text import plain
 
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot
-    from dbtune.postgres.logs.read import Progress, Wanted
+    from dbtune.postgres.logs.read import Progress
+    from dbtune.postgres.logs.stream import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ def read_log(
     Raises:
         UsageError: one of them can't be read, or is no log.
     """
-    from dbtune.postgres.logs.read import Wanted, expand, read
+    from dbtune.postgres.logs.files import expand
+    from dbtune.postgres.logs.read import read
+    from dbtune.postgres.logs.stream import Wanted
 
     files = expand(names)
     digest = read(files, wanted or Wanted(), progress)

@@ -6,57 +6,24 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from glob import glob
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
 
 from dbtune.errors import UsageError
-from dbtune.postgres.logs.blocks import Damaged, blocks
-from dbtune.postgres.logs.clock import moment
-from dbtune.postgres.logs.count import Counting
+from dbtune.postgres.logs.blocks import blocks
 from dbtune.postgres.logs.detect import HEAD_BYTES, Detected, detect
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.formats import LogFormat
-from dbtune.postgres.logs.period import as_logged
-from dbtune.text import plain
+from dbtune.postgres.logs.files import STDIN, first_of, is_packed, look, opened, without_empty
+from dbtune.postgres.logs.stream import Wanted, count_blocks
 
-STDIN = "-"
 Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]
 _PART_BYTES = 64_000_000
 """Parts of this size are read at the same time; what sessions did before is not known in each."""
 _LEAST_PART = 4_000_000
-_LONGEST = 32_000_000
-"""Bytes of one record that are read; a longer one is passed over."""
-_SUFFIXES = (".log", ".csv", ".json", ".gz", ".bz2", ".xz", ".zst")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a person wants of logs.
-
-    Attributes:
-        format, prefix: what they say of the format; ``None``: the prefix is read off the lines.
-        since, until: which records, as :func:`~.period.check_time` takes times; "" for all.
-        database, user: which sessions; "" for all.
-        show_parameters: keep constants of single statements.
-        jobs: processes that read; 0 takes as many as there are cores.
-        samples: executions of each statement to keep, with their constants.
-    """
-
-    format: LogFormat = LogFormat.auto
-    prefix: str | None = None
-    since: str = ""
-    until: str = ""
-    database: str = ""
-    user: str = ""
-    show_parameters: bool = False
-    jobs: int = 0
-    samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +32,14 @@ class Part:
 
     Attributes:
         start, end: bytes; an end of -1 is the end of the file.
+        packed: the file is compressed; bytes are those of its text then.
     """
 
     name: str
     detected: Detected
     start: int = 0
     end: int = -1
-
-
-def expand(names: Sequence[str]) -> list[str]:
-    """The files that are meant: patterns and folders are replaced by what is in them.
-
-    Raises:
-        UsageError: there is no such file.
-    """
-    found: list[str] = []
-    for name in names:
-        path = Path(name)
-        if name == STDIN or path.is_file():
-            found.append(name)
-        elif path.is_dir():
-            inside = sorted(str(one) for one in path.iterdir() if one.is_file())
-            found += [one for one in inside if one.endswith(_SUFFIXES) or ".log" in Path(one).name]
-        elif matches := sorted(glob(name, recursive=True)):  # noqa: PTH207 -- absolute patterns
-            found += [one for one in matches if Path(one).is_file()]
-        elif path.exists():  # a named pipe
-            found.append(name)
-        else:
-            raise UsageError(f"--log {plain(name)}: there is no such file")
-    if not found:
-        raise UsageError(f"--log {', '.join(map(plain, names))}: there is no log in it")
-    return list(dict.fromkeys(found))
+    packed: bool = False
 
 
 def read(names: Sequence[str], wanted: Wanted, progress: Progress | None = None) -> Digest:
@@ -117,6 +61,19 @@ def read(names: Sequence[str], wanted: Wanted, progress: Progress | None = None)
                 count_stream(stream, name, wanted, digest)
         else:
             parts += split(name, look(name, wanted), wanted.jobs)
+    read_parts(parts, wanted, digest, progress)
+    digest.settle()
+    return digest
+
+
+def read_parts(
+    parts: Sequence[Part], wanted: Wanted, digest: Digest, progress: Progress | None = None
+) -> None:
+    """Add parts of files to a digest, several at the same time.
+
+    Raises:
+        UsageError: one of them can't be read.
+    """
     size = sum(_size(part) for part in parts)
     jobs = min(wanted.jobs or _cores(), len(parts))
     shown = progress("reading logs", size) if progress and size > _LEAST_PART else None
@@ -128,17 +85,11 @@ def read(names: Sequence[str], wanted: Wanted, progress: Progress | None = None)
                 done += _size(part)
         else:
             _read_in_processes(parts, wanted, jobs, digest, advance)
-    digest.settle()
-    return digest
-
-
-def without_empty(names: Sequence[str]) -> list[str]:
-    """Files with something in them, if any has: a new log is often empty after a rotation."""
-    filled = [one for one in names if not Path(one).is_file() or Path(one).stat().st_size]
-    return filled or list(names)
 
 
 def _size(part: Part) -> int:
+    if part.packed:
+        return Path(part.name).stat().st_size
     return (part.end if part.end >= 0 else Path(part.name).stat().st_size) - part.start
 
 
@@ -148,62 +99,32 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-@contextlib.contextmanager
-def opened(name: str) -> Iterator[IO[bytes]]:
-    """A file, a pipe or standard input.
+def split(
+    name: str, detected: Detected, jobs: int = 0, start: int = 0, end: int = -1
+) -> list[Part]:
+    """The parts of a file that can be read at the same time: each begins with a record.
 
-    Raises:
-        UsageError: it can't be read.
+    Args:
+        name: the file.
+        detected: its format.
+        jobs: processes that read; 0 takes as many as there are cores.
+        start, end: only these bytes of it; -1 is its end.
     """
-    if name == STDIN:
-        yield sys.stdin.buffer
-        return
-    try:
-        with Path(name).open("rb") as stream:
-            yield stream
-    except OSError as error:
-        raise UsageError(f"{plain(name)} can't be read: {error.strerror or error}") from None
-
-
-def look(name: str, wanted: Wanted) -> Detected:
-    """The format of a file.
-
-    Raises:
-        UsageError: it can't be read, or is no log.
-    """
-    with opened(name) as stream:
-        return detect(_head(blocks(stream, HEAD_BYTES)), name, wanted.format, wanted.prefix)
-
-
-def _head(source: Iterator[bytes]) -> bytes:
-    head = b""
-    with contextlib.suppress(Damaged):
-        for block in source:
-            head += block
-            if len(head) >= HEAD_BYTES:
-                break
-    return head
-
-
-def split(name: str, detected: Detected, jobs: int = 0) -> list[Part]:
-    """The parts of a file that can be read at the same time: each begins with a record."""
-    size = Path(name).stat().st_size
-    with opened(name) as stream:
-        raw = stream.read(64)
-        stream.seek(0)
-        packed = next(blocks(stream, 64), b"")[:64] != raw
-    if packed or not detected.is_plain:
-        return [Part(name, detected)]
+    if is_packed(name):
+        return [Part(name, detected, start, packed=True)]
+    if not detected.is_plain:
+        return [Part(name, detected, start, end)]
+    size = (end if end >= 0 else Path(name).stat().st_size) - start
     count = max(jobs or _cores(), size // _PART_BYTES)
     step = max(_LEAST_PART, size // count + 1)
-    starts = [0]
+    starts = [start]
     with opened(name) as stream:
-        for at in range(step, size, step):
-            start = _start(stream, at, detected)
-            if start is not None and start > starts[-1]:
-                starts.append(start)
-    ends = [*starts[1:], -1]
-    return [Part(name, detected, start, end) for start, end in zip(starts, ends, strict=True)]
+        for at in range(start + step, start + size, step):
+            found = _start(stream, at, detected)
+            if found is not None and starts[-1] < found < start + size:
+                starts.append(found)
+    ends = [*starts[1:], end]
+    return [Part(name, detected, *both) for both in zip(starts, ends, strict=True)]
 
 
 def _start(stream: IO[bytes], at: int, detected: Detected) -> int | None:
@@ -218,30 +139,44 @@ def _start(stream: IO[bytes], at: int, detected: Detected) -> int | None:
 # --- one part ------------------------------------------------------------------------------------
 
 
-def count_part(part: Part, wanted: Wanted, digest: Digest, advance: Callable[[float], None]) -> int:
-    """Add a part of a file to a digest; returns where it ended.
+def count_part(
+    part: Part, wanted: Wanted, digest: Digest, advance: Callable[[float], None]
+) -> None:
+    """Add a part of a file to a digest.
 
     Raises:
         UsageError: the file can't be read.
     """
     with opened(part.name) as stream:
-        if part.start or part.end >= 0:
+        if part.packed:
+            source = blocks(_Tracked(stream, advance))  # type: ignore[arg-type]
+            source, advance = _measured(source, part, digest), _nothing
+        elif part.start or part.end >= 0:
             stream.seek(part.start)
             source = _limited(stream, part.end - part.start if part.end >= 0 else -1)
         else:
-            source = blocks(_Tracked(stream, advance))  # type: ignore[arg-type]
-            advance = _nothing
-        done = 0
+            source = blocks(stream)
 
         def tracked() -> Iterator[bytes]:
-            nonlocal done
+            done = 0
             for block in source:
                 done += len(block)
                 advance(done)
                 yield block
 
         count_blocks(tracked(), part.name, part.detected, wanted, digest)
-        return part.start + done
+
+
+def _measured(source: Iterator[bytes], part: Part, digest: Digest) -> Iterator[bytes]:
+    """The bytes of a compressed file from the part's start on; notes where it ends."""
+    end = 0
+    try:
+        for block in source:
+            begin, end = end, end + len(block)
+            if end > part.start:
+                yield block[max(0, part.start - begin) :]
+    finally:
+        digest.seen.ends[part.name] = end
 
 
 def _nothing(_done: float) -> None:
@@ -274,7 +209,7 @@ def count_stream(stream: IO[bytes], name: str, wanted: Wanted, digest: Digest) -
         UsageError: it is no log.
     """
     source = blocks(stream)
-    head = _head(source)
+    head = first_of(source, HEAD_BYTES)
     shown = "standard input" if name == STDIN else name
     detected = detect(head, shown, wanted.format, wanted.prefix)
 
@@ -283,54 +218,6 @@ def count_stream(stream: IO[bytes], name: str, wanted: Wanted, digest: Digest) -
         yield from source
 
     count_blocks(whole(), shown, detected, wanted, digest)
-
-
-def count_blocks(
-    source: Iterator[bytes], name: str, detected: Detected, wanted: Wanted, digest: Digest
-) -> None:
-    """Add the blocks of a log to a digest."""
-    format_, envelope = detected.format, detected.envelope()
-    first = moment(detected.first)
-    zone = first.tzinfo if first else None
-    counting = Counting(
-        format_,
-        digest,
-        show_parameters=wanted.show_parameters,
-        since=as_logged(wanted.since, zone, epoch=format_.epoch),
-        until=as_logged(wanted.until, zone, epoch=format_.epoch),
-        database=wanted.database,
-        user=wanted.user,
-        samples=wanted.samples,
-    )
-    lines, records = b"", b""
-    try:
-        for block in source:
-            lines += block
-            end = lines.rfind(b"\n") + 1
-            if not end:
-                lines = _bounded(lines, digest)
-                continue
-            records += envelope.opened(lines[:end])
-            lines = lines[end:]
-            cut = format_.cut(records)
-            if cut:
-                counting.feed(records[:cut])
-                records = records[cut:]
-            records = _bounded(records, digest)
-    except Damaged as error:
-        digest.seen.damaged.append(f"{plain(name)}: {error}")
-    records += envelope.opened(lines + b"\n") if lines else b""
-    counting.feed(records + envelope.rest())
-    counting.finish()
-
-
-def _bounded(text: bytes, digest: Digest) -> bytes:
-    """Text that waits for its end, unless it is too long to be a record."""
-    if len(text) <= _LONGEST:
-        return text
-    digest.seen.bytes += len(text)
-    digest.seen.skipped_lines += text.count(b"\n") + 1
-    return b""
 
 
 # --- several processes ---------------------------------------------------------------------------

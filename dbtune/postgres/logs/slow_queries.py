@@ -9,9 +9,13 @@ from dbtune.errors import UsageError
 from dbtune.text import plain
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dbtune.postgres.logs.digest import Digest
-    from dbtune.postgres.logs.read import Progress, Wanted
+    from dbtune.postgres.logs.read import Progress
     from dbtune.postgres.logs.report import Thresholds
+    from dbtune.postgres.logs.state import Progressed
+    from dbtune.postgres.logs.stream import Wanted
     from dbtune.report import Report
     from dbtune.statements import Selection
 
@@ -36,7 +40,8 @@ def slow_queries(
     Raises:
         UsageError: one of them can't be read or is no log, or nothing in them is of that time.
     """
-    from dbtune.postgres.logs.read import expand, read
+    from dbtune.postgres.logs.files import expand
+    from dbtune.postgres.logs.read import read
     from dbtune.postgres.logs.report import report
 
     files = expand(names)
@@ -47,6 +52,41 @@ def slow_queries(
         )
     refuse_untold(digest, wanted)
     return report(digest, selection, names=files, thresholds=thresholds)
+
+
+def of_state(
+    new: Progressed,
+    before: datetime | None,
+    selection: Selection,
+    *,
+    thresholds: Thresholds | None = None,
+) -> Report:
+    """The report on all that is remembered.
+
+    Args:
+        new: what was read now, and what is known since.
+        before: when something was read before; ``None`` if this is the first time.
+        selection, thresholds: as :func:`slow_queries` takes them.
+    """
+    from dbtune.postgres.logs.report import report
+    from dbtune.text import bytes_text, plural
+
+    since = f"since {before:%Y-%m-%d %H:%M:%S UTC}" if before else "for the first time"
+    added = f"{bytes_text(new.new_bytes)} in {plural(len(new.files), 'file')}"
+    notes = [
+        f"read {since}: {added if new.new_bytes else 'nothing new'}; the report is on all that "
+        "is remembered"
+    ]
+    if new.waiting:
+        notes.append(
+            f"the last record of {plural(len(new.waiting), 'file')} waits for the next time: "
+            f"{'it is' if len(new.waiting) == 1 else 'they are'} being written to"
+        )
+    places = new.state.places
+    digest = new.state.digest
+    return report(
+        digest, selection, names=[one.name for one in places], thresholds=thresholds, notes=notes
+    )
 
 
 def refuse_untold(digest: Digest, wanted: Wanted) -> None:

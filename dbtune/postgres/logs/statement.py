@@ -60,6 +60,25 @@ class Logged:
         for name in _ADDED:
             setattr(self, name, merge(getattr(self, name), getattr(other, name)))
 
+    @property
+    def cells(self) -> int:
+        """How many sums by hour, user, database, application and host it has."""
+        return len(self.hours) + sum(len(names) for names in self._by_name())
+
+    def fold(self) -> None:
+        """Keep of those sums only the total; by hour, nothing."""
+        self.hours.clear()
+        for names in self._by_name():
+            if len(names) > 1:
+                whole = Sum()
+                for one in names.values():
+                    whole.merge(one)
+                names.clear()
+                names[OTHERS] = whole
+
+    def _by_name(self) -> tuple[dict[str, Sum], ...]:
+        return self.users, self.databases, self.applications, self.hosts
+
 
 _ADDED = (
     *("calls", "total_ms", "squares", "buckets", "plan_ms", "temp_bytes", "temp_files", "hours"),

@@ -206,10 +206,7 @@ def _spent_by(digest: Digest, limit: int) -> Iterator[Row]:
 
 
 def _by_hour(digest: Digest) -> Iterator[Row]:
-    hours: dict[str, Sum] = {}
-    for logged in _counted(digest).values():
-        for stamp, spent in logged.hours.items():
-            merge(hours.setdefault(stamp, Sum()), spent)
+    hours = digest.hours if digest.has_durations else digest.plan_hours
     total = sum(one.total for one in hours.values())
     for stamp, one in sorted(hours.items()):
         yield {

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dbtune.postgres.logs.read import Progress, Wanted
+    from dbtune.postgres.logs.read import Progress
+    from dbtune.postgres.logs.stream import Wanted
 
 SAMPLES = 5
 """Executions of each statement that are given."""
@@ -67,8 +68,10 @@ def workload(
     """
     from dbtune.errors import UsageError
     from dbtune.postgres.logs.clock import moment
-    from dbtune.postgres.logs.read import Wanted, expand, read
+    from dbtune.postgres.logs.files import expand
+    from dbtune.postgres.logs.read import read
     from dbtune.postgres.logs.report import skipped_parts
+    from dbtune.postgres.logs.stream import Wanted
     from dbtune.postgres.logs.tables import short_id, statements_of
     from dbtune.text import plain
 

@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from dbtune.codec import dump
 from dbtune.errors import UsageError
 from dbtune.postgres.logs import read as reading
+from dbtune.postgres.logs import stream as streaming
 from dbtune.postgres.logs.count import NOT_LOGGED
 from dbtune.postgres.logs.detect import detect
 from dbtune.postgres.logs.digest import Digest
+from dbtune.postgres.logs.files import expand, look
 from dbtune.postgres.logs.formats import LogFormat
-from dbtune.postgres.logs.read import Wanted, count_blocks, expand, look, read
+from dbtune.postgres.logs.read import read
+from dbtune.postgres.logs.stream import Wanted, count_blocks
 from tests.command import dbtune
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -360,7 +363,7 @@ def test_half_lines_at_both_ends() -> None:
 
 
 def test_a_line_longer_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_LONGEST", 100_000)
+    monkeypatch.setattr(streaming, "_LONGEST", 100_000)
     record = lines("LOG:  duration: 1.0 ms  statement: SELECT 1").encode()
 
     def blocks() -> Any:

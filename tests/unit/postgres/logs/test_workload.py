@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtune.errors import UsageError
-from dbtune.postgres.logs.read import Wanted
 from dbtune.postgres.logs.samples import Samples, parameters
+from dbtune.postgres.logs.stream import Wanted
 from dbtune.postgres.logs.workload import Execution, workload
 
 HEAD = "2026-11-28 21:00:{:02d}.000 UTC [{}] app@{} "
