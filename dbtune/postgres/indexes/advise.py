@@ -14,7 +14,9 @@ from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.existing import Existing
 from dbtune.postgres.indexes.exploring import explore
+from dbtune.postgres.indexes.kinds import special_candidates
 from dbtune.postgres.indexes.partial import partial_candidates
+from dbtune.postgres.indexes.plan_uses import add_from_plan
 from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
 from dbtune.postgres.indexes.selection import Limits, Search
 from dbtune.postgres.indexes.statement_uses import statement_uses
@@ -125,7 +127,9 @@ class _Adviser:
             except NotPlannable as refused:
                 self._passed.append(Passed(query.text, str(refused)))
                 continue
-            yield _Work(query, base, self._uses(query))
+            uses = self._uses(query)
+            add_from_plan(uses, base.plan, self._catalog)
+            yield _Work(query, base, uses)
 
     def _uses(self, query: Query) -> list[Use]:
         import sqlglot
@@ -154,11 +158,23 @@ class _Adviser:
         pages = max(table.pages, (table.size_bytes or 0) // self._catalog.relations.block_bytes)
         if table.kind not in "rmp" or (table.kind != "p" and pages < _SMALL_PAGES):
             return
-        yield from filter(self._is_new, btree_candidates(use, self._catalog))
-        yield from partial_candidates(use, self._catalog)
+        extensions = self._catalog.relations.extensions
+        found = [
+            *btree_candidates(use, self._catalog),
+            *special_candidates(use, self._catalog, extensions),
+            *partial_candidates(use, self._catalog),
+        ]
+        yield from (one for one in found if self._is_new(one) and self._is_possible(one))
 
     def _is_new(self, candidate: Definition) -> bool:
         return not self._existing.serves(candidate, prefixes=self._options.prefixes)
+
+    def _is_possible(self, candidate: Definition) -> bool:
+        """Whether the server would make it: not every expression is the same at all times."""
+        plain = all(key.column and not key.operator_class for key in candidate.keys)
+        if plain and candidate.method == "btree" and not candidate.predicate:
+            return True
+        return not self._planner.refuses(candidate)
 
     # ------------------------------------------------------------------------------ measures
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition, Key, column_key
+from dbtune.postgres.indexes.kinds import pattern_keys
 from dbtune.postgres.indexes.uses import Use
 
 MAX_KEYS = 5
@@ -25,6 +26,12 @@ _MAX_JOINS = 4
 def btree_candidates(use: Use, catalog: Catalog) -> list[Definition]:
     """B-trees that may help to read a table as a statement does, the most promising first."""
     found: dict[Definition, None] = {}
+    for condition in use.alone:
+        if condition.kind in ("equality", "list", "range"):
+            found.setdefault(_definition(use, [condition.key]))
+        elif condition.kind == "prefix":
+            for key in pattern_keys(condition.key, use.table):
+                found.setdefault(_definition(use, [key]))
     for keys in _key_lists(use, catalog):
         found.setdefault(_definition(use, keys))
         if covering := covered(use, keys, catalog):
@@ -113,6 +120,9 @@ def _ends(use: Use, catalog: Catalog, started: bool) -> Iterator[list[Key]]:
             yield [*lists, one]
     if len(ranges) > 1:
         yield ranges
+    for condition in use.conditions:
+        if condition.kind == "prefix":
+            yield from ([key] for key in pattern_keys(condition.key, use.table))
     for order in use.orders:
         yield list(order)
         if lists:

@@ -89,7 +89,7 @@ def form_of_definition(definition: Definition) -> Form:
         tuple(
             _Part(
                 f"column {key.column}" if key.column else f"expression {_spelled(key.sql)}",
-                _ALIASES.get(key.operator_class, key.operator_class),
+                _class_name(key.operator_class),
                 key.collation,
             )
             for key in definition.keys
@@ -264,10 +264,16 @@ def _worth(index: Index) -> tuple[object, ...]:
 # ------------------------------------------------------------------------------------ one spelling
 
 
+def _class_name(operator_class: str) -> str:
+    """An operator class without its schema, by its usual name."""
+    name = operator_class.rpartition(".")[2]
+    return _ALIASES.get(name, name)
+
+
 def _existing_part(key: IndexKey, beside_new: bool) -> _Part:
     if beside_new:
         what = f"column {key.column}" if key.column else f"expression {_spelled(key.expression)}"
-        name = _ALIASES.get(key.operator_class, key.operator_class)
+        name = _class_name(key.operator_class)
         return _Part(what, name, key.collation)
     what = f"column {key.column}" if key.column else f"expression {key.expression}"
     _, parameters, values = key.operator_class.partition(" (")

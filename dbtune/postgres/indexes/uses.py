@@ -18,6 +18,8 @@ Kind = Literal[
     "prefix",  # LIKE 'x%'
     "pattern",  # LIKE '%x%', ILIKE, ~
     "contains",  # what GIN and GiST have operators for: @> && ? @@ <@
+    "similar",  # what pg_trgm takes for alike: % <%
+    "nearest",  # ORDER BY key <-> a constant
     "unequal",
     "own row",  # two columns of the same row
 ]
@@ -55,6 +57,7 @@ class Use:
         table: the table.
         conditions: those that all rows have to meet.
         branches: for each OR whose branches are all about this table, the conditions of each.
+        alone: conditions of branches of an OR: an index can serve one of these at a time.
         joins: columns that are compared with columns of another occurrence, by its number.
         orders: the beginning of each wanted order, as far as it is made of this table.
         groups: columns that rows are grouped by or made distinct by.
@@ -66,6 +69,7 @@ class Use:
     table: Table
     conditions: list[Condition] = field(default_factory=list)
     branches: list[tuple[tuple[Condition, ...], ...]] = field(default_factory=list)
+    alone: list[Condition] = field(default_factory=list)
     joins: dict[int, list[str]] = field(default_factory=dict)
     orders: list[tuple[Key, ...]] = field(default_factory=list)
     groups: list[tuple[str, ...]] = field(default_factory=list)

@@ -84,6 +84,7 @@ def read_relations(
         hidden_statistics=tuple(reader.hidden),
         left_out=tuple(reader.left_out),
         settings=settings,
+        extensions=setup["extensions"] or {},
     )
 
 

@@ -334,6 +334,7 @@ class Relations:
         hidden_statistics: tables whose columns' statistics this role may not read.
         left_out: what was not read because of a limit or a lock, a sentence each.
         settings: what the planner and size models need: ``default_statistics_target`` ...
+        extensions: those that are installed, with their schemas.
     """
 
     at: datetime
@@ -351,3 +352,4 @@ class Relations:
     hidden_statistics: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    extensions: Mapping[str, str] = field(default_factory=dict)

@@ -28,4 +28,7 @@ SELECT
                             WHERE d.datname = pg_catalog.current_database())) END AS busy,
     (SELECT pg_catalog.jsonb_object_agg(s.name, s.setting) FROM pg_catalog.pg_settings s
      WHERE s.name IN ('block_size', 'default_statistics_target', 'track_counts',
-                      'track_commit_timestamp')) AS settings
+                      'track_commit_timestamp', 'effective_cache_size', 'seq_page_cost',
+                      'random_page_cost', 'cpu_index_tuple_cost', 'cpu_operator_cost')) AS settings,
+    (SELECT pg_catalog.jsonb_object_agg(e.extname, n.nspname) FROM pg_catalog.pg_extension e
+     JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace) AS extensions
