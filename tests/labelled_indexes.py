@@ -21,9 +21,10 @@ from tests.servers import Postgres
 
 SCHEMA = """
 CREATE EXTENSION pg_trgm;
-CREATE FUNCTION odd(n int) RETURNS boolean VOLATILE LANGUAGE sql AS 'SELECT n % 2 = 1';
+CREATE FUNCTION odd(n int) RETURNS boolean VOLATILE LANGUAGE plpgsql
+    AS 'BEGIN RETURN n % 2 = 1; END';
 CREATE TABLE customers (
-    id int PRIMARY KEY, email text NOT NULL, first_name text, last_name text, phone varchar(30) COLLATE "C.utf8",
+    id int PRIMARY KEY, email text NOT NULL, first_name text, last_name text COLLATE "C.utf8", phone varchar(30) COLLATE "C.utf8",
     country text, city text, nick text, active boolean NOT NULL, vip boolean NOT NULL,
     deleted_at timestamptz, parent_id int, profile jsonb, created timestamp NOT NULL, notes text);
 INSERT INTO customers SELECT i, CASE WHEN i % 2 = 0 THEN 'User' ELSE 'user' END || i || '@Example.com',
@@ -53,7 +54,7 @@ INSERT INTO orders SELECT i, 1 + i * 48271::bigint % 40000,
 CREATE TABLE events (
     id bigint PRIMARY KEY, device_id int NOT NULL, severity int NOT NULL, at timestamptz NOT NULL,
     value double precision NOT NULL, kind text NOT NULL, payload text);
-INSERT INTO events SELECT i, i * 48271::bigint % 400, i * 16807::bigint % 7,
+INSERT INTO events SELECT i, i * 48271::bigint % 400, i * 16811::bigint % 7,
     timestamptz '2024-01-01' + i * 69621::bigint % 100003 * interval '1 min',
     i * 39373::bigint % 999983 / 7.0, 'kind' || i % 12, repeat('payload ', 8)
     FROM generate_series(1, 100000) i;
@@ -106,6 +107,9 @@ INSERT INTO countries SELECT i, 'c' || i FROM generate_series(1, 40) i;
 CREATE UNLOGGED TABLE scratch (id int, name text);
 INSERT INTO scratch SELECT i, 'n' || i FROM generate_series(1, 300) i;
 
+CREATE TABLE wide (id int PRIMARY KEY, score int NOT NULL, filler text NOT NULL);
+INSERT INTO wide SELECT i, i * 7919 % 1000, repeat('filler ', 100) FROM generate_series(1, 20000) i;
+
 CREATE TABLE counters (id int PRIMARY KEY, shop int NOT NULL, hits int NOT NULL, label text);
 INSERT INTO counters SELECT i, i % 40, i % 1000, repeat('label ', 5) FROM generate_series(1, 20000) i;
 
@@ -140,14 +144,14 @@ def _case(name: str, sql: str, *best: str) -> Case:
 
 WANTED = (
     # ------------------------------------------------------------------------------------ b-trees
-    _case("equality", "SELECT * FROM orders WHERE customer_id = 4711", "orders (customer_id)"),
+    _case("equality", "SELECT * FROM orders WHERE customer_id = 4711", "orders (customer_id)..."),
     _case("list", "SELECT * FROM orders WHERE coupon IN ('coupon16', 'coupon80')",
           "orders (coupon)..."),
     _case("two equalities", "SELECT * FROM customers WHERE last_name = 'Last77' AND first_name = 'First8'",
           "customers (last_name...) | customers (first_name, last_name)"),
     _case("equality and range",
           "SELECT * FROM events WHERE severity = 3 AND at BETWEEN '2024-02-01' AND '2024-02-02'",
-          "events (severity, at)"),
+          "events (severity, at...) | events (severity DESC, at...)"),
     _case("narrow range", "SELECT * FROM orders WHERE total BETWEEN 500 AND 501", "orders (total)"),
     _case("top", "SELECT * FROM events ORDER BY value DESC LIMIT 10", "events (value...)"),
     _case("top of a group", "SELECT * FROM events WHERE device_id = 7 ORDER BY at DESC LIMIT 20",
@@ -158,10 +162,10 @@ WANTED = (
           "orders (shipped_at DESC NULLS LAST)... | orders (shipped_at NULLS FIRST)..."),
     _case("maximum", "SELECT max(total) FROM orders", "orders (total...)"),
     _case("join", "SELECT o.* FROM customers c JOIN orders o ON o.customer_id = c.id WHERE c.email = 'user77@Example.com'",
-          "customers (email)...", "orders (customer_id)"),
+          "customers (email)...", "orders (customer_id)..."),
     _case("exists", "SELECT count(*) FROM customers c WHERE c.city = 'City 93' AND NOT EXISTS "
           "(SELECT FROM orders o WHERE o.customer_id = c.id)",
-          "customers (city)...", "orders (customer_id)"),
+          "customers (city...)...", "orders (customer_id)..."),
     _case("covering", "SELECT customer_id, sum(total) FROM orders WHERE customer_id BETWEEN 100 AND 3000 "
           "GROUP BY customer_id", "orders (customer_id) INCLUDE (total) | orders (customer_id, total)"),
     _case("page", "SELECT * FROM orders WHERE (placed, id) < ('2023-03-01', 5000) "
@@ -199,13 +203,13 @@ WANTED = (
     _case("truncated", "SELECT * FROM customers WHERE date_trunc('day', created) = '2021-05-05'",
           "customers ((date_trunc('day'::text, created)))"),
     _case("member", "SELECT * FROM customers WHERE profile->>'sku' = 'S77'",
-          "customers (((profile ->> 'sku'::text))) | customers USING gin (profile...)"),
-    _case("number of a member", "SELECT * FROM customers WHERE (profile->>'qty')::int > 997",
-          "customers (((((profile ->> 'qty'::text))::integer))) | customers (...profile...)"),
+          "customers ((profile ->> 'sku'::text)) | customers USING gin (profile...)"),
+    _case("number of a member", "SELECT * FROM customers WHERE (profile->>'qty')::int BETWEEN 997 AND 998",
+          "customers ((((profile ->> 'qty'::text))::integer))"),
     _case("coalesce", "SELECT * FROM customers WHERE COALESCE(nick, last_name) = 'nick300'",
           "customers ((COALESCE(nick, last_name)))"),
-    _case("computed", "SELECT * FROM orders WHERE total * quantity > 489500",
-          "orders (((total * (quantity)::numeric)))"),
+    _case("computed", "SELECT * FROM orders WHERE total * quantity = 489500",
+          "orders ((total * (quantity)::numeric))"),
     _case("order by lower", "SELECT * FROM customers ORDER BY lower(last_name), id LIMIT 10",
           "customers ((lower(last_name))...)"),
     _case("two expressions", "SELECT * FROM customers WHERE lower(last_name) = 'last7' AND lower(first_name) = 'first7'",
@@ -215,7 +219,7 @@ WANTED = (
           "customers USING gin (profile jsonb_path_ops)"),
     _case("has key", "SELECT * FROM customers WHERE profile ? 'rare'", "customers USING gin (profile)"),
     _case("inner array", "SELECT * FROM customers WHERE profile->'tags' ? 't77'",
-          "customers USING gin (((profile -> 'tags'::text)))"),
+          "customers USING gin ((profile -> 'tags'::text))"),
     _case("json path", """SELECT * FROM customers WHERE profile @@ '$.sku == "S99"'""",
           "customers USING gin (profile jsonb_path_ops)"),
     _case("array contains", "SELECT * FROM articles WHERE tags @> ARRAY['tag77']",
@@ -283,14 +287,15 @@ UNWANTED = (
     _case("join of all rows", "SELECT c.country, sum(o.total) FROM customers c JOIN orders o ON o.customer_id = c.id GROUP BY 1"),
     _case("sort of all rows", "SELECT * FROM customers ORDER BY notes"),
     _case("groups of all rows", "SELECT status, count(*), max(note) FROM orders GROUP BY status"),
-    _case("window over all rows", "SELECT id, rank() OVER (ORDER BY total), note FROM orders"),
+    _case("order of the primary key", "SELECT * FROM orders ORDER BY id"),
     _case("insert", "INSERT INTO counters VALUES (0, 1, 1, 'x')"),
     _case("update of all rows", "UPDATE counters SET hits = hits + 1"),
     _case("update by key", "UPDATE counters SET hits = hits + 1 WHERE id = 7"),
     _case("delete of all rows", "DELETE FROM counters"),
     _case("distances of all", "SELECT avg(at <-> point '(0,0)') FROM places"),
     _case("system catalog", "SELECT count(*) FROM pg_class WHERE relname = 'x'"),
-    _case("not json", "SELECT * FROM customers WHERE profile->>'kind' = 'k1'"),
+    _case("sum of a wide table", "SELECT sum(score) FROM wide"),
+    _case("count of most of a wide table", "SELECT count(*), avg(score) FROM wide WHERE score > 5"),
 )  # fmt: skip
 
 

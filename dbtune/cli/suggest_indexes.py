@@ -116,8 +116,8 @@ def suggest_indexes(
             help="What an index has to save at least, of the workload's cost.",
         ),
     ] = "0.1%",  # type: ignore[assignment]
-    max_indexes: Annotated[int, typer.Option(min=1, help="Most new indexes.")] = 30,
-    max_per_table: Annotated[int, typer.Option(min=1, help="Most new indexes of a table.")] = 5,
+    max_indexes: Annotated[int, typer.Option(min=1, help="Most new indexes.")] = 100,
+    max_per_table: Annotated[int, typer.Option(min=1, help="Most new indexes of a table.")] = 20,
     deadline: Annotated[
         float, duration_option(help="Stop searching after so long, with the best so far.")
     ] = "60s",  # type: ignore[assignment]
@@ -192,7 +192,15 @@ def suggest_indexes(
         raise UsageError("--file and --sql exclude each other")
     script, source = (sql, "--sql") if sql else _read(file)
     size, ratio = budget or (None, None)
-    options = Options(size, ratio, min_gain, max_indexes, max_per_table, deadline, search_path)
+    options = Options(
+        budget_bytes=size,
+        budget_ratio=ratio,
+        least_gain=min_gain,
+        most_indexes=max_indexes,
+        most_per_table=max_per_table,
+        seconds=deadline,
+        search_path=search_path,
+    )
     request = Request(script, source, interval, statements, planner, options, not sql, min_observed)
     profile = run.profile()
     given = {"--collection": collection, "--filter": filter, "--sort": sort}

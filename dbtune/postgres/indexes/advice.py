@@ -18,22 +18,29 @@ class Options:
         budget_bytes: space for all new indexes; ``None`` for no limit.
         budget_ratio: the same as a share of the tables' size; ``None`` for no limit.
         least_gain: share of the workload's cost that an index has to save.
+        least_improvement: share of the cost of the statements that it serves that an index has to
+            save.
+        slack: share of an index's gain that is given up for one that is simpler or smaller.
         most_indexes, most_per_table: how many.
         seconds: after which the search stops with the best so far.
         search_path: where statements' names are looked up; "" for the role's own.
         prefixes: suggest an index even if it is the beginning of an existing one. The planner
             takes an index of several columns for less correlated with the table than its first
             column alone, so that it may see a gain where there is none.
+        copies: suggest an index that would only be read in whole, in place of a wider table.
     """
 
     budget_bytes: int | None = None
     budget_ratio: float | None = None
     least_gain: float = 0.001
+    least_improvement: float = 0.2
+    slack: float = 0.05
     most_indexes: int = 100
-    most_per_table: int = 10
+    most_per_table: int = 20
     seconds: float = 60.0
     search_path: str = ""
     prefixes: bool = False
+    copies: bool = False
 
 
 @dataclass(frozen=True, slots=True)

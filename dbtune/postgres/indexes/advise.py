@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dbtune.postgres.indexes.advice import Advice, Effect, Options, Suggestion
 from dbtune.postgres.indexes.btree import btree_candidates
 from dbtune.postgres.indexes.catalog import Catalog
-from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.definition import Definition, Key
 from dbtune.postgres.indexes.existing import Existing
 from dbtune.postgres.indexes.exploring import explore
-from dbtune.postgres.indexes.kinds import special_candidates
+from dbtune.postgres.indexes.kinds import frugal, special_candidates
 from dbtune.postgres.indexes.partial import partial_candidates
+from dbtune.postgres.indexes.plan_costs import corrected_cost, reads_most_for_one_row
 from dbtune.postgres.indexes.plan_uses import add_from_plan
 from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
 from dbtune.postgres.indexes.selection import Limits, Search
@@ -24,7 +25,7 @@ from dbtune.postgres.indexes.uses import Use
 from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers
 from dbtune.postgres.indexes.workload import Passed, Query, Workload
 from dbtune.postgres.indexes.writes import Upkeep, Writes, rates
-from dbtune.postgres.relations.facts import Relations
+from dbtune.postgres.relations.facts import Column, Relations
 from dbtune.postgres.sqltext import parseable
 
 _SMALL_PAGES = 10
@@ -103,6 +104,7 @@ class _Adviser:
             self._planner,
             [Statement(w.query.text, w.weight, self._options.search_path) for w in works],
             [w.base.cost for w in works],
+            lambda planned: corrected_cost(planned, self._catalog),
         )
         self._explore(whatif, works)
         upkeep = _Upkeep(self._catalog, works, self._workload, self._size)
@@ -113,6 +115,7 @@ class _Adviser:
             lambda n: upkeep.weighted(whatif.candidates[n]),
             self._tick,
             self._is_new,
+            self._frugal,
         )
         chosen = search.run()
         return self._advice(whatif, works, search, chosen, upkeep)
@@ -146,12 +149,16 @@ class _Adviser:
 
     def _explore(self, whatif: WhatIf, works: Sequence[_Work]) -> None:
         candidates = [
-            [one for use in work.uses for one in self._candidates(use)]
-            if work.base.cost > _CHEAP
-            else []
-            for work in works
+            self._candidates_of(work) if work.base.cost > _CHEAP else [] for work in works
         ]
         explore(whatif, candidates, lambda: self._is_late(_EXPLORING))
+
+    def _candidates_of(self, work: _Work) -> list[Definition]:
+        uses = work.uses
+        if not self._options.copies and reads_most_for_one_row(work.base, self._catalog):
+            # Only the least and the greatest can be found without reading them.
+            uses = [Use(use.table, orders=use.orders) for use in uses]
+        return [one for use in uses for one in self._candidates(use)]
 
     def _candidates(self, use: Use) -> Iterable[Definition]:
         table = use.table
@@ -160,7 +167,7 @@ class _Adviser:
             return
         extensions = self._catalog.relations.extensions
         found = [
-            *btree_candidates(use, self._catalog),
+            *btree_candidates(use, self._catalog, copies=self._options.copies),
             *special_candidates(use, self._catalog, extensions),
             *partial_candidates(use, self._catalog),
         ]
@@ -170,11 +177,24 @@ class _Adviser:
         return not self._existing.serves(candidate, prefixes=self._options.prefixes)
 
     def _is_possible(self, candidate: Definition) -> bool:
-        """Whether the server would make it: not every expression is the same at all times."""
-        plain = all(key.column and not key.operator_class for key in candidate.keys)
-        if plain and candidate.method == "btree" and not candidate.predicate:
-            return True
-        return not self._planner.refuses(candidate)
+        """Whether the server would make it: not every expression is the same at all times, and
+        not every type has an order."""
+        table = self._catalog.table(candidate.schema, candidate.table)
+        columns = table.column if table else {}
+        one_key = candidate._replace(include=(), predicate="")
+        singles = [
+            one_key._replace(keys=(key,))
+            for key in candidate.keys
+            if candidate.method != "btree" or not _is_ordinary(key, columns)
+        ]
+        if candidate.predicate:
+            singles.append(one_key._replace(keys=candidate.keys[:1], predicate=candidate.predicate))
+        return not any(map(self._planner.refuses, singles))
+
+    def _frugal(self, candidate: Definition) -> Iterable[Definition]:
+        table = self._catalog.table(candidate.schema, candidate.table)
+        found = frugal(candidate, table, self._catalog) if table else ()
+        return (one for one in found if self._is_possible(one))
 
     # ------------------------------------------------------------------------------ measures
 
@@ -197,6 +217,8 @@ class _Adviser:
         return Limits(
             budget,
             options.least_gain,
+            options.least_improvement,
+            options.slack,
             options.most_indexes,
             options.most_per_table,
             self._started + options.seconds,
@@ -257,6 +279,16 @@ class _Adviser:
             search.stopped,
             tuple(self._notes),
         )
+
+
+def _is_ordinary(key: Key, columns: Mapping[str, Column]) -> bool:
+    """Whether a b-tree surely takes a key."""
+    column = columns.get(key.column)
+    return (
+        column is not None
+        and not key.operator_class
+        and (column.type_category in "NDSBTE" or column.base_type in ("uuid", "inet"))
+    )
 
 
 class _Upkeep:

@@ -23,8 +23,14 @@ _MAX_RANGES = 3
 _MAX_JOINS = 4
 
 
-def btree_candidates(use: Use, catalog: Catalog) -> list[Definition]:
-    """B-trees that may help to read a table as a statement does, the most promising first."""
+def btree_candidates(use: Use, catalog: Catalog, *, copies: bool = True) -> list[Definition]:
+    """B-trees that may help to read a table as a statement does, the most promising first.
+
+    Args:
+        use: an occurrence of the table.
+        catalog: columns and statistics.
+        copies: with those that would only be read in whole, since they are narrower than the table.
+    """
     found: dict[Definition, None] = {}
     for condition in use.alone:
         if condition.kind in ("equality", "list", "range"):
@@ -32,7 +38,7 @@ def btree_candidates(use: Use, catalog: Catalog) -> list[Definition]:
         elif condition.kind == "prefix":
             for key in pattern_keys(condition.key, use.table):
                 found.setdefault(_definition(use, [key]))
-    for keys in _key_lists(use, catalog):
+    for keys in _key_lists(use, catalog, copies):
         found.setdefault(_definition(use, keys))
         if covering := covered(use, keys, catalog):
             found.setdefault(covering)
@@ -57,11 +63,11 @@ def _definition(use: Use, keys: Sequence[Key], include: tuple[str, ...] = ()) ->
     return Definition(use.table.schema, use.table.name, tuple(keys), include)
 
 
-def _key_lists(use: Use, catalog: Catalog) -> Iterator[list[Key]]:
+def _key_lists(use: Use, catalog: Catalog, copies: bool) -> Iterator[list[Key]]:
     """Key lists without repetition, each with at least one key."""
     seen: set[tuple[Key, ...]] = set()
     for start in _starts(use, catalog):
-        for end in _ends(use, catalog, bool(start)):
+        for end in _ends(use, catalog, bool(start) or not copies):
             keys = _joined(start, end)[:MAX_KEYS]
             if keys and tuple(keys) not in seen:
                 seen.add(tuple(keys))

@@ -64,6 +64,13 @@ class Catalog:
         width = sum(column_width(column) for column in table.columns) + 28
         return max(1.0, size / width)
 
+    def setting(self, name: str, default: float) -> float:
+        """A number among the server's settings."""
+        try:
+            return float(self.relations.settings.get(name, default))
+        except ValueError:
+            return default
+
     def root(self, table: Table) -> Table:
         """The partitioned table that a partition belongs to in the end, or the table itself."""
         seen = set()

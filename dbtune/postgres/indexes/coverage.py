@@ -293,7 +293,12 @@ def _spelled(sql: str) -> str:
     if not sql:
         return ""
     tree = parsed(sql)
-    return " ".join(sql.split()) if tree is None else repr(tree.transform(_bare))
+    if tree is None:
+        return " ".join(sql.split())
+    # What a node is replaced by is not gone into.
+    while (plainer := tree.transform(_bare)) != tree:
+        tree = plainer
+    return repr(tree)
 
 
 def _bare(tree: Any) -> Any:

@@ -16,6 +16,17 @@ from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.relations.facts import Index
 
 
+def _served_alike(candidate: Definition) -> Iterable[Definition]:
+    """A candidate, and what does all that it does though with other operator classes."""
+    yield candidate
+    if candidate.method == "gin":
+        keys = tuple(
+            key._replace(operator_class="") if key.operator_class == "jsonb_path_ops" else key
+            for key in candidate.keys
+        )
+        yield candidate._replace(keys=keys)
+
+
 class Existing:
     """The indexes of a database, to compare candidates with; keeps what was compared."""
 
@@ -31,11 +42,12 @@ class Existing:
             candidate: the new one.
             prefixes: whether the beginning of an index with more keys counts as new.
         """
-        form = form_of_definition(candidate)
+        forms = [form_of_definition(one) for one in _served_alike(candidate)]
         return any(
             covers(other, form)
             for index, other in self._on(candidate)
             if index.valid and index.ready
+            for form in forms
             if not prefixes or len(other.parts) == len(form.parts)
         )
 

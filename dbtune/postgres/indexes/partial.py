@@ -19,7 +19,7 @@ from dbtune.postgres.relations.facts import Table
 
 _FLAG_VALUES = 12
 """A column of at most so many values is a status or a kind."""
-_MOST_OF_VALUE, _MOST_OF_STATE = 0.35, 0.8
+_MOST_OF_VALUE, _MOST_OF_STATE = 0.1, 0.8
 """Share of rows up to which a partial index is worth being less general."""
 _MOST_KEY_LISTS = 12
 _OWN_ROW_RATIO = 1 / 3

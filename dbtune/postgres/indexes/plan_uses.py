@@ -182,7 +182,7 @@ class _Reader:
                 yield from self._side(near.left, near.operator, near.right)
                 yield from self._side(near.right, near.operator, near.left)
                 return
-            place = self._key(text[: ending.start()])
+            place = self._sort_key(text[: ending.start()])
             if place is None or (table is not None and place[0] is not table):
                 break
             table, key = place
@@ -190,6 +190,22 @@ class _Reader:
             found.append(key._replace(descending=bool(ending[1]), nulls_first=nulls))
         if table is not None:
             yield Found(table, None, tuple(found))
+
+    def _sort_key(self, text: str) -> tuple[Table, Key] | None:
+        """As :meth:`_key`; a collation that is the column's own needs no mention."""
+        collated = re.fullmatch(r"(.*) COLLATE (\S+)", plan_text.bare(text), re.DOTALL)
+        place = self._key(collated[1] if collated else text)
+        if place is None or not collated:
+            return place
+        table, key = place
+        own = {
+            one.collation.rpartition(".")[2]
+            for _, name in plan_text.columns(text)
+            if (one := table.column.get(name))
+        }
+        if own == {collated[2].rpartition(".")[2]}:
+            return place
+        return table, key._replace(collation=collated[2])
 
     def _key(self, text: str) -> tuple[Table, Key] | None:
         """The table and the key that an expression of one table's columns is."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from dbtune.postgres.indexes.definition import Definition
-from dbtune.postgres.indexes.variants import variants
-from dbtune.postgres.indexes.whatif import WhatIf, numbers
+from dbtune.postgres.indexes.variants import narrower, variants
+from dbtune.postgres.indexes.whatif import WhatIf, numbers, union
 
 _NOTHING = 1e-9
 """Share of the workload's cost below which a difference is none."""
@@ -25,6 +25,12 @@ _TRIES = 40
 _VARIANT_ROUNDS = 3
 _POWERS = (1.0, 0.6, 0.0)
 """Powers of the size that a gain is divided by."""
+_SMALLER, _TINY = 0.6, 0.1
+"""Share of an index's size that another one has to be to stand for it, or to be far smaller."""
+_FAR_SMALLER_COSTS = 4.0
+"""What an index that is far smaller may cost more, in terms of what a smaller one may."""
+_SLOWER = 1.5
+"""What a statement may cost, in terms of its cost with the index that another one stands for."""
 _FEW_CALLS = 1_500
 """Questions up to which a second, more thorough start is worth its time."""
 
@@ -36,6 +42,9 @@ class Limits:
     Attributes:
         budget_bytes: all chosen indexes together.
         least_gain: what an index has to save at least, as a share of the workload's cost.
+        least_improvement: what an index has to save at least, as a share of the cost of the
+            statements that it changes.
+        slack: share of an index's gain that is given up for an index that is simpler or smaller.
         most_indexes: how many may be chosen.
         most_per_table: how many of one table.
         deadline: ``time.monotonic()`` at which the search stops.
@@ -44,6 +53,8 @@ class Limits:
 
     budget_bytes: float = float("inf")
     least_gain: float = 0.0
+    least_improvement: float = 0.0
+    slack: float = 0.0
     most_indexes: int = 1000
     most_per_table: int = 1000
     deadline: float = float("inf")
@@ -67,6 +78,7 @@ class Search:
         upkeep: Callable[[int], float],
         progress: Callable[[], None] = lambda: None,
         allowed: Callable[[Definition], bool] = lambda _: True,
+        frugal: Callable[[Definition], Iterable[Definition]] = lambda _: (),
     ) -> None:
         """Prepare a search.
 
@@ -77,6 +89,7 @@ class Search:
             upkeep: what writes cost more with a candidate, in the unit of weighted cost.
             progress: called now and then.
             allowed: whether a variant of a candidate may be suggested.
+            frugal: much smaller indexes of other kinds that may do for a candidate.
         """
         self.whatif = whatif
         self.limits = limits
@@ -85,6 +98,7 @@ class Search:
         self._upkeep = upkeep
         self._progress = progress
         self._allowed = allowed
+        self._frugal = frugal
         self._total = max(whatif.total(0), 1e-300)
         self._least = max(_NOTHING, limits.least_gain) * self._total
         self._pool = whatif.useful
@@ -96,7 +110,10 @@ class Search:
         if self.whatif.calls <= _FEW_CALLS and not self._over():
             other = self._improved(self._greedy(0, 1.0))
             best = min(best, other, key=self.value)
-        return self._pruned(best)
+        best = self._pruned(best)
+        if self.limits.slack and not self._over():
+            best = self._pruned(self._simplified(best))
+        return best
 
     def _improved(self, config: int) -> int:
         """After all exchanges, with variants of what was chosen."""
@@ -279,11 +296,78 @@ class Search:
         """Without what gains less than it has to."""
         while config:
             losses = {n: self.loss(config, n) for n in numbers(config)}
-            worst = min(losses, key=lambda n: (losses[n], -self._size(n)))
-            if losses[worst] > self._least:
+            useless = [n for n, loss in losses.items() if loss <= self._required(config, n)]
+            if not useless:
                 break
+            worst = min(useless, key=lambda n: (losses[n], -self._size(n)))
             config &= ~(1 << worst)
         return config
+
+    def _required(self, config: int, number: int) -> float:
+        """What an index has to gain."""
+        limits, whatif, bit = self.limits, self.whatif, 1 << number
+        if not limits.least_improvement:
+            return self._least
+        changed = (
+            (s, whatif.cost(s, config & ~bit))
+            for s in whatif.affected(bit)
+            if whatif.plan(s, config).used & bit
+        )
+        costs = sum(whatif.statements[s].weight * cost for s, cost in changed)
+        return max(self._least, limits.least_improvement * costs)
+
+    def _simplified(self, config: int) -> int:
+        """With indexes that do nearly the same and are simpler, or much smaller."""
+        for number in sorted(numbers(config), key=lambda n: (-self._size(n), n)):
+            alone = config & ~(1 << number)
+            allowance = self.limits.slack * self.loss(config, number)
+            value, size = self.value(config), self._size(number)
+            found = []
+            for bit, simpler in self._simpler(number):
+                if bit & config:
+                    continue
+                share = self._size(bit.bit_length() - 1) / max(1.0, size)
+                if share > _SMALLER and not simpler:
+                    continue
+                most = allowance * (_FAR_SMALLER_COSTS if share <= _TINY else 1.0)
+                dearer = self.value(alone | bit) - value
+                if dearer <= most and (simpler or self._not_much_slower(config, alone | bit)):
+                    found.append((share + dearer / max(allowance, 1e-300), bit))
+            if found:
+                config = alone | min(found)[1]
+        return config
+
+    def _not_much_slower(self, config: int, other: int) -> bool:
+        """Whether no statement that changes takes much longer than with another set."""
+        whatif = self.whatif
+        return all(
+            whatif.cost(s, other) <= _SLOWER * whatif.cost(s, config)
+            for s in whatif.affected(config ^ other)
+        )
+
+    def _simpler(self, number: int) -> Iterator[tuple[int, bool]]:
+        """Candidates that may stand for one, and whether they are the same with less."""
+        whatif, one = self.whatif, self.whatif.candidates[number]
+        affected = whatif.affected(1 << number)
+        less: list[Definition] = []
+        waiting = [one] if one.method == "btree" else []
+        while waiting:
+            for variant in narrower(waiting.pop()):
+                fewer = _columns(variant) < _columns(one)
+                if variant not in less and fewer and self._allowed(variant):
+                    less.append(variant)
+                    waiting.append(variant)
+        others = [*less, *filter(self._allowed, self._frugal(one))]
+        for other in others:
+            bit = whatif.bit(other)
+            for statement in affected:
+                whatif.relate(statement, bit)
+            yield bit, other in less
+        relevant = union(whatif.relevant(statement) for statement in affected)
+        for other_number in numbers(relevant):
+            other = whatif.candidates[other_number]
+            if other[:2] == one[:2] and other not in others:
+                yield 1 << other_number, False
 
     def _more(self, config: int) -> bool:
         """Add variants of the chosen indexes to what is chosen from; whether there are new ones."""
@@ -299,3 +383,7 @@ class Search:
             for statement in sorted({s for n in parents for s in whatif.affected(1 << n)}):
                 whatif.relate(statement, bit)
         return self._pool != before
+
+
+def _columns(index: Definition) -> int:
+    return len(index.keys) + len(index.include)

@@ -11,12 +11,12 @@ Sets of indexes are integers, a bit for each candidate.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dbtune.postgres.indexes.definition import Definition
-from dbtune.postgres.indexes.planner import NotPlannable, Planner
+from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
 
 _NO_GAIN = 0.9999
 """Share of a statement's cost above which an index gains nothing."""
@@ -64,7 +64,11 @@ class WhatIf:
     """
 
     def __init__(
-        self, planner: Planner, statements: Sequence[Statement], bases: Sequence[float] = ()
+        self,
+        planner: Planner,
+        statements: Sequence[Statement],
+        bases: Sequence[float] = (),
+        cost_of: Callable[[Planned], float] = lambda planned: planned.cost,
     ) -> None:
         """Prepare.
 
@@ -72,8 +76,10 @@ class WhatIf:
             planner: is asked.
             statements: the workload.
             bases: what each costs without candidates, if that is known.
+            cost_of: what a plan costs.
         """
         self._planner = planner
+        self._cost_of = cost_of
         self._statements = tuple(statements)
         self._states = [_State(statement) for statement in statements]
         for state, base in zip(self._states, bases, strict=False):
@@ -157,7 +163,7 @@ class WhatIf:
         used = 0
         for one in planned.used:
             used |= self.bit(one)
-        found = Known(config, used, planned.cost)
+        found = Known(config, used, self._cost_of(planned))
         state.add(found)
         return found
 

@@ -98,7 +98,7 @@ class Writes:
 
     def entry_cost(self, size_bytes: float) -> float:
         """What one entry into an index of a size costs."""
-        setting = self._setting
+        setting = self._catalog.setting
         pages = max(1.0, size_bytes / self._catalog.relations.block_bytes)
         levels = 1 + math.ceil(math.log(pages, _ROWS_PER_PAGE)) if pages > 1 else 1
         cached = min(1.0, setting("effective_cache_size", 524288.0) / 2 / pages)
@@ -106,12 +106,6 @@ class Writes:
         descent = levels * _LEVEL_OPERATORS * setting("cpu_operator_cost", 0.0025)
         wal = setting("seq_page_cost", 1.0) / 80
         return descent + setting("cpu_index_tuple_cost", 0.005) + page + wal
-
-    def _setting(self, name: str, default: float) -> float:
-        try:
-            return float(self._catalog.relations.settings.get(name, default))
-        except ValueError:
-            return default
 
     def _share(self, index: Definition, table: Table) -> float:
         """The share of rows that a partial index has."""
