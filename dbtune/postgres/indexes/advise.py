@@ -100,13 +100,15 @@ class _Adviser:
 
     def run(self) -> Advice:
         works = list(self._plan_all())
+        candidates = [self._candidates_of(work) for work in works]
+        works, candidates = self._routed(works, candidates)
         whatif = WhatIf(
             self._planner,
             [Statement(w.query.text, w.weight, self._options.search_path) for w in works],
             [w.base.cost for w in works],
             lambda planned: corrected_cost(planned, self._catalog),
         )
-        self._explore(whatif, works)
+        explore(whatif, candidates, lambda: self._is_late(_EXPLORING))
         upkeep = _Upkeep(self._catalog, works, self._workload, self._size)
         search = Search(
             whatif,
@@ -147,14 +149,26 @@ class _Adviser:
 
     # ---------------------------------------------------------------------------- candidates
 
-    def _explore(self, whatif: WhatIf, works: Sequence[_Work]) -> None:
-        candidates = [
-            self._candidates_of(work) if work.base.cost > _CHEAP else [] for work in works
-        ]
-        explore(whatif, candidates, lambda: self._is_late(_EXPLORING))
+    def _routed(
+        self, works: Sequence[_Work], candidates: Sequence[list[Definition]]
+    ) -> tuple[list[_Work], list[list[Definition]]]:
+        """Let each statement be planned by a server that knows its candidates."""
+        kept = []
+        for work, mine in zip(works, candidates, strict=True):
+            if self._planner.route(work.query.text, mine):
+                try:
+                    path = self._options.search_path
+                    work.base = self._planner.plan(work.query.text, search_path=path)
+                except NotPlannable as refused:
+                    self._passed.append(Passed(work.query.text, str(refused)))
+                    continue
+            kept.append((work, mine))
+        return [work for work, _ in kept], [mine for _, mine in kept]
 
     def _candidates_of(self, work: _Work) -> list[Definition]:
         uses = work.uses
+        if work.base.cost <= _CHEAP:
+            return []
         if not self._options.copies and reads_most_for_one_row(work.base, self._catalog):
             # Only the least and the greatest can be found without reading them.
             uses = [Use(use.table, orders=use.orders) for use in uses]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dbtune.errors import Unavailable, UsageError
 from dbtune.postgres.indexes.hypopg import open_hypopg
 from dbtune.postgres.indexes.planner import Planner, PlannerChoice
+from dbtune.postgres.indexes.routed import RoutedPlanner
 from dbtune.postgres.session import Session
 from dbtune.postgres.sqltext import names
 from dbtune.text import plural
@@ -56,8 +57,10 @@ def open_planner(
             remedy = f"; {missing.remedy}" if missing.remedy else ""
             raise UsageError(f"{obstacle}{remedy} (or choose the planner lab)") from None
     if not obstacle:
-        why = "as asked for" if choice is PlannerChoice.hypopg else "which is installed"
-        return Opened(planner, f"HypoPG on the target, {why}")
+        if choice is PlannerChoice.hypopg:
+            return Opened(planner, "HypoPG on the target, as asked for")
+        both = RoutedPlanner(planner, lambda: _lab(session, statements, max_tables, advance))
+        return Opened(both, "HypoPG on the target, which is installed")
     try:
         return Opened(_lab(session, statements, max_tables, advance), f"planner lab: {obstacle}")
     except UsageError as error:

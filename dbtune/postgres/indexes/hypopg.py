@@ -21,6 +21,8 @@ from dbtune.postgres.indexes.planner import NotPlannable, Planned
 from dbtune.postgres.session import Session, Transaction
 
 _HIDES_SINCE = (1, 4)
+JUDGED = ("btree", "brin", "hash")
+"""Methods that HypoPG knows what an index of costs."""
 
 
 def open_hypopg(session: Session) -> HypopgPlanner:
@@ -104,6 +106,10 @@ class HypopgPlanner:
             if self._hidden:
                 self._session.rows(self._call("hypopg_unhide_all_indexes"))
         self._forget()
+
+    def route(self, _statement: str, _indexes: Collection[Definition], /) -> bool:
+        """See :meth:`dbtune.postgres.indexes.planner.Planner.route`."""
+        return False
 
     def plan(
         self,

@@ -65,9 +65,11 @@ _KINDS = (
     _kind("ltree", "@> <@ ~ ? @", "gist", "", "ltree"),
     _kind("cube", f"{_INSIDE} {_NEAREST}", "gist", "", "cube"),
     _kind("seg", _INSIDE, "gist", "", "seg"),
-    _kind("int2 int4 int8 float4 float8 date timestamp timestamptz", "<->", "gist", "", "btree_gist"),
+    _kind("int2 int4 int8 float4 float8 date timestamptz", "<->", "gist", "", "btree_gist"),
 )  # fmt: skip
-_SCALARS = "int2 int4 int8 numeric float4 float8 date timestamp timestamptz text varchar uuid".split()
+_SCALARS = (
+    "int2 int4 int8 numeric float4 float8 date timestamp timestamptz text varchar uuid".split()
+)
 _BESIDE = {"gist": "btree_gist", "gin": "btree_gin"}
 """Extensions by which a method takes ordinary columns as well."""
 

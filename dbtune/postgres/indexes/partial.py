@@ -37,7 +37,7 @@ def partial_candidates(use: Use, catalog: Catalog) -> Iterator[Definition]:
         gone = {one.column for one in group if one.kind != "own row"}
         needed = use.needed - (gone - {one.column for one in rest})
         less = replace(use, conditions=rest, needed=needed)
-        found = btree_candidates(less, catalog) if _has_keys(less) else []
+        found = btree_candidates(less, catalog, copies=False) if _has_keys(less) else []
         found = found or [_by_primary_key(use, catalog)]
         for one in found[:_MOST_KEY_LISTS]:
             yield one._replace(predicate=predicate)

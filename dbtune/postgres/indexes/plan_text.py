@@ -1,4 +1,4 @@
-"""Conditions and sort keys as EXPLAIN (VERBOSE) writes them: fully in parentheses, ``alias.column``.
+"""Conditions and sort keys as EXPLAIN (VERBOSE) writes them: in parentheses, ``alias.column``.
 
 Such a text is what the server would write into an index's definition, types and all; so expressions
 are taken from there. Only its regular outside is read here: nothing parses SQL.

@@ -31,7 +31,9 @@ _KINDS: dict[str, Kind] = {
     "%": "similar", "<%": "similar", "%>": "similar", "<<%": "similar", "%>>": "similar",
     "<->": "nearest", "<<->": "nearest", "<->>": "nearest", "<<<->": "nearest", "<->>>": "nearest",
 }  # fmt: skip
-_CONTAINS = frozenset("@> <@ && @@ @@@ @? ? ?| ?& << >> &< &> <<| |>> &<| |&> -|- ~= <<= >>= @".split())
+_CONTAINS = frozenset(
+    "@> <@ && @@ @@@ @? ? ?| ?& << >> &< &> <<| |>> &<| |&> -|- ~= <<= >>= @".split()
+)
 _SPATIAL = re.compile(r"st_(d?within|intersects|contains|covers|coveredby|overlaps|touches|crosses"
                       r"|equals|dfullywithin|containsproperly)")  # fmt: skip
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "@>": "<@", "<@": "@>"}
@@ -66,9 +68,10 @@ def add_from_plan(uses: list[Use], plan: Mapping[str, Any], catalog: Catalog) ->
         for use in same:
             if found.condition is not None:
                 _add(use, found.condition, must=found.must, known=known)
-            elif found.order and not (known and all(key.column for key in found.order)):
-                if found.order not in use.orders:
-                    use.orders.append(found.order)
+            elif known and all(key.column for key in found.order):
+                continue
+            elif found.order not in use.orders:
+                use.orders.append(found.order)
 
 
 def _add(use: Use, condition: Condition, *, must: bool, known: bool) -> None:

@@ -1,7 +1,8 @@
 """What would a statement cost with these indexes? The one service that an analysis may ask.
 
 Two implementations: HypoPG on the target (``dbtune/postgres/indexes/hypopg.py``), and the planner
-lab, a private throw-away server with the target's schema and statistics (``dbtune/postgres/lab``).
+lab, a private throw-away server with the target's schema and statistics (``dbtune/postgres/lab``);
+and both together, each for what it can judge (``dbtune/postgres/indexes/routed.py``).
 """
 
 from __future__ import annotations
@@ -45,18 +46,38 @@ class Planned(NamedTuple):
 class Planner(Protocol):
     """Plans statements under indexes that do not exist. A context manager; one thread at a time."""
 
-    name: str
-    """``hypopg`` or ``lab``, for the report."""
-    calls: int
-    """How many plans were asked for so far."""
-    can_hide: bool
-    """Whether :meth:`plan` can leave out existing indexes; if not, ``without`` must be empty."""
-    notes: tuple[str, ...]
-    """What the report should tell of how the costs came about: what is missing or differs."""
+    @property
+    def name(self) -> str:
+        """``hypopg`` or ``lab``, for the report."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """How many plans were asked for so far."""
+        ...
+
+    @property
+    def can_hide(self) -> bool:
+        """Whether :meth:`plan` can leave out existing indexes; if not, ``without`` is empty."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the report should tell of how the costs came about: what is missing or differs."""
+        ...
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+    def route(self, statement: str, indexes: Collection[Definition], /) -> bool:
+        """Tell which indexes a statement will be asked about.
+
+        Returns:
+            Whether another server will answer from now on, so that costs known so far are not
+            comparable.
+        """
+        ...
 
     def plan(
         self,

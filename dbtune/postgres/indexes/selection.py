@@ -31,6 +31,8 @@ _FAR_SMALLER_COSTS = 4.0
 """What an index that is far smaller may cost more, in terms of what a smaller one may."""
 _SLOWER = 1.5
 """What a statement may cost, in terms of its cost with the index that another one stands for."""
+_LITTLE = 0.02
+"""Or what it may cost more, in terms of its cost without either."""
 _FEW_CALLS = 1_500
 """Questions up to which a second, more thorough start is worth its time."""
 
@@ -332,16 +334,19 @@ class Search:
                 most = allowance * (_FAR_SMALLER_COSTS if share <= _TINY else 1.0)
                 dearer = self.value(alone | bit) - value
                 if dearer <= most and (simpler or self._not_much_slower(config, alone | bit)):
-                    found.append((share + dearer / max(allowance, 1e-300), bit))
+                    found.append((share + dearer / max(allowance, 1e-300) / 2, bit))
             if found:
                 config = alone | min(found)[1]
         return config
 
     def _not_much_slower(self, config: int, other: int) -> bool:
         """Whether no statement that changes takes much longer than with another set."""
-        whatif = self.whatif
+        whatif, common = self.whatif, config & other
         return all(
-            whatif.cost(s, other) <= _SLOWER * whatif.cost(s, config)
+            whatif.cost(s, other)
+            <= max(
+                _SLOWER * (now := whatif.cost(s, config)), now + _LITTLE * whatif.cost(s, common)
+            )
             for s in whatif.affected(config ^ other)
         )
 

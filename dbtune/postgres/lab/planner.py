@@ -107,6 +107,10 @@ class LabPlanner:
         self.admin.close()
         self._server.stop()
 
+    def route(self, _statement: str, _indexes: Collection[Definition], /) -> bool:
+        """See :meth:`dbtune.postgres.indexes.planner.Planner.route`."""
+        return False
+
     def plan(
         self,
         statement: str,

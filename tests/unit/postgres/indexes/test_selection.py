@@ -31,6 +31,9 @@ class Tabled:
 
     def __exit__(self, *_: object) -> None: ...
 
+    def route(self, statement: str, indexes: Collection[Definition], /) -> bool:
+        return False
+
     def plan(self, statement: str, indexes: Collection[Definition] = (), **_: Any) -> Planned:
         self.calls += 1
         have = frozenset(indexes)
