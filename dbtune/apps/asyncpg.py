@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import IDLE_SECONDS, AppPool, Line, Snippet, block, heading, keyword, number
+from dbtune.apps.pool import IDLE_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, heading, keyword, number
 
 DOCUMENT = "https://magicstack.github.io/asyncpg/current/api/index.html#connection-pools"
 

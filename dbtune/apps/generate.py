@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib import import_module
 
-from dbtune.apps.pool import AppPool, Framework, Snippet
+from dbtune.apps.pool import AppPool, Framework
 from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.model import PoolPlan, derive
 from dbtune.pooling.report import RECOMMENDATION
 from dbtune.pooling.report import report as report_on
 from dbtune.report import Artifact, Column, Report, Table
+from dbtune.snippet import Snippet
 from dbtune.text import plural
 
 SETTINGS = Table(

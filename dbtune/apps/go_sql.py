@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, AppPool, Line, Snippet, block, heading
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, heading
 
 DOCUMENT = "https://go.dev/doc/database/manage-connections"
 UNPREPARED = Line(

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import (
-    IDLE_SECONDS,
-    LIFETIME_SECONDS,
-    PROBE_SECONDS,
-    AppPool,
-    Line,
-    Snippet,
-    block,
-    heading,
-    milliseconds,
-)
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, heading, milliseconds
 
 DOCUMENT = "https://github.com/brettwooldridge/HikariCP#gear-configuration-knobs-baby"
 SHORTEST_MS = 250

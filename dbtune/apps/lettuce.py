@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import AppPool, Line, Snippet, block, entry, heading, milliseconds
+from dbtune.apps.pool import AppPool
+from dbtune.snippet import Line, Snippet, block, entry, heading, milliseconds
 
 DOCUMENT = (
     "https://docs.spring.io/spring-boot/appendix/application-properties/index.html"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dbtune.apps import pymongo
-from dbtune.apps.pool import AppPool, Snippet, block, heading
+from dbtune.apps.pool import AppPool
+from dbtune.snippet import Snippet, block, heading
 
 DOCUMENT = "https://www.mongodb.com/docs/manual/reference/connection-string-options/"
 

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import (
-    IDLE_SECONDS,
-    LIFETIME_SECONDS,
-    AppPool,
-    Line,
-    Snippet,
-    block,
-    heading,
-    member,
-    milliseconds,
-)
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, heading, member, milliseconds
 
 DOCUMENT = "https://node-postgres.com/apis/pool"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool, Line, Snippet
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet
 
 DOCUMENT = "https://www.npgsql.org/doc/connection-string-parameters.html"
 

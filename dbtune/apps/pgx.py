@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 from dbtune.apps.go_sql import UNPREPARED
-from dbtune.apps.pool import (
-    IDLE_SECONDS,
-    LIFETIME_SECONDS,
-    PROBE_SECONDS,
-    AppPool,
-    Line,
-    Snippet,
-    block,
-    heading,
-)
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, heading
 
 DOCUMENT = "https://pkg.go.dev/github.com/jackc/pgx/v5/pgxpool#Config"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dbtune.apps import node_pg
-from dbtune.apps.pool import AppPool, Snippet, block, heading, member, number
+from dbtune.apps.pool import AppPool
+from dbtune.snippet import Snippet, block, heading, member, number
 
 DOCUMENT = "https://www.prisma.io/docs/orm/overview/databases/postgresql#driver-adapters"
 

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import (
-    IDLE_SECONDS,
-    LIFETIME_SECONDS,
-    AppPool,
-    Line,
-    Snippet,
-    block,
-    heading,
-    item,
-    keyword,
-    number,
-)
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, heading, item, keyword, number
 
 DOCUMENT = "https://www.psycopg.org/psycopg3/docs/api/pool.html"
 WAITING_PER_CONNECTION = 10

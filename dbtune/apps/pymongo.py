@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import (
-    IDLE_SECONDS,
-    AppPool,
-    Line,
-    Snippet,
-    block,
-    heading,
-    keyword,
-    milliseconds,
-)
+from dbtune.apps.pool import IDLE_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, heading, keyword, milliseconds
 
 DOCUMENT = "https://www.mongodb.com/docs/languages/python/pymongo-driver/current/connect/connection-options/connection-pools/"
 

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import (
-    IDLE_SECONDS,
-    LIFETIME_SECONDS,
-    PROBE_SECONDS,
-    AppPool,
-    Line,
-    Snippet,
-    block,
-    entry,
-    heading,
-    number,
-)
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, entry, heading, number
 
 DOCUMENT = "https://guides.rubyonrails.org/configuring.html#database-pooling"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import PROBE_SECONDS, AppPool, Line, Snippet, block, heading, keyword, number
+from dbtune.apps.pool import PROBE_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, heading, keyword, number
 
 DOCUMENT = "https://redis.readthedocs.io/en/stable/connections.html"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from dbtune.apps import hikaricp
-from dbtune.apps.pool import AppPool, Line, Snippet, block, entry, heading
+from dbtune.apps.pool import AppPool
+from dbtune.snippet import Line, Snippet, block, entry, heading
 
 DOCUMENT = (
     "https://docs.spring.io/spring-boot/appendix/application-properties/index.html"

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import (
-    LIFETIME_SECONDS,
-    AppPool,
-    Line,
-    Snippet,
-    block,
-    heading,
-    item,
-    keyword,
-    number,
-)
+from dbtune.apps.pool import LIFETIME_SECONDS, AppPool
+from dbtune.snippet import Line, Snippet, block, heading, item, keyword, number
 
 DOCUMENT = "https://docs.sqlalchemy.org/en/20/core/pooling.html"
 

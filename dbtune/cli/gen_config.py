@@ -20,9 +20,10 @@ from dbtune.postgres.config.report import TABLES as POSTGRESQL_TABLES
 from dbtune.postgres.pgbouncer.pooler import Database, Pooler, parse_version
 from dbtune.postgres.pgbouncer_ini import TABLES as PGBOUNCER_TABLES
 from dbtune.report import Report
+from dbtune.server_settings import SETTINGS as SERVER_SETTINGS
 from dbtune.text import plain
 
-TABLES = (*POSTGRESQL_TABLES, *PGBOUNCER_TABLES, APPLICATION_SETTINGS)
+TABLES = (*POSTGRESQL_TABLES, *PGBOUNCER_TABLES, APPLICATION_SETTINGS, SERVER_SETTINGS)
 
 app = new_app(group_help="Generate configuration files, every line explained.")
 app.info.cls = ConfigGroup

@@ -14,6 +14,11 @@ from dbtune.pooling.inputs import PoolInputs
 from dbtune.postgres.pgbouncer.pooler import HAS_PREPARED_STATEMENTS, parse_version
 from dbtune.report import Report
 
+SERVERS = {
+    "redis": "Generate redis.conf for a cache, sessions, a store or a queue.",
+    "mongod": "Generate the settings of mongod.conf that depend on machine and load.",
+}
+"""Name of the subcommand: one line of help."""
 FRAMEWORKS = {
     "django": "Django 5.1 and later: DATABASES in settings.py.",
     "sqlalchemy": "SQLAlchemy 2 with psycopg 3: create_engine.",
@@ -44,12 +49,17 @@ class ConfigGroup(TyperGroup):
     """The subcommands of gen-config; those of frameworks are made when they are asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *FRAMEWORKS]
+        return [*super().list_commands(ctx), *SERVERS, *FRAMEWORKS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in FRAMEWORKS:
+        if cmd_name in SERVERS:
+            from dbtune.cli import gen_config_server
+
+            found = get_command(getattr(gen_config_server, cmd_name))
+        elif cmd_name in FRAMEWORKS:
+            found = get_command(_application(cmd_name))
+        else:
             return super().get_command(ctx, cmd_name)
-        found = get_command(_application(cmd_name))
         found.name = cmd_name
         return found
 
@@ -59,7 +69,7 @@ class ConfigGroup(TyperGroup):
             for name in super().list_commands(ctx)
         ]
         with formatter.section("Servers"):
-            formatter.write_dl(servers)
+            formatter.write_dl([*servers, *SERVERS.items()])
         with formatter.section("Pools of applications"):
             formatter.write_dl(list(FRAMEWORKS.items()))
 

@@ -35,8 +35,9 @@ from dbtune.session import Limits, Trace
 from dbtune.text import plain, shorten
 
 READS = frozenset(
-    "aggregate buildInfo collStats connectionStatus count dbStats explain find getParameter hello "
-    "listCollections listDatabases listIndexes profile replSetGetStatus serverStatus".split()
+    "aggregate buildInfo collStats connectionStatus count dbStats explain find getCmdLineOpts "
+    "getParameter hello hostInfo listCollections listDatabases listIndexes profile "
+    "replSetGetStatus serverStatus".split()
 )
 """Commands that a session sends; ``profile`` only with -1, which reads the level, ``explain`` only
 of reads."""

@@ -1,0 +1,103 @@
+"""``dbtune gen-config redis`` and ``mongod``: the settings of a server, with reasons."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from dbtune.cli.command import Run, command, new_app, size_option, text_parser
+from dbtune.mongo import configuration as mongo_settings
+from dbtune.redis import configuration as redis_settings
+from dbtune.redis.configuration import Role
+from dbtune.report import Report
+
+redis = new_app()
+mongod = new_app()
+
+_Ram = Annotated[
+    int | None,
+    size_option(help="RAM that the server may use.", show_default="the target's, this machine's"),
+]
+_Clients = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=1_000_000, help="Connections that are to come.", show_default="not limited"
+    ),
+]
+
+
+@command(
+    redis,
+    name="redis",
+    target="optional",
+    epilog="Example: dbtune gen-config redis --role cache --ram 4GB --clients 500 -o dbtune.conf",
+)
+def redis_conf(
+    run: Run,
+    role: Annotated[Role, typer.Option(help="What the server is for.")] = Role.cache,
+    ram: _Ram = None,
+    cpus: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=4096, help="CPUs of its machine.", show_default="not known"),
+    ] = None,
+    redis_version: Annotated[
+        Any,
+        typer.Option(
+            parser=text_parser(redis_settings.parse_version),
+            metavar="VERSION",
+            help="Version of Redis, as 7.2.",
+            show_default="the target's, 7.0",
+        ),
+    ] = None,
+    clients: _Clients = None,
+) -> Report:
+    """Generate redis.conf for a cache, sessions, a store or a queue.
+
+    With a TARGET: only what should change there. The file goes to stdout or --output, what is to
+    be said about it to stderr.
+    """
+    options = redis_settings.Options(ram, role, cpus, redis_version, clients)
+    if not run.target_given:
+        return redis_settings.from_options(options)
+    with run.redis() as session:
+        return redis_settings.from_session(session, options)
+
+
+@command(
+    mongod,
+    name="mongod",
+    target="optional",
+    epilog="Example: dbtune gen-config mongod --ram 16GB --clients 800 --oplog-per-hour 500MB",
+)
+def mongod_conf(
+    run: Run,
+    ram: _Ram = None,
+    mongodb_version: Annotated[
+        Any,
+        typer.Option(
+            parser=text_parser(mongo_settings.parse_version),
+            metavar="VERSION",
+            help="Version of MongoDB, as 7.0.",
+            show_default="the target's, 7.0",
+        ),
+    ] = None,
+    members: Annotated[
+        int, typer.Option(min=1, max=50, help="How many mongod share the machine.")
+    ] = 1,
+    clients: _Clients = None,
+    oplog_per_hour: Annotated[
+        int | None,
+        size_option(help="What the oplog grows by in an hour.", show_default="not known"),
+    ] = None,
+) -> Report:
+    """Generate the settings of mongod.conf that depend on machine and load.
+
+    With a TARGET: only what should change there. The file goes to stdout or --output, what is to
+    be said about it to stderr.
+    """
+    options = mongo_settings.Options(ram, mongodb_version, members, clients, oplog_per_hour)
+    if not run.target_given:
+        return mongo_settings.from_options(options)
+    with run.mongo() as session:
+        return mongo_settings.from_session(session, options)
