@@ -38,11 +38,11 @@ _PLACEHOLDER = "?"
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     """Kind and text of each token, a comment being white space; never fails."""
-    return ((kind, token) for kind, token, _, _ in _places(text))
+    return ((kind, token) for kind, token, _, _ in places(text))
 
 
-def _places(text: str) -> Iterator[tuple[str, str, int, int]]:
-    """As :func:`_tokens`, with where each begins and ends."""
+def places(text: str) -> Iterator[tuple[str, str, int, int]]:
+    """Kind and text of each token, and where it begins and ends; never fails."""
     position = 0
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -178,7 +178,7 @@ def split_statements(text: str) -> list[str]:
     found: list[str] = []
     start = 0
     text = re.sub(r"(?m)^[ \t]*\\[^\n]*$", "", text)
-    for kind, word, position, end in _places(text):
+    for kind, word, position, end in places(text):
         if kind == "other" and word == ";":
             found.append(text[start:position])
             start = end

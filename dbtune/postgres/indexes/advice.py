@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.forms import Form
 from dbtune.postgres.indexes.workload import Passed, Query
 from dbtune.postgres.indexes.writes import Upkeep
 from dbtune.postgres.relations.facts import Index, Table
@@ -43,6 +45,14 @@ class Options:
     copies: bool = False
 
 
+class FormEffect(NamedTuple):
+    """What becomes of one form of a statement: the planner's cost before and after."""
+
+    form: Form
+    before: float
+    after: float
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What becomes of a statement.
@@ -52,6 +62,7 @@ class Effect:
         before, after: its cost by the planner, and with all suggested indexes.
         indexes: the suggested indexes that its plan uses.
         saved: share of the workload's cost that this saves.
+        forms: as the planner was asked, with values in place of parameters; costs are their mean.
     """
 
     query: Query
@@ -59,6 +70,7 @@ class Effect:
     after: float
     indexes: tuple[Definition, ...]
     saved: float
+    forms: tuple[FormEffect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

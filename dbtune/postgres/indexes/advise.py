@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from dbtune.postgres.indexes.advice import Advice, Effect, Options, Suggestion
+from dbtune.postgres.indexes.advice import Advice, Effect, FormEffect, Options, Suggestion
 from dbtune.postgres.indexes.btree import btree_candidates
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition, Key
 from dbtune.postgres.indexes.existing import Existing
 from dbtune.postgres.indexes.exploring import explore
+from dbtune.postgres.indexes.forms import Form, Forms
 from dbtune.postgres.indexes.kinds import frugal, special_candidates
 from dbtune.postgres.indexes.partial import partial_candidates
 from dbtune.postgres.indexes.plan_costs import corrected_cost, reads_most_for_one_row
@@ -22,11 +23,14 @@ from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
 from dbtune.postgres.indexes.selection import Limits, Search
 from dbtune.postgres.indexes.statement_uses import statement_uses
 from dbtune.postgres.indexes.uses import Use
-from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers
+from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers, union
 from dbtune.postgres.indexes.workload import Passed, Query, Workload
 from dbtune.postgres.indexes.writes import Upkeep, Writes, rates
+from dbtune.postgres.normalised import normalised
 from dbtune.postgres.relations.facts import Column, Relations
-from dbtune.postgres.sqltext import parseable
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 _SMALL_PAGES = 10
 """A table of fewer blocks is read in whole as fast as by an index."""
@@ -38,17 +42,24 @@ _EXPLORING = 0.5
 
 @dataclass(slots=True)
 class _Work:
-    """A statement on its way."""
+    """A statement on its way, in one of its forms."""
 
     query: Query
+    form: Form
     base: Planned
     uses: list[Use] = field(default_factory=list)
+    mean_cost: float = 0.0  # of all forms of the statement
+
+    @property
+    def calls(self) -> float:
+        """Executions in this form."""
+        return self.query.calls * self.form.share
 
     @property
     def weight(self) -> float:
         """What one unit of its cost counts: all statements' costs add up to times, or to calls."""
         total = self.query.calls if self.query.total_ms is None else self.query.total_ms
-        return total / max(self.base.cost, 1e-9)
+        return self.form.share * total / max(self.mean_cost, 1e-9)
 
 
 def advise(
@@ -104,7 +115,7 @@ class _Adviser:
         works, candidates = self._routed(works, candidates)
         whatif = WhatIf(
             self._planner,
-            [Statement(w.query.text, w.weight, self._options.search_path) for w in works],
+            [Statement(w.form.sql, w.weight, self._options.search_path) for w in works],
             [w.base.cost for w in works],
             lambda planned: corrected_cost(planned, self._catalog),
         )
@@ -125,26 +136,26 @@ class _Adviser:
     # ---------------------------------------------------------------------------- statements
 
     def _plan_all(self) -> Iterable[_Work]:
+        forms = Forms(self._planner, self._catalog, self._options.search_path)
         for query in self._workload.queries:
             self._tick()
             try:
-                base = self._planner.plan(query.text, search_path=self._options.search_path)
+                found = forms.of(query)
             except NotPlannable as refused:
                 self._passed.append(Passed(query.text, str(refused)))
                 continue
-            uses = self._uses(query)
-            add_from_plan(uses, base.plan, self._catalog)
-            yield _Work(query, base, uses)
+            tree = normalised(query.text).parse()
+            if tree is None:
+                self._passed.append(Passed(query.text, "its text can't be parsed"))
+            for form, base in found:
+                uses = self._uses(tree)
+                add_from_plan(uses, base.plan, self._catalog)
+                yield _Work(query, form, base, uses)
 
-    def _uses(self, query: Query) -> list[Use]:
-        import sqlglot
-
-        logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+    def _uses(self, tree: exp.Expr | None) -> list[Use]:
         try:
-            tree = sqlglot.parse_one(parseable(query.text), dialect="postgres")
-            return statement_uses(tree, self._catalog, self._path)
-        except Exception:  # a parser that meets what it does not know fails in any way
-            self._passed.append(Passed(query.text, "its text can't be parsed"))
+            return statement_uses(tree, self._catalog, self._path) if tree else []
+        except Exception:  # a tree of what the parser does not know may have any form
             return []
 
     # ---------------------------------------------------------------------------- candidates
@@ -155,14 +166,19 @@ class _Adviser:
         """Let each statement be planned by a server that knows its candidates."""
         kept = []
         for work, mine in zip(works, candidates, strict=True):
-            if self._planner.route(work.query.text, mine):
+            if self._planner.route(work.form.sql, mine):
                 try:
                     path = self._options.search_path
-                    work.base = self._planner.plan(work.query.text, search_path=path)
+                    work.base = self._planner.plan(work.form.sql, search_path=path)
                 except NotPlannable as refused:
                     self._passed.append(Passed(work.query.text, str(refused)))
                     continue
             kept.append((work, mine))
+        means: defaultdict[int, float] = defaultdict(float)
+        for work, _ in kept:
+            means[id(work.query)] += work.form.share * work.base.cost
+        for work, _ in kept:
+            work.mean_cost = means[id(work.query)]
         return [work for work, _ in kept], [mine for _, mine in kept]
 
     def _candidates_of(self, work: _Work) -> list[Definition]:
@@ -256,12 +272,7 @@ class _Adviser:
         upkeep: _Upkeep,
     ) -> Advice:
         total = max(whatif.total(0), 1e-300)
-        effects = []
-        for number, work in enumerate(works):
-            known = whatif.plan(number, chosen)
-            saved = work.weight * (work.base.cost - known.cost) / total
-            used = tuple(whatif.members(known.used))
-            effects.append(Effect(work.query, work.base.cost, known.cost, used, saved))
+        effects = self._effects(whatif, works, chosen, total)
         suggestions = []
         for number in numbers(chosen):
             index = whatif.candidates[number]
@@ -294,6 +305,35 @@ class _Adviser:
             tuple(self._notes),
         )
 
+    def _effects(
+        self, whatif: WhatIf, works: Sequence[_Work], chosen: int, total: float
+    ) -> list[Effect]:
+        """What becomes of each statement, its forms taken together."""
+        by_query: defaultdict[int, list[int]] = defaultdict(list)
+        for number, work in enumerate(works):
+            by_query[id(work.query)].append(number)
+        effects = []
+        for numbers_ in by_query.values():
+            own = [works[number] for number in numbers_]
+            known = [whatif.plan(number, chosen) for number in numbers_]
+            effects.append(
+                Effect(
+                    own[0].query,
+                    own[0].mean_cost,
+                    sum(w.form.share * k.cost for w, k in zip(own, known, strict=True)),
+                    tuple(whatif.members(union(k.used for k in known))),
+                    sum(
+                        w.weight * (w.base.cost - k.cost) / total
+                        for w, k in zip(own, known, strict=True)
+                    ),
+                    tuple(
+                        FormEffect(w.form, w.base.cost, k.cost)
+                        for w, k in zip(own, known, strict=True)
+                    ),
+                )
+            )
+        return effects
+
 
 def _is_ordinary(key: Key, columns: Mapping[str, Column]) -> bool:
     """Whether a b-tree surely takes a key."""
@@ -325,7 +365,7 @@ class _Upkeep:
         for work in works:
             for oid in {use.table.oid for use in work.uses}:
                 counted[oid] += work.weight * work.base.cost
-                costs[oid] += work.query.calls * work.base.cost
+                costs[oid] += work.calls * work.base.cost
         self._unit = {oid: counted[oid] / costs[oid] for oid in counted if costs[oid] > 0}
 
     def of(self, index: Definition) -> Upkeep:
@@ -349,6 +389,6 @@ def _changes(work: _Work, catalog: Catalog) -> Iterable[tuple[int, str, float]]:
     if not work.query.writes:
         return
     rows = work.query.rows
-    count = float(rows) if rows is not None else work.query.calls
+    count = rows * work.form.share if rows is not None else work.calls
     for table, column in written_columns(work.query.text, catalog):
         yield table.oid, column, count

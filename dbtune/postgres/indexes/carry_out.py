@@ -169,10 +169,10 @@ def _measured_row(one: Measured, names: set[str]) -> Row:
         "blocks_before": one.blocks_before,
         "blocks_after": one.blocks_after,
         "cost_before": one.cost_before if one.cost_before is not None else one.effect.before,
-        "cost_predicted": one.effect.after,
+        "cost_predicted": one.planned.after,
         "cost_after": one.cost_after,
         "uses": sorted(one.uses & names),
-        "values": {f"${number}": value for number, value in one.values.items()},
+        "values": {f"${number}": value for number, value in one.planned.form.values.items()},
         "reason": one.reason,
         "statement": one.effect.query.text,
     }

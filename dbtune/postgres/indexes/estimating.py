@@ -55,11 +55,7 @@ class Estimator:
             NotPlannable: it is no statement that has a plan.
             psycopg.Error: the server refuses it.
         """
-        if re.search("[\0\ud800-\udfff]", statement):
-            raise NotPlannable("it holds characters that no statement can hold")
-        if not statement.strip():
-            raise NotPlannable("there is no statement")
-        text = sql.SQL(statement)
+        text = _text(statement)
         if not has_parameters(statement):
             # A generic plan would only hide what is pruned.
             explain = sql.SQL(f"EXPLAIN ({_OPTIONS}) ") + text
@@ -75,6 +71,22 @@ class Estimator:
             transaction.rows(sql.SQL(f"EXPLAIN ({_OPTIONS}, GENERIC_PLAN) ") + text)
         )
 
+    def parameter_types(self, transaction: Transaction, statement: str) -> list[str]:
+        """Types of a statement's parameters, as ``format_type`` writes them without sizes.
+
+        Raises:
+            NotPlannable, psycopg.Error: as of :meth:`estimate`.
+        """
+        name = _prepare(transaction, _text(statement))
+        rows = transaction.rows(
+            "SELECT pg_catalog.format_type(t.oid, NULL) AS type "
+            "FROM pg_catalog.pg_prepared_statements p, "
+            "pg_catalog.unnest(p.parameter_types::oid[]) WITH ORDINALITY AS t(oid, place) "
+            "WHERE p.name = %s ORDER BY t.place",
+            (name,),
+        )
+        return [row["type"] for row in rows]
+
     def _of_prepared(self, transaction: Transaction, text: sql.SQL) -> Estimate:
         found = _estimate_of(_explain_prepared(transaction, text))
         if not _is_pruned(found.documents):
@@ -82,6 +94,14 @@ class Estimator:
         # The NULLs in place of values have hidden partitions, though their cost is in the sum.
         transaction.rows("SET LOCAL enable_partition_pruning = off")
         return Estimate(found.cost, _estimate_of(_explain_prepared(transaction, text)).documents)
+
+
+def _text(statement: str) -> sql.SQL:
+    if re.search("[\0\ud800-\udfff]", statement):
+        raise NotPlannable("it holds characters that no statement can hold")
+    if not statement.strip():
+        raise NotPlannable("there is no statement")
+    return sql.SQL(statement)
 
 
 def _estimate_of(rows: list[Row]) -> Estimate:

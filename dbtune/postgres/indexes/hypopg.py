@@ -153,6 +153,18 @@ class HypopgPlanner:
                 self._forget()
         return Planned(estimated.cost, frozenset(used), frozenset(existing), estimated.largest)
 
+    def parameter_types(self, statement: str, *, search_path: str = "") -> list[str]:
+        """See :meth:`dbtune.postgres.indexes.planner.Planner.parameter_types`."""
+        try:
+            with self._session.transaction(own_search_path=True) as transaction:
+                if search_path:
+                    transaction.rows(
+                        "SELECT pg_catalog.set_config('search_path', %s, true)", (search_path,)
+                    )
+                return self._estimator.parameter_types(transaction, statement)
+        except psycopg.Error as error:
+            raise self._told(error) from None
+
     def refuses(self, index: Definition) -> str:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.refuses`."""
         size = self._size(index)

@@ -101,6 +101,15 @@ class Planner(Protocol):
         """
         ...
 
+    def parameter_types(self, statement: str, *, search_path: str = "") -> list[str]:
+        """Types of a statement's ``$1``, ``$2`` ..., as ``format_type`` writes them without sizes.
+
+        Raises:
+            NotPlannable: the server refuses the statement, or can't tell a type.
+            TargetError: the connection broke.
+        """
+        ...
+
     def refuses(self, index: Definition) -> str:
         """Why the server can't make this index (a sentence), or "" if it can."""
         ...

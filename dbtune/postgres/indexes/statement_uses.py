@@ -8,7 +8,7 @@ server writes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -17,6 +17,7 @@ from dbtune.postgres.indexes.condition_facts import alternatives, facts
 from dbtune.postgres.indexes.definition import Key, column_key
 from dbtune.postgres.indexes.scopes import Base, Derived, Output, Scope, Source, folded, queries
 from dbtune.postgres.indexes.uses import Equalities, Use
+from dbtune.postgres.relations.facts import Column
 
 _MAX_DEPTH = 60
 Ctes = Mapping[str, Source]
@@ -36,6 +37,27 @@ def statement_uses(tree: exp.Expr, catalog: Catalog, search_path: Sequence[str] 
     return reader.uses
 
 
+def column_finder(
+    tree: exp.Expr, catalog: Catalog, search_path: Sequence[str] = ()
+) -> Callable[[exp.Expr, exp.Expr], Column | None]:
+    """What tells the column of a table that a column in a parsed statement stands for.
+
+    Its second argument is where the column stands; the others are as of :func:`statement_uses`.
+    """
+    reader = _Reader(catalog, search_path)
+    reader.statement(tree, None, {})
+
+    def find(column: exp.Expr, where: exp.Expr | None) -> Column | None:
+        while where is not None and id(where) not in reader.scopes:
+            where = where.parent
+        places = reader.scopes[id(where)].places(column) if where is not None else []
+        for number, name in places:
+            return catalog.column(reader.uses[number].table, name)
+        return None
+
+    return find
+
+
 class _Reader:
     def __init__(self, catalog: Catalog, search_path: Sequence[str]) -> None:
         self._catalog = catalog
@@ -43,6 +65,7 @@ class _Reader:
         self._depth = 0
         self.uses: list[Use] = []
         self.equalities = Equalities()
+        self.scopes: dict[int, Scope] = {}
 
     # ------------------------------------------------------------------------------ statements
 
@@ -75,7 +98,7 @@ class _Reader:
 
     def _written(self, tree: exp.Expr, parent: Scope | None, ctes: Ctes) -> Derived:
         """UPDATE, DELETE and MERGE: what has to be found, by a SELECT's rules."""
-        scope = Scope(parent)
+        scope = self.scopes[id(tree)] = Scope(parent)
         self._source(tree.this, scope, ctes)
         target = next(iter(scope.sources.values()), None)
         if isinstance(target, Base):
@@ -122,7 +145,7 @@ class _Reader:
         return both
 
     def _select(self, tree: exp.Select, parent: Scope | None, ctes: Ctes) -> Derived:
-        scope = Scope(parent)
+        scope = self.scopes[id(tree)] = Scope(parent)
         first = len(self.uses)
         conditions = []
         if from_ := tree.args.get("from_"):

@@ -7,14 +7,14 @@ READ ONLY transaction that is rolled back; what writes is not executed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dbtune.errors import TargetError, UsageError
 from dbtune.postgres.explain.live import Request, explain
-from dbtune.postgres.indexes.advice import Advice, Effect
+from dbtune.postgres.indexes.advice import Advice, Effect, FormEffect
 from dbtune.postgres.indexes.apply import Builder, Built
 from dbtune.postgres.indexes.definition import Definition
-from dbtune.postgres.indexes.parameter_values import parameter_values
+from dbtune.postgres.indexes.forms import Form
 from dbtune.postgres.plans.model import Plan
 from dbtune.postgres.relations.facts import Relations
 from dbtune.postgres.session import Session, Transaction
@@ -33,7 +33,7 @@ class Measured:
 
     Attributes:
         effect: the statement with its costs as predicted.
-        values: its parameters' values.
+        planned: as it was executed, with values in place of its parameters, and as predicted.
         ms_before, ms_after: the fastest execution; ``None`` if it was not executed.
         blocks_before, blocks_after: of that execution, read from cache or disk.
         cost_before, cost_after: the planner's, with the real indexes.
@@ -42,7 +42,7 @@ class Measured:
     """
 
     effect: Effect
-    values: dict[int, str | None] = field(default_factory=dict)
+    planned: FormEffect
     ms_before: float | None = None
     ms_after: float | None = None
     blocks_before: int | None = None
@@ -51,6 +51,11 @@ class Measured:
     cost_after: float | None = None
     uses: frozenset[str] = frozenset()
     reason: str = ""
+
+    @property
+    def calls(self) -> float:
+        """Executions in this form."""
+        return self.effect.query.calls * self.planned.form.share
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ class Verifier:
             TargetError: the connection broke.
         """
         touched = [one for one in advice.effects if one.indexes]
-        measured = [self._before(one) for one in touched]
+        measured = [self._before(one, form) for one in touched for form in _forms(one)]
         built: list[Built] = []
         try:
             for one in advice.suggestions:
@@ -103,15 +108,14 @@ class Verifier:
 
         estimator = Estimator(self._session.major)
         measured = []
-        for effect in advice.effects:
-            if not effect.indexes:
-                continue
-            found = Measured(effect, cost_before=effect.before)
+        touched = [one for one in advice.effects if one.indexes]
+        for found in (Measured(one, form) for one in touched for form in _forms(one)):
             measured.append(found)
+            found.cost_before = found.planned.before
             try:
                 with self._session.transaction(own_search_path=True) as transaction:
                     self._set_path(transaction)
-                    estimate = estimator.estimate(transaction, effect.query.text)
+                    estimate = estimator.estimate(transaction, found.planned.form.sql)
             except NotPlannable as refused:
                 found.reason = str(refused)
                 continue
@@ -128,20 +132,16 @@ class Verifier:
                 "SELECT pg_catalog.set_config('search_path', %s, true)", (self._search_path,)
             )
 
-    def _before(self, effect: Effect) -> Measured:
-        found = Measured(effect)
+    def _before(self, effect: Effect, planned: FormEffect) -> Measured:
+        found = Measured(effect, planned)
         if effect.query.writes:
             found.reason = "it writes"
+        elif has_parameters(planned.form.sql):
+            found.reason = "no value is known for one of its parameters"
+        if found.reason:
             return found
         try:
-            if has_parameters(effect.query.text):
-                types = self._types(effect.query.text)
-                values = parameter_values(effect.query.text, types, self._relations)
-                if values is None:
-                    found.reason = "no value is known for one of its parameters"
-                    return found
-                found.values = dict(values)
-            plan = self._fastest(effect, found.values)
+            plan = self._fastest(planned.form)
         except (UsageError, TargetError) as refused:
             found.reason = _first_line(refused)
             return found
@@ -153,7 +153,7 @@ class Verifier:
         if found.reason:
             return
         try:
-            plan = self._fastest(found.effect, found.values)
+            plan = self._fastest(found.planned.form)
         except (UsageError, TargetError) as refused:
             found.reason = _first_line(refused)
             return
@@ -161,41 +161,15 @@ class Verifier:
         found.cost_after = plan.root.total_cost
         found.uses = frozenset(node.index for node in plan.nodes if node.index)
 
-    def _fastest(self, effect: Effect, values: dict[int, str | None]) -> Plan:
+    def _fastest(self, form: Form) -> Plan:
         request = Request(
-            effect.query.text,
-            values,
+            form.sql,
             analyze=True,
             search_path=self._search_path,
             origin="the statement",
         )
         plans = [explain(self._session, request).plans[0] for _ in range(RUNS)]
         return min(plans, key=lambda plan: plan.execution_ms or 0.0)
-
-    def _types(self, text: str) -> list[str]:
-        """Types of a statement's parameters, as the server takes them."""
-        import secrets
-
-        import psycopg
-        from psycopg import sql
-
-        name = f"dbtune_{secrets.token_hex(8)}"
-        try:
-            with self._session.transaction(own_search_path=True) as transaction:
-                self._set_path(transaction)
-                prepare = sql.SQL("PREPARE {} AS\n").format(sql.Identifier(name))
-                transaction.rows(prepare + sql.SQL(text), alone=True)
-                transaction.afterwards.append(f"DEALLOCATE {name}")
-                rows = transaction.rows(
-                    "SELECT pg_catalog.format_type(t.oid, NULL) AS type "
-                    "FROM pg_catalog.pg_prepared_statements p, "
-                    "unnest(p.parameter_types::oid[]) WITH ORDINALITY AS t(oid, place) "
-                    "WHERE p.name = %s ORDER BY t.place",
-                    (name,),
-                )
-        except psycopg.Error as error:
-            raise UsageError(str(self._session.translated(error))) from None
-        return [row["type"] for row in rows]
 
     def _judge(self, made: Built, measured: Sequence[Measured], builder: Builder) -> Built:
         """Keep an index that helps a statement that was executed, drop it otherwise."""
@@ -208,10 +182,10 @@ class Verifier:
             return made  # nothing that it is for could be executed: it is not known
         if not mine:
             return builder.drop(made, "no statement that was executed uses it")
-        before = sum((one.ms_before or 0.0) * one.effect.query.calls for one in mine)
-        after = sum((one.ms_after or 0.0) * one.effect.query.calls for one in mine)
-        read = sum((one.blocks_before or 0) * one.effect.query.calls for one in mine)
-        reads = sum((one.blocks_after or 0) * one.effect.query.calls for one in mine)
+        before = sum((one.ms_before or 0.0) * one.calls for one in mine)
+        after = sum((one.ms_after or 0.0) * one.calls for one in mine)
+        read = sum((one.blocks_before or 0) * one.calls for one in mine)
+        reads = sum((one.blocks_after or 0) * one.calls for one in mine)
         less = 1 - LEAST_GAIN
         if after <= before * less or (after <= before and reads <= read * less):
             return made
@@ -225,6 +199,10 @@ class Verifier:
         for table in self._relations.tables.values():
             names.add(index._replace(schema=table.schema, table=table.name).name)
         return frozenset(names)
+
+
+def _forms(effect: Effect) -> tuple[FormEffect, ...]:
+    return effect.forms or (FormEffect(Form(effect.query.text), effect.before, effect.after),)
 
 
 def _blocks(plan: Plan) -> int | None:

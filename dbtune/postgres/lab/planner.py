@@ -144,6 +144,16 @@ class LabPlanner:
                 existing.add(oid)
         return Planned(estimated.cost, frozenset(used), frozenset(existing), estimated.largest)
 
+    def parameter_types(self, statement: str, *, search_path: str = "") -> list[str]:
+        """See :meth:`dbtune.postgres.indexes.planner.Planner.parameter_types`."""
+        try:
+            self._look_in(search_path)
+            return self._estimator.parameter_types(self._asker, statement)
+        except psycopg.Error as error:
+            raise self._told(error) from None
+        finally:
+            self._tidy()
+
     def refuses(self, index: Definition) -> str:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.refuses`."""
         if index not in self._made and index not in self._refused:
