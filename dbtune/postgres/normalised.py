@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,24 +17,24 @@ from dbtune.postgres.sqltext import places
 
 _TYPES = frozenset(
     (
-        "bigint bit bool boolean box box2d box3d bpchar bytea char character cidr circle citext date "
-        "daterange decimal double float float4 float8 geography geometry hstore inet int int2 int4 "
-        "int4range int8 int8range integer interval json jsonb jsonpath line lseg ltree macaddr "
-        "macaddr8 money name numeric numrange oid path pg_lsn point polygon real regclass smallint "
-        "text time timestamp timestamptz timetz tsquery tsrange tstzrange tsvector uuid varbit "
-        "varchar vector xml"
+        "bigint bit bool boolean box box2d box3d bpchar bytea char character cidr circle citext "
+        "date daterange decimal double float float4 float8 geography geometry hstore inet int "
+        "int2 int4 int4range int8 int8range integer interval json jsonb jsonpath line lseg "
+        "ltree macaddr macaddr8 money name numeric numrange oid path pg_lsn point polygon real "
+        "regclass smallint text time timestamp timestamptz timetz tsquery tsrange tstzrange "
+        "tsvector uuid varbit varchar vector xml"
     ).split()
 )
 _BEFORE_VALUES = frozenset(
     (
-        "all analyze and any array as asc asymmetric at between both by case check collate content "
-        "cross default desc distinct do document else end escape except exclude exists fetch filter "
-        "first following for from full glob group groups having if ilike in inner intersect into is "
-        "isnull join lateral leading left like limit natural next not notnull null nulls of offset on "
-        "only operator or order outer over overlaps partition passing placing preceding range "
-        "repeatable return returning right row rows select set similar some symmetric table "
-        "tablesample then to trailing union unknown update using value values variadic when where "
-        "window with within zone"
+        "all analyze and any array as asc asymmetric at between both by case check collate "
+        "content cross default desc distinct do document else end escape except exclude exists "
+        "fetch filter first following for from full glob group groups having if ilike in inner "
+        "intersect into is isnull join lateral leading left like limit natural next not notnull "
+        "null nulls of offset on only operator or order outer over overlaps partition passing "
+        "placing preceding range repeatable return returning right row rows select set similar "
+        "some symmetric table tablesample then to trailing union unknown update using value "
+        "values variadic when where window with within zone"
     ).split()
 )
 """Words that may stand before an expression: any other there is the name of a type."""
@@ -124,17 +124,25 @@ class Normalised:
 
 def normalised(text: str) -> Normalised:
     """A statement with ``$1`` ..., repaired; never fails."""
-    found = _repaired(text)
-    same = _one_expression(found.parse()) if found.numbers else {}
+    found, fields = _repaired(text)
+    same = {f"${number}": f"'{FIELD}'" for number in fields}
+    same |= _one_expression(found.parse()) if found.numbers else {}
     if not same:
         return found
-    pieces = tuple(
-        Piece(f"${same[p.number]}", same[p.number]) if p.number in same else p for p in found.pieces
-    )
-    return Normalised(pieces, found.units, found.lists)
+    # As the text has them: the parser changes the case of what it takes for a unit of time.
+    written = {token.lower(): token for kind, token, _, _ in places(text) if kind == "string"}
+    same = {one: written.get(other.lower(), other) for one, other in same.items()}
+
+    def piece(one: Piece) -> Piece:
+        meant = _last(same, one.text) if one.number else one.text
+        return Piece(meant, int(meant[1:]) if meant.startswith("$") and one.number else 0)
+
+    return Normalised(tuple(map(piece, found.pieces)), found.units, found.lists)
 
 
-def _repaired(text: str) -> Normalised:
+def _repaired(text: str) -> tuple[Normalised, set[int]]:
+    """The statement, and the parameters that stand for fields: ``extract($1 from x)``."""
+    fields: set[int] = set()
     pieces: list[Piece] = []
     units: dict[int, str] = {}
     lists: set[int] = set()
@@ -147,10 +155,9 @@ def _repaired(text: str) -> Normalised:
         done += text[position:start]
         position = end
         if _EXTRACT.search(done[-_LONGEST_TYPE:]) and _FROM.match(text, end):
-            done += f"'{FIELD}'"
-            continue
+            fields.add(number)
         cast = ""
-        if kept := _type_before(done):
+        if number not in fields and (kept := _type_before(done)):
             done, cast = done[: kept[0]], kept[1]
             if cast.lower().startswith("interval") and (unit := _UNITS.match(text, end)):
                 units[number] = " ".join(unit[1].lower().split())
@@ -162,7 +169,7 @@ def _repaired(text: str) -> Normalised:
         pieces += [Piece(done), Piece(token, number)]
         done = f"::{cast}" if cast else ""
     pieces.append(Piece(done + text[position:]))
-    return Normalised(tuple(pieces), units, frozenset(lists))
+    return Normalised(tuple(pieces), units, frozenset(lists)), fields
 
 
 def _type_before(text: str) -> tuple[int, str] | None:
@@ -183,62 +190,64 @@ def _type_before(text: str) -> tuple[int, str] | None:
 # ----------------------------------------------------------------------- one expression, two places
 
 
-def _one_expression(tree: Any) -> dict[int, int]:
-    """Parameters that have to have the value of another, for the server to take the statement.
+def _one_expression(tree: Any) -> dict[str, str]:
+    """Parameters that have to be what another is, or a constant, for the server to take it.
 
-    What is grouped by has to be what the list has; so has what DISTINCT orders by.
+    What is grouped by has to be what is selected, and the extension keeps constants there: ``SELECT
+    date_trunc($1, at) ... GROUP BY date_trunc('day', at)``. So has what DISTINCT orders by.
     """
     from sqlglot import exp
 
-    same: dict[int, int] = {}
+    same: dict[str, str] = {}
     for select in tree.find_all(exp.Select) if tree is not None else ():
         group, distinct = select.args.get("group"), select.args.get("distinct")
-        keys = list(group.expressions) if group else []
-        if group:
-            for more in ("grouping_sets", "rollup", "cube"):
-                keys += [k for one in group.args.get(more) or () for k in one.expressions]
-        if distinct:
-            keys += [one.unalias() for one in select.expressions]
-            on = distinct.args.get("on")
-            keys += on.expressions if on else []
-        by_shape: dict[str, list[int]] = {}
-        for key in keys:
-            if numbers := _numbers(key):
-                by_shape.setdefault(_shape(key), numbers)
-        if not by_shape:
-            continue
         order, having = select.args.get("order"), select.args.get("having")
-        for part in (*select.expressions, *keys, order, having):
+        keys = list(group.expressions) if group else []
+        for more in ("grouping_sets", "rollup", "cube") if group else ():
+            keys += [k for one in group.args.get(more) or () for k in one.expressions]
+        if distinct:
+            on = distinct.args.get("on")
+            keys += [one.this for one in order.expressions] if order else []
+            keys += on.expressions if on else []
+            keys += [one.unalias() for one in select.expressions]
+        by_shape: dict[str, list[str]] = {}
+        for key in keys:
+            shape, constants = _shape(key)
+            if constants:
+                by_shape.setdefault(shape, constants)
+        for part in (*select.expressions, *keys, order, having) if by_shape else ():
             for node in part.walk() if part is not None else ():
-                if isinstance(node, exp.Parameter | exp.Literal | exp.Identifier):
+                if not isinstance(node, exp.Condition) or isinstance(
+                    node, exp.Parameter | exp.Literal | exp.Column
+                ):
                     continue
-                meant = by_shape.get(_shape(node)) if _numbers(node) else None
-                pairs = zip(_numbers(node), meant or (), strict=False)
-                same |= {number: other for number, other in pairs if number != other}
-    return {number: _last(same, number) for number in same}
+                shape, constants = _shape(node)
+                pairs = zip(constants, by_shape.get(shape, ()), strict=False)
+                same |= {one: other for one, other in pairs if one[0] == "$" and one != other}
+    return same
 
 
-def _last(same: Mapping[int, int], number: int) -> int:
-    seen: set[int] = set()
-    while number in same and number not in seen:
-        seen.add(number)
-        number = same[number]
-    return number
+def _last(same: Mapping[str, str], one: str) -> str:
+    seen: set[str] = set()
+    while one in same and one not in seen:
+        seen.add(one)
+        one = same[one]
+    return one
 
 
-def _numbers(node: Any) -> list[int]:
-    return list(_each_number(node))
+_CONSTANT = re.compile(r"\$\d+|'(?:[^']|'')*'|(?<![\w.$\"])\d+(?:\.\d+)?(?![\w\"])")
+_EXTRACTED = re.compile(r"\bEXTRACT\(\s*'?(\$?\w+)'?\s+FROM\b", re.IGNORECASE)
+_CAST = re.compile(r"CAST\(\? AS [^()]*(?:\([^()]*\))?\)|INTERVAL \?")
 
 
-def _each_number(node: Any) -> Iterator[int]:
-    from sqlglot import exp
+def _shape(node: Any) -> tuple[str, list[str]]:
+    """An expression with its parameters and constants made alike, and these."""
+    text = str(node.sql(dialect="postgres", comments=False))
+    text = _EXTRACTED.sub(_extracted, text)
+    constants = _CONSTANT.findall(text)
+    return _CAST.sub("?", _CONSTANT.sub("?", text)), constants
 
-    for one in node.find_all(exp.Parameter, bfs=False):
-        number = str(one.this.this) if one.this is not None else ""
-        if number.isdecimal():
-            yield int(number)
 
-
-def _shape(node: Any) -> str:
-    """The expression with its parameters made alike."""
-    return re.sub(r"\$\d+", "$", str(node.sql(dialect="postgres", comments=False)))
+def _extracted(found: re.Match[str]) -> str:
+    field = found[1]
+    return f"EXTRACT({field if field[0] == '$' else repr(field.lower())} FROM"

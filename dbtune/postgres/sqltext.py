@@ -197,7 +197,7 @@ def with_parameters(text: str, values: Mapping[int, str]) -> str | None:
         values: SQL literals by number, as they stand in the server's log.
     """
     shown = []
-    for kind, token, start, end in _places(text):
+    for kind, token, start, end in places(text):
         if kind == "parameter":
             value = values.get(int(token[1:]))
             if value is None:

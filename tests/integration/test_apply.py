@@ -110,7 +110,7 @@ def test_statements_of_pg_stat_statements_get_values(shop: tuple[Postgres, str])
     result = suggest(pg.dsn(name), "--verify").ok()
     row = next(one for one in result.json["verified"] if "customer_id = $1" in one["statement"])
     assert int(row["values"]["$1"]) in range(1, 20_001)
-    assert row["values"]["$2"] == "10"
+    assert row["values"]["$2"] == "3", "as many rows as it returned"
     assert row["ms_after"] < row["ms_before"]
 
 

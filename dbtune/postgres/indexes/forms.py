@@ -1,15 +1,16 @@
 """What the planner is asked in place of a statement with parameters: the same with values.
 
-Where rows differ much in how often their values occur, a statement has two forms, one with values
-that few rows have and one with common ones. How often each was meant follows from the rows that the
-statement returned per call; where that tells nothing, half of the calls are taken for each.
+Where values differ much in how often they occur, a statement has two forms, one with values that
+few rows have and one with common ones. How often each was meant follows from the rows that the
+statement returned per call; where that tells nothing, half of the calls are taken for each. Bounds
+are as far apart as makes as many rows.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from dbtune.postgres.indexes.catalog import Catalog
@@ -31,6 +32,8 @@ from dbtune.postgres.sqltext import has_parameters
 _LISTED = 5
 _LEAST_SHARE = 0.02
 """A form with so small a share of the calls is left out."""
+_NEAR = 1.5
+"""A plan is taken to return as many rows as came if it is no further off."""
 _TELLING = 3.0
 """So many times as many rows have to come of the one form as of the other to tell their shares."""
 
@@ -44,12 +47,14 @@ class Form:
         share: of the statement's calls; those of all its forms add up to 1.
         values: of the parameters, by number, as text; of a list the elements with commas.
         generic: parameters are left in it: the plan is one for any values.
+        wish: which values.
     """
 
     sql: str
     share: float = 1.0
     values: Mapping[int, str] = field(default_factory=dict)
     generic: bool = False
+    wish: Wish = field(default_factory=Wish)
 
 
 class PlannedForm(NamedTuple):
@@ -97,30 +102,40 @@ class Forms:
 
     def _filled(self, statement: _Statement, query: Query) -> list[PlannedForm]:
         rows = None if query.rows is None or not query.calls else query.rows / query.calls
-        limit = math.ceil(rows) if rows and not query.writes else 10
+        wish = Wish(rows=math.ceil(rows) if rows and not query.writes else 10)
         known = statement.roles.values()
-        skewed = any(map(is_skewed, known))
-        texts = any(role.kind is Kind.LIKE for role in known)
-        ranges = any(role.kind in (Kind.LOWER, Kind.UPPER) and role.column for role in known)
-        usual = self._plan(statement.form(Wish(rows=limit)))
-        if not (skewed or texts or (ranges and rows is not None)):
-            return [usual]
-        if rows is not None:
+        found = [self._plan(statement.form(wish))]
+        if any(is_skewed(role) or role.kind is Kind.LIKE for role in known):
             few, many = (
-                self._plan(statement.form(Wish(lean, lean, limit, infix=lean is Lean.many)))
+                self._plan(statement.form(replace(wish, looked_up=lean, infix=lean is Lean.many)))
                 for lean in (Lean.few, Lean.many)
             )
-            least, most = _rows(few.plan), _rows(many.plan)
-            if most > _TELLING * max(1.0, least) and (few.form.sql != many.form.sql):
-                share = min(1.0, max(0.0, (rows - least) / (most - least)))
-                return _shared(few, many, share)
-        if not (skewed or texts):
-            return [usual]
-        few, many = (
-            self._plan(statement.form(Wish(lean, rows=limit, infix=lean is Lean.many)))
-            for lean in (Lean.few, Lean.many)
+            found = _shared(few, many, rows)
+        bounds = {r.column for r in known if r.column and r.kind in (Kind.LOWER, Kind.UPPER)}
+        if rows is None or not bounds:
+            return found
+        expected = sum(one.form.share * _rows(one.plan) for one in found)
+        off = max(rows, 0.5) / max(expected, 0.5)
+        if 1 / _NEAR <= off <= _NEAR:
+            return found
+        return self._fitted(statement, found, replace(wish, width=off ** (1 / len(bounds))), rows)
+
+    def _fitted(
+        self, statement: _Statement, found: Sequence[PlannedForm], wish: Wish, rows: float
+    ) -> list[PlannedForm]:
+        """The forms with bounds as wide as the rows that came, if that makes a difference."""
+        fitted = [
+            PlannedForm(replace(again.form, share=one.form.share), again.plan)
+            for one in found
+            for again in [self._plan(statement.form(replace(one.form.wish, width=wish.width)))]
+        ]
+        before, after = (
+            abs(
+                math.log(max(0.5, sum(o.form.share * _rows(o.plan) for o in some)) / max(0.5, rows))
+            )
+            for some in (found, fitted)
         )
-        return _shared(few, many, 0.5)
+        return fitted if after < before else [*found]
 
     def _plan(self, form: Form) -> PlannedForm:
         return PlannedForm(form, self._planner.plan(form.sql, search_path=self._path))
@@ -156,9 +171,9 @@ class _Statement:
     def _find_types(self, types: Callable[[str], Sequence[str]]) -> dict[int, str]:
         """Types by the server; what it can't tell is first given a value by what it is for."""
         guessed = {
-            number: literal(value_of(role, Wish()) or "a", "")
+            number: literal(value_of(role, Wish(), role.cast) or "a", role.cast)
             for number, role in self.roles.items()
-            if role.column is None
+            if role.column is None or role.addend
         }
         for given in ({}, guessed):
             left = [number for number in self._whole.numbers if number not in given]
@@ -173,7 +188,7 @@ class _Statement:
         values: dict[int, str] = {}
         literals: dict[int, str] = {}
         for number, role in self.roles.items():
-            kind = self._types.get(number, "")
+            kind = self._types.get(number) or role.cast
             if number in self._whole.lists and role.column is not None:
                 several = values_of(role, wish, kind, _LISTED)
                 if several:
@@ -187,27 +202,24 @@ class _Statement:
                 values[number] = value
                 literals[number] = literal(value, kind)
         generic = len(literals) < len(self.roles)
-        return Form(self._whole.with_values(literals), 1.0, values, generic)
+        return Form(self._whole.with_values(literals), 1.0, values, generic, wish)
 
 
-def _shared(few: PlannedForm, many: PlannedForm, share: float) -> list[PlannedForm]:
-    """Both forms with their shares of the calls; ``share`` is that of the second."""
+def _shared(few: PlannedForm, many: PlannedForm, rows: float | None) -> list[PlannedForm]:
+    """Both forms with their shares of the calls, by the rows that a call returned."""
     if few.form.sql == many.form.sql:
         return [few]
-    both = ((few, 1 - share), (many, share))
-    return [
-        PlannedForm(
-            Form(
-                f.sql,
-                part if _LEAST_SHARE <= part <= 1 - _LEAST_SHARE else 1.0,
-                f.values,
-                f.generic,
-            ),
-            plan,
-        )
-        for (f, plan), part in both
+    share = 0.5
+    least, most = _rows(few.plan), _rows(many.plan)
+    if rows is not None and most > _TELLING * max(1.0, least):
+        share = min(1.0, max(0.0, (rows - least) / (most - least)))
+    both = [
+        PlannedForm(replace(one.form, share=part), one.plan)
+        for one, part in ((few, 1 - share), (many, share))
         if part >= _LEAST_SHARE
     ]
+    total = sum(one.form.share for one in both)
+    return [PlannedForm(replace(f, share=f.share / total), plan) for f, plan in both]
 
 
 def _rows(planned: Planned) -> float:

@@ -51,6 +51,7 @@ class Role:
         based: something is added to it (1) or taken from it (-1).
         opposite: ``based`` of the bound on the other side.
         place: among those that are compared with the same column in the same way.
+        cast: the type that the statement gives it, as ``format_type`` writes it, or "".
     """
 
     kind: Kind
@@ -62,6 +63,7 @@ class Role:
     based: int = 0
     opposite: int = 0
     place: int = 0
+    cast: str = ""
 
 
 _COMPARED = {
@@ -93,7 +95,7 @@ def roles(tree: exp.Expr, find: Finder) -> dict[int, Role]:
         number = str(node.this.this) if node.this is not None else ""
         if not number.isdecimal():
             continue
-        role = _role(node, find)
+        role = replace(_role(node, find), cast=_cast(node))
         known = found.get(int(number))
         if known is not None and (known.column or not role.column):
             continue
@@ -150,7 +152,9 @@ def _role(node: exp.Expr, find: Finder) -> Role:
                 addend = addend or sign
         inner, outer = outer, outer.parent
     negated = isinstance(outer, exp.Not) or isinstance(getattr(outer, "parent", None), exp.Not)
-    if isinstance(outer, exp.Limit | exp.Fetch):
+    if isinstance(outer, exp.Limit | exp.Fetch) or (
+        isinstance(outer, exp.GenerateSeries) and outer.args.get("end") is inner
+    ):
         return Role(Kind.LIMIT)
     if isinstance(outer, exp.Offset):
         return Role(Kind.OFFSET)
@@ -166,12 +170,30 @@ def _role(node: exp.Expr, find: Finder) -> Role:
     if kind is Kind.LIKE and negated:
         kind = Kind.NOT_LIKE
     if next(_columns(other), None) is None:
+        if isinstance(other.unnest(), (*_NUMBERS, *_COMPUTING)):
+            return Role(Kind.NUMBER)
         constant = bool(other.find(exp.Parameter)) and not other.find(exp.Func, exp.Query)
         return Role(Kind.CONSTANTS if constant else Kind.FREE)
     column, folded, computed = _compared(other, find)
     if kind is Kind.EQUAL and isinstance(other, exp.Any):
         kind = Kind.MEMBER
     return Role(kind, column, folded, computed, addend=addend, based=based)
+
+
+_TYPES = {
+    "INT": "integer", "SMALLINT": "smallint", "BIGINT": "bigint", "DECIMAL": "numeric",
+    "FLOAT": "real", "DOUBLE": "double precision", "TEXT": "text", "VARCHAR": "character varying",
+    "CHAR": "character", "DATE": "date", "TIMESTAMP": "timestamp without time zone",
+    "TIMESTAMPTZ": "timestamp with time zone", "INTERVAL": "interval", "BOOLEAN": "boolean",
+    "JSON": "json", "JSONB": "jsonb", "UUID": "uuid", "TIME": "time without time zone",
+}  # fmt: skip
+
+
+def _cast(node: exp.Expr) -> str:
+    if not isinstance(node.parent, exp.Cast):
+        return ""
+    kind = getattr(node.parent.to, "this", None)
+    return _TYPES.get(str(getattr(kind, "value", kind)), "")
 
 
 def _comparison(outer: Any, inner: exp.Expr) -> tuple[Kind | None, exp.Expr | None]:

@@ -46,10 +46,12 @@ class Lean(Enum):
     many = 2
 
 
-_KEPT = {Lean.few: 0.01, Lean.usual: 0.25, Lean.many: 0.6}
+_KEPT, _MOST_KEPT = 0.25, 0.95
 """Share of the rows within a bound on one side."""
-_BETWEEN = {Lean.few: 0.005, Lean.usual: 0.1, Lean.many: 0.5}
+_BETWEEN, _MOST_BETWEEN = 0.1, 0.9
 """Share of the rows between two bounds."""
+_SHORT, _LONG = 0.3, 3.0
+"""Widths for which an interval is not a usual one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,32 @@ class Wish:
 
     Attributes:
         looked_up: for what is looked up.
-        ranges: for bounds.
+        width: so many times as many rows as usual between bounds.
         rows: what to put behind LIMIT.
         infix: whether a text is looked for anywhere in another, or at its beginning.
     """
 
     looked_up: Lean = Lean.usual
-    ranges: Lean = Lean.usual
+    width: float = 1.0
     rows: int = _ROWS
     infix: bool = True
+
+    @property
+    def kept(self) -> float:
+        """Share of the rows within a bound on one side."""
+        return min(_MOST_KEPT, _KEPT * self.width)
+
+    @property
+    def between(self) -> float:
+        """Share of the rows between two bounds."""
+        return min(_MOST_BETWEEN, _BETWEEN * self.width)
+
+    @property
+    def span(self) -> Lean:
+        """How long an interval is."""
+        if self.width < _SHORT:
+            return Lean.few
+        return Lean.many if self.width > _LONG else Lean.usual
 
 
 def is_skewed(role: Role) -> bool:
@@ -97,14 +116,14 @@ def value_of(role: Role, wish: Wish, kind: str = "", unit: str = "") -> str | No
     if role.kind is Kind.OFFSET:
         return str(_OFFSET)
     if kind == "interval" or unit:
-        return _interval(unit, wish.ranges if not role.paired else Lean.usual)
+        return _interval(unit, Lean.usual if role.paired else wish.span)
     if role.kind is Kind.CONSTANTS:
         return _DEFAULTS.get(kind, "1")
     if kind.endswith("[]"):
         several = values_of(role, wish, kind[:-2], _LISTED)
         return "{" + ",".join(map(_element, several)) + "}"
     if role.addend:
-        found = _width(role, wish)
+        found = _width(role, wish, kind)
     elif role.column is not None and _agrees(role, kind):
         found = _of_column(role, wish, role.place)
     else:
@@ -177,15 +196,15 @@ def _of_column(role: Role, wish: Wish, place: int) -> str | None:
     value = spread.looked_up(wish.looked_up.value, place)
     if value is None or not role.folded:
         return value
-    return value.lower() if role.folded == "lower" else value.upper()
+    return value.upper() if role.folded == "upper" else value.lower()
 
 
 def _share(role: Role, wish: Wish) -> float:
     """At which share of the values a bound is."""
     if not role.paired:
-        kept = _KEPT[wish.ranges]
+        kept = wish.kept
         return 1 - kept if role.kind is Kind.LOWER else kept
-    half = _BETWEEN[wish.ranges] / 2
+    half = wish.between / 2
     if role.based:
         if role.opposite and role.opposite != role.based:
             return 0.5  # BETWEEN x - 1 AND x + 1
@@ -193,22 +212,22 @@ def _share(role: Role, wish: Wish) -> float:
     return 0.5 - half if role.kind is Kind.LOWER else 0.5 + half
 
 
-def _width(role: Role, wish: Wish) -> str | None:
+def _width(role: Role, wish: Wish, kind: str) -> str | None:
     """What is added to a bound: so much that the usual share of values lies between."""
     column = role.column
     known = column.statistics if column else None
     if column is None or known is None:
         return None
     spread = Distribution(known)
-    half = _BETWEEN[wish.ranges] / 2
+    half = wish.between / 2
     whole = not (role.opposite and role.opposite != role.addend)
     low, high = spread.at(0.5 - half), spread.at(0.5 + half)
     middle = low if whole else spread.at(0.5)
     if column.type_category == "N" and high is not None and middle is not None:
         width = _number(high) - _number(middle)
         return f"{width:.10g}" if width > 0 and width < 1e15 else "1"
-    if column.base_type == "date":
-        return str((1, 7, 90)[wish.ranges.value])
+    if column.type_category == "D" and kind in ("", "integer"):
+        return str((1, 7, 90)[wish.span.value])
     return None
 
 
@@ -229,7 +248,7 @@ def _interval(unit: str, lean: Lean) -> str:
 
 
 def _pattern(value: str, role: Role, infix: bool) -> str:
-    words = re.findall(r"[^\W_]{3,}", value) or re.findall(r"[^\W_]+", value) or ["a"]
+    words: list[str] = re.findall(r"[^\W_]{3,}", value) or re.findall(r"[^\W_]+", value) or ["a"]
     if role.kind is Kind.REGEX:
         return words[len(words) // 2]
     if infix or role.kind is Kind.NOT_LIKE:
