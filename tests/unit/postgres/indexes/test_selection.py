@@ -43,6 +43,9 @@ class Tabled:
         cost, used = min(usable)
         return Planned(cost, frozenset(used), frozenset(), {})
 
+    def parameter_types(self, statement: str, **_: Any) -> list[str]:
+        return []
+
     def refuses(self, index: Definition) -> str:
         return ""
 
