@@ -86,6 +86,10 @@ class RoutedPlanner:
         known = [one for one in indexes if one.method in JUDGED]
         return self._hypopg.plan(statement, known, without=without, search_path=search_path)
 
+    def parameter_types(self, statement: str, *, search_path: str = "") -> list[str]:
+        """See :meth:`dbtune.postgres.indexes.planner.Planner.parameter_types`."""
+        return self._hypopg.parameter_types(statement, search_path=search_path)
+
     def refuses(self, index: Definition) -> str:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.refuses`."""
         if index.method in JUDGED:
