@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
-from dbtune.cli.slow_queries_log import AUTO, Given, of_logs, refuse_without_log
+from dbtune.cli.slow_queries_log import AUTO, EVERY_SECONDS, Given, of_logs, refuse_without_log
 from dbtune.errors import Unavailable, UsageError
 from dbtune.postgres.logs.formats import LogFormat
 from dbtune.profile import Engine
@@ -133,6 +133,18 @@ def slow_queries(
             show_default=False,
         ),
     ] = None,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            help="Watch the logs, and print what is new again and again; --since: from then on.",
+            rich_help_panel=_LOGS,
+        ),
+    ] = False,
+    every: Annotated[
+        float,
+        duration_option(help="With --follow: how often.", rich_help_panel=_LOGS),
+    ] = f"{EVERY_SECONDS:g}s",  # type: ignore[assignment]
 ) -> Report:
     """Rank statements by what they cost, and say what is wrong with them.
 
@@ -142,7 +154,18 @@ def slow_queries(
     selection = Selection(by, limit, min_calls, database, user, grep, interval)
     # The last of the files stands where a TARGET may stand.
     names = (*log, *(more_logs or ()), *filter(None, [run.target])) if log else ()
-    given = Given(names, log_format, log_line_prefix, since, until, show_parameters, jobs, state)
+    given = Given(
+        names,
+        log_format,
+        log_line_prefix,
+        since,
+        until,
+        show_parameters,
+        jobs,
+        state,
+        follow,
+        every,
+    )
     if names:
         run.target = None
         return of_logs(run, given, selection)

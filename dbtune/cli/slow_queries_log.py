@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbtune.cli.command import Format, Output
 from dbtune.errors import UsageError
 from dbtune.postgres.logs.formats import LogFormat
 from dbtune.report import Report
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dbtune.postgres.logs.stream import Wanted
 
 AUTO = "auto"
+EVERY_SECONDS = 60.0
 _NOT_IN_A_LOG = (Order.rows, Order.io, Order.wal, Order.jit)
 
 
@@ -36,6 +38,8 @@ class Given:
     show_parameters: bool = False
     jobs: int = 0
     state: Path | None = None
+    follow: bool = False
+    every_seconds: float = EVERY_SECONDS
 
     def wanted(self, selection: Selection) -> Wanted:
         """What of the logs."""
@@ -61,6 +65,8 @@ _OPTIONS = {
     "show_parameters": "--show-parameters",
     "jobs": "--jobs",
     "state": "--state",
+    "follow": "--follow",
+    "every_seconds": "--every",
 }
 
 
@@ -85,6 +91,10 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
     from dbtune.postgres.logs.slow_queries import slow_queries
 
     _refuse(run, selection)
+    if given.follow:
+        return _follow(run, given, selection)
+    if given.every_seconds != EVERY_SECONDS:
+        raise UsageError("--every is for --follow")
     if given.state is not None:
         return _since_last_time(run, given, given.state, selection)
     return slow_queries(
@@ -116,6 +126,61 @@ def _since_last_time(run: Run, given: Given, path: Path, selection: Selection) -
     new = read_on(given.names, wanted, before, run.reading)
     write_file(path, state_bytes(new.state), force=True)
     return of_state(new, before.updated_at, selection, thresholds=run.thresholds)
+
+
+def _follow(run: Run, given: Given, selection: Selection) -> Report:
+    """Print what is logged, interval after interval; the report is on the last of them."""
+    from dbtune.cli.output import emit
+    from dbtune.postgres.logs.follow import Interrupted, Interval, watch
+    from dbtune.postgres.logs.slow_queries import of_interval
+
+    output = _stream_output(run, given)
+
+    def of(one: Interval) -> Report:
+        return of_interval(one, selection, thresholds=run.thresholds)
+
+    def show(one: Interval) -> None:
+        if output.format in (None, Format.table) and not one.digest.seen.records:
+            run.say("nothing was logged")
+        else:
+            emit(of(one), output)
+            print(flush=True)  # noqa: T201
+
+    try:
+        for one in watch(given.names, given.wanted(selection), given.every_seconds, run.say):
+            if one.ended:
+                return of(one)
+            show(one)
+    except Interrupted as interrupted:
+        show(interrupted.last)
+        raise
+    raise AssertionError("what is watched ends with a last interval")
+
+
+def _stream_output(run: Run, given: Given) -> Output:
+    """How to print again and again.
+
+    Raises:
+        UsageError: an option does not go with that.
+    """
+    output = run.output or Output()
+    if given.every_seconds <= 0:
+        raise UsageError("--every has to be longer than nothing")
+    if output.path is not None:
+        raise UsageError("--follow prints as it goes: redirect it (> FILE) in place of --output")
+    if output.format not in (None, Format.table, Format.markdown, Format.json, Format.ndjson):
+        raise UsageError(
+            f"--format {output.format.value} is one document; --follow prints many: take table, "
+            "markdown, json or ndjson"
+        )
+    for option, value in (
+        ("--until", given.until),
+        ("--state", given.state),
+        ("--jobs", given.jobs),
+    ):
+        if value:
+            raise UsageError(f"{option} does not go with --follow")
+    return output
 
 
 def _refuse(run: Run, selection: Selection) -> None:

@@ -84,6 +84,13 @@ def detect(
     return best
 
 
+def fits(detected: Detected, text: bytes) -> bool:
+    """Whether lines are in a format that is known already."""
+    envelope = detected.envelope()
+    whole = text[: text.rfind(b"\n") + 1]
+    return _scored(detected.format, envelope.opened(whole) + envelope.rest()).share >= _SURE
+
+
 def _envelopes(wanted: LogFormat) -> list[int]:
     only = {LogFormat.syslog: (Syslog,), LogFormat.cloudsql: (Json, Plain)}.get(wanted)
     return [at for at, one in enumerate(ENVELOPES) if only is None or one in only]

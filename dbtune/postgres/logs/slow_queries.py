@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dbtune.postgres.logs.digest import Digest
+    from dbtune.postgres.logs.follow import Interval
     from dbtune.postgres.logs.read import Progress
     from dbtune.postgres.logs.report import Thresholds
     from dbtune.postgres.logs.state import Progressed
@@ -87,6 +88,15 @@ def of_state(
     return report(
         digest, selection, names=[one.name for one in places], thresholds=thresholds, notes=notes
     )
+
+
+def of_interval(
+    interval: Interval, selection: Selection, *, thresholds: Thresholds | None = None
+) -> Report:
+    """The report on what was logged in a time."""
+    from dbtune.postgres.logs.report import report
+
+    return report(interval.digest, selection, names=interval.files, thresholds=thresholds)
 
 
 def refuse_untold(digest: Digest, wanted: Wanted) -> None:
