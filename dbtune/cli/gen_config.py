@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dbtune.alerts import RULES as ALERTS
 from dbtune.apps.generate import SETTINGS as APPLICATION_SETTINGS
 from dbtune.cli.command import Run, command, duration_option, new_app, size_option, text_parser
 from dbtune.cli.gen_config_app import ConfigGroup
@@ -23,7 +24,7 @@ from dbtune.report import Report
 from dbtune.server_settings import SETTINGS as SERVER_SETTINGS
 from dbtune.text import plain
 
-TABLES = (*POSTGRESQL_TABLES, *PGBOUNCER_TABLES, APPLICATION_SETTINGS, SERVER_SETTINGS)
+TABLES = (*POSTGRESQL_TABLES, *PGBOUNCER_TABLES, APPLICATION_SETTINGS, SERVER_SETTINGS, ALERTS)
 
 app = new_app(group_help="Generate configuration files, every line explained.")
 app.info.cls = ConfigGroup

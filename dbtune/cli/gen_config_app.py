@@ -17,6 +17,7 @@ from dbtune.report import Report
 SERVERS = {
     "redis": "Generate redis.conf for a cache, sessions, a store or a queue.",
     "mongod": "Generate the settings of mongod.conf that depend on machine and load.",
+    "alerts": "Generate rules for Prometheus with thresholds from the planned sizes.",
 }
 """Name of the subcommand: one line of help."""
 FRAMEWORKS = {

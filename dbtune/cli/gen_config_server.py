@@ -1,4 +1,4 @@
-"""``dbtune gen-config redis`` and ``mongod``: the settings of a server, with reasons."""
+"""``dbtune gen-config redis``, ``mongod`` and ``alerts``: settings and rules, with reasons."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from dbtune.cli.command import Run, command, new_app, size_option, text_parser
+from dbtune.alerts import Exporter
+from dbtune.cli.command import Run, command, duration_option, new_app, size_option, text_parser
+from dbtune.cli.pool_options import pool_options
 from dbtune.mongo import configuration as mongo_settings
+from dbtune.pooling.inputs import PoolInputs
 from dbtune.redis import configuration as redis_settings
 from dbtune.redis.configuration import Role
 from dbtune.report import Report
 
 redis = new_app()
 mongod = new_app()
+alerts = new_app()
 
 _Ram = Annotated[
     int | None,
@@ -101,3 +105,37 @@ def mongod_conf(
         return mongo_settings.from_options(options)
     with run.mongo() as session:
         return mongo_settings.from_session(session, options)
+
+
+@command(
+    alerts,
+    name="alerts",
+    target="none",
+    epilog="Example: dbtune gen-config alerts --for postgres --for pgbouncer --cpus 8"
+    " --max-connections 200 --rps 300 --hold-time 20ms --instances 4 --threads 8",
+)
+@pool_options()
+def alert_rules(
+    run: Run,
+    given: PoolInputs,
+    exporters: Annotated[
+        list[Exporter] | None,
+        typer.Option("--for", help="What is watched; repeat it.", show_default="all"),
+    ] = None,
+    request_timeout: Annotated[
+        float, duration_option(help="The application's time limit for a request.")
+    ] = "30s",  # type: ignore[assignment]
+    max_lag: Annotated[
+        float, duration_option(help="How old the answers of a replica may be.")
+    ] = "30s",  # type: ignore[assignment]
+) -> Report:
+    """Generate rules for Prometheus with thresholds from the planned sizes.
+
+    Sizes come from the same options as in dbtune pool-size; without them thresholds are shares of
+    what the servers themselves tell.
+    """
+    from dbtune.alerts import Limits, generate
+    from dbtune.pooling.model import derive
+
+    limits = Limits(derive(given), request_timeout, max_lag)
+    return generate(exporters or list(Exporter), limits)

@@ -33,8 +33,8 @@ def memory_fragmented(
         Remedy(
             "Let it defragment while it runs." if jemalloc else "Restart it, or fail over.",
             config="activedefrag yes" if jemalloc else "",
-            effect="up to 25 % of its CPU meanwhile; a build with the system's jemalloc, as Debian's,"
-            " refuses it: then restart it, or fail over"
+            effect="up to 25 % of its CPU meanwhile; builds with the system's jemalloc (Debian's)"
+            " refuse it: then restart it, or fail over"
             if jemalloc
             else "",
         ),
