@@ -20,6 +20,7 @@ Kind = Literal[
     "text",  # any words
     "sql",  # statement text: long, hostile, cut to the space that is left
     "int",
+    "id",  # a number that is a name: without separators
     "float",
     "ms",
     "seconds",

@@ -20,6 +20,9 @@ from dbtune.errors import DbtuneError, Exit
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Judge the health of a server: what is wrong, in order of harm."),
+    "activity": ("activity", "Watch sessions: who does what, waits for what, and blocks whom."),
+    "activity cancel": ("activity_cancel", "Cancel the statement that a session executes."),
+    "activity terminate": ("activity_terminate", "End a session, and roll back what it did."),
     "slow-queries": ("slow_queries", "Rank statements by what they cost, and say what is wrong."),
     "bloat": ("bloat", "Find wasted space: how much, where, why, and the safest way back."),
     "suggest-indexes": (

@@ -73,7 +73,7 @@ class Samples:
 
     def add(self, row: Document) -> None:
         """Count one operation of one sample."""
-        users = set(_users(row))
+        users = set(users_of(row))
         if self.user and self.user not in users | {one.rpartition("@")[0] for one in users}:
             return
         shape = shape_of(row)
@@ -83,7 +83,7 @@ class Samples:
         took = row.get("microsecs_running")
         if isinstance(took, int | float):
             seen.longest_ms = max(seen.longest_ms, took / 1000)
-        seen.waits[_waiting_for(row)] += 1
+        seen.waits[waiting_for(row)] += 1
         seen.plans[str(row.get("planSummary") or "")[:200]] += 1
         seen.users |= users
         seen.hashes |= {query_hash(row)} - {""}
@@ -128,12 +128,14 @@ def _sample(session: Session, samples: Samples) -> None:
     samples.count += 1
 
 
-def _waiting_for(row: Document) -> str:
+def waiting_for(row: Document) -> str:
+    """``lock``, ``latch``, ``flowcontrol``, or "" for an operation that waits for none of them."""
     waiting = next((name for name in _WAITS if row.get(name) is True), "")
     return waiting.removeprefix("waitingFor").lower()
 
 
-def _users(row: Document) -> Iterator[str]:
+def users_of(row: Document) -> Iterator[str]:
+    """Who runs an operation: ``name@database``."""
     users = row.get("effectiveUsers")
     for user in users if isinstance(users, list) else ():
         if isinstance(user, dict):

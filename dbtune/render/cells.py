@@ -12,7 +12,7 @@ from dbtune.render.document import value as json_value
 from dbtune.report import Column, Report
 from dbtune.text import bytes_text, count_text, ms_text, plain, ratio_text, significant
 
-RIGHT = frozenset({"int", "float", "ms", "seconds", "bytes", "ratio"})
+RIGHT = frozenset({"int", "id", "float", "ms", "seconds", "bytes", "ratio"})
 """Kinds that are aligned to the right."""
 
 
@@ -38,6 +38,8 @@ def cell(column: Column, item: object) -> str:
 def _number(kind: str, number: float) -> str:
     if number != number or abs(number) == math.inf:
         return ""  # as null in JSON
+    if kind == "id":
+        return str(int(number))
     if kind == "bytes":
         return bytes_text(number)
     if kind == "ms":

@@ -16,6 +16,7 @@ _JSON_TYPES: dict[Kind, dict[str, Any]] = {
     "text": {"type": ["string", "null"]},
     "sql": {"type": ["string", "null"]},
     "int": {"type": ["integer", "null"]},
+    "id": {"type": ["integer", "null"]},
     "float": {"type": ["number", "null"]},
     "ms": {"type": ["number", "null"]},
     "seconds": {"type": ["number", "null"]},
@@ -72,7 +73,7 @@ def row_data(table: Table, row: Row) -> dict[str, Any]:
 
 def _typed(column: Column, item: Any) -> Any:
     found = value(item)
-    if isinstance(found, float) and column.kind in ("int", "bytes"):
+    if isinstance(found, float) and column.kind in ("int", "id", "bytes"):
         return round(item)  # not of what was found: a Decimal has more digits than a float
     return found
 

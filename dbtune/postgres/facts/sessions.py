@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from dbtune.facts import fact
 from dbtune.postgres.session import Session
@@ -26,6 +27,7 @@ class Backend:
         xmin_age: transactions since the oldest row version that it may still need.
         statement: the running or last statement, constants masked; "" if hidden.
         blocked_by: processes that hold what it waits for; 0 is a prepared transaction.
+        began: when the session began; ``None`` if hidden.
     """
 
     pid: int
@@ -42,6 +44,7 @@ class Backend:
     xmin_age: int | None = None
     statement: str = ""
     blocked_by: tuple[int, ...] = ()
+    began: datetime | None = None
 
     @property
     def who(self) -> str:
@@ -87,6 +90,7 @@ def sessions(session: Session) -> Sessions:
             xmin_age=row["xmin_age"],
             statement=plain(masked(row["statement"]))[:500],
             blocked_by=tuple(dict.fromkeys(row["blocked_by"] or ())),
+            began=row["began"],
         )
         for row in rows[:MAX_SESSIONS]
     ]

@@ -30,12 +30,13 @@ class Waits:
         return sum(self.sessions.values()) / self.samples
 
 
-def _plus(one: Waits, other: Waits) -> Waits:
+def plus(one: Waits, other: Waits) -> Waits:
+    """Both together."""
     sessions = Counter(one.sessions) + Counter(other.sessions)
     return Waits(one.samples + other.samples, dict(sessions), one.hidden + other.hidden)
 
 
-@samples("waits", _plus)
+@samples("waits", plus)
 def waits(session: Session) -> Waits:
     """Least privilege: none; states of other roles' sessions need pg_read_all_stats."""
     rows = session.fact("sessions_waits")

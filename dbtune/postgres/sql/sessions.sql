@@ -17,7 +17,7 @@ SELECT
     COALESCE(a.wait_event_type || ':' || a.wait_event, '') AS wait,
     pg_catalog.age(a.backend_xmin)::int AS xmin_age,
     COALESCE(pg_catalog."left"(a.query, 2000), '') AS statement,
-    w.blocked_by
+    w.blocked_by, a.backend_start AS began
 FROM pg_catalog.pg_stat_activity a
 LEFT JOIN waiting w ON w.pid = a.pid
 WHERE a.pid <> pg_catalog.pg_backend_pid()

@@ -55,7 +55,7 @@ class Clients:
 def clients(session: Session) -> Clients:
     """Least privilege: +client|list."""
     lines = str(session.command("CLIENT", "LIST")).splitlines()[:MOST]
-    found = [_fields(line) for line in lines]
+    found = [fields_of(line) for line in lines]
     found = [one for one in found if one.get("name") != CLIENT_NAME]
     kept = sorted((_client(one) for one in found), key=lambda c: -(c.output_bytes + c.query_bytes))
     return Clients(
@@ -66,7 +66,8 @@ def clients(session: Session) -> Clients:
     )
 
 
-def _fields(line: str) -> dict[str, str]:
+def fields_of(line: str) -> dict[str, str]:
+    """A line of CLIENT LIST: ``id=3 addr=127.0.0.1:5 ...``."""
     return dict(part.partition("=")[::2] for part in line.split(" "))
 
 
