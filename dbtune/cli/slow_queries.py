@@ -28,9 +28,10 @@ def __getattr__(name: str) -> tuple[Table, ...]:
     """``TABLES``, of which logs have many: only ``dbtune schema`` needs them."""
     if name != "TABLES":
         raise AttributeError(name)
+    from dbtune.postgres.logs.compare import TABLES as COMPARED
     from dbtune.postgres.logs.tables import TABLES
 
-    return (STATEMENTS, SUMMARY_RECORD, *TABLES)
+    return (STATEMENTS, SUMMARY_RECORD, *TABLES, *COMPARED)
 
 
 def _time(text: str) -> str:
@@ -141,6 +142,15 @@ def slow_queries(
             rich_help_panel=_LOGS,
         ),
     ] = False,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|TIME..TIME",
+            help="Compare with other logs, or with another time of the same logs; may be repeated.",
+            rich_help_panel=_LOGS,
+            show_default=False,
+        ),
+    ] = None,
     every: Annotated[
         float,
         duration_option(help="With --follow: how often.", rich_help_panel=_LOGS),
@@ -165,6 +175,7 @@ def slow_queries(
         state,
         follow,
         every,
+        tuple(baseline or ()),
     )
     if names:
         run.target = None

@@ -40,6 +40,7 @@ class Given:
     state: Path | None = None
     follow: bool = False
     every_seconds: float = EVERY_SECONDS
+    baseline: tuple[str, ...] = ()
 
     def wanted(self, selection: Selection) -> Wanted:
         """What of the logs."""
@@ -67,6 +68,7 @@ _OPTIONS = {
     "state": "--state",
     "follow": "--follow",
     "every_seconds": "--every",
+    "baseline": "--baseline",
 }
 
 
@@ -91,6 +93,9 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
     from dbtune.postgres.logs.slow_queries import slow_queries
 
     _refuse(run, selection)
+    if given.baseline and (given.follow or given.state is not None):
+        other = "--follow" if given.follow else "--state"
+        raise UsageError(f"--baseline does not go with {other}")
     if given.follow:
         return _follow(run, given, selection)
     if given.every_seconds != EVERY_SECONDS:
@@ -101,6 +106,7 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
         given.names,
         selection,
         given.wanted(selection),
+        baseline=given.baseline,
         progress=run.reading,
         thresholds=run.thresholds,
     )

@@ -60,12 +60,12 @@ class Period:
     Attributes:
         start: its begin; ``None`` if that is not known.
         end: its end.
-        counted: ``between two snapshots``, or ``since statistics began``.
+        counted: ``between two snapshots``, ``since statistics began`` or ``in logs``.
     """
 
     start: datetime | None
     end: datetime
-    counted: Literal["between two snapshots", "since statistics began"]
+    counted: Literal["between two snapshots", "since statistics began", "in logs"]
 
     @property
     def seconds(self) -> float | None:

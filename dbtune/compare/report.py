@@ -56,8 +56,8 @@ def report(
         (
             replace(VERDICT, rows=(_verdict(found, health, judgement),)),
             *((replace(HYPOTHESES, rows=lines),) if lines else ()),
-            _statements(found),
-            _measures(found),
+            statements_table(found),
+            measures_table(found),
             _objects(INDEXES, "index", found.indexes),
             replace(SETTINGS, rows=tuple(_settings(found))),
             _objects(RELATIONS, "relation", found.relations),
@@ -79,7 +79,7 @@ def told(period: Period) -> str:
     start = period.start.astimezone(UTC)
     same_day = start.date() == end.date()
     until = f"{end:%H:%M:%S}" if same_day else f"{end:%Y-%m-%d %H:%M:%S}"
-    began = "" if period.counted == "between two snapshots" else "since statistics began: "
+    began = "since statistics began: " if period.counted == "since statistics began" else ""
     length = ms_text((period.seconds or 0) * 1000)
     return f"{began}{start:%Y-%m-%d %H:%M:%S} to {until} UTC, {length}"
 
@@ -144,7 +144,7 @@ def _hypothesis(one: Hypothesis) -> Row:
     }
 
 
-def _measures(found: Comparison) -> Table:
+def measures_table(found: Comparison) -> Table:
     """Those that are 0 in both periods come last, and people need not see them."""
     ordered = sorted(found.measures, key=lambda one: not (one.before or one.after))
     idle = sum(not (one.before or one.after) for one in ordered)
@@ -170,8 +170,8 @@ def _measures(found: Comparison) -> Table:
 # ---------------------------------------------------------------------------------- statements
 
 
-def _statements(found: Comparison) -> Table:
-    """What changed comes first; people see those that matter, JSON has all."""
+def statements_table(found: Comparison) -> Table:
+    """Statements: what changed comes first; people see those that matter, JSON has all."""
     changes = list(found.statements or ())
     order = ["worse", "better", "new", "gone", "can't tell", "no difference"]
     changes.sort(key=lambda one: (order.index(_state(one)), -one.total_ms))

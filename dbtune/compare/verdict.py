@@ -88,7 +88,7 @@ def judge(workload: Workload, *, known: bool = True) -> Judgement:
     if reasons:
         sure: Sure = "high" if workload.calls >= 100 else "medium"
         return Judgement(verdict, sure, f"{said}, and {' and '.join(reasons)}")
-    same = f"{said} for about the same work{_work_told(workload)}"
+    same = f"{said} for about the same work{_work_told(workload)}" if workload.work else said
     if time >= LARGE or time <= 1 / LARGE:
         return Judgement(verdict, "low", f"{same}: waits, disks or other load may be why")
     return Judgement(Verdict.unknown, "low", f"{same}: no more than other load can do")

@@ -38,6 +38,7 @@ def statement_slower(
         if own < min_ratio or share < min_share_ratio or one.before is None or one.after is None:
             continue
         beside = f"; all others {significant(drift)} times" if drift > 1.1 else ""
+        same = " for about the same work" if one.work_verdict else ""
         rows = (
             f"; {significant(one.rows)} times the rows a call"
             if one.rows and one.rows >= 1.25
@@ -45,7 +46,7 @@ def statement_slower(
         )
         yield Finding(
             one.after.text,
-            f"{time_told(one)} for about the same work{rows}{beside}; {calls_told(one)}",
+            f"{time_told(one)}{same}{rows}{beside}; {calls_told(one)}",
             Remedy("See what it waits for while it runs, and what changed beside it."),
             evidence={
                 "before_mean_ms": one.before.mean_ms,

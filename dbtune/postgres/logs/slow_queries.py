@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbtune.errors import UsageError
@@ -26,6 +28,7 @@ def slow_queries(
     selection: Selection,
     wanted: Wanted,
     *,
+    baseline: Sequence[str] = (),
     progress: Progress | None = None,
     thresholds: Thresholds | None = None,
 ) -> Report:
@@ -35,6 +38,7 @@ def slow_queries(
         names: files, folders, patterns; ``-`` is standard input.
         selection: order, limit and filters of statements.
         wanted: how to read them, and what of them.
+        baseline: what to compare them with: other files, or a time of theirs (``SINCE..UNTIL``).
         progress: shows how far they are read.
         thresholds: overrides by check name and threshold name.
 
@@ -46,13 +50,49 @@ def slow_queries(
     from dbtune.postgres.logs.report import report
 
     files = expand(names)
+    wanted, before = _periods(names, wanted, baseline)
     digest = read(files, wanted, progress)
     if not digest.seen.records and (wanted.since or wanted.until):
         raise UsageError(
             "no record of the logs is of that time (--since, --until: by the log's own clock)"
         )
     refuse_untold(digest, wanted)
-    return report(digest, selection, names=files, thresholds=thresholds)
+    made = report(digest, selection, names=files, thresholds=thresholds)
+    if before is None:
+        return made
+    from dbtune.postgres.logs.compare import with_baseline
+
+    other_names, other_wanted = before
+    other = read(expand(other_names), other_wanted, progress)
+    if not other.seen.records:
+        raise UsageError(f"--baseline {', '.join(map(plain, baseline))}: nothing was logged then")
+    return with_baseline(made, other, digest, selection, thresholds or {})
+
+
+def _periods(
+    names: Sequence[str], wanted: Wanted, baseline: Sequence[str]
+) -> tuple[Wanted, tuple[Sequence[str], Wanted] | None]:
+    """What is read, and what it is compared with: files, and what of them.
+
+    Raises:
+        UsageError: a time is none, or several are named.
+    """
+    from dbtune.postgres.logs.period import check_time
+
+    if not baseline:
+        return wanted, None
+    if ".." not in baseline[0] or Path(baseline[0]).exists():
+        return wanted, (baseline, replace(wanted, since="", until=""))
+    if len(baseline) > 1:
+        raise UsageError("--baseline: one time, or several files")
+    if "-" in names:
+        raise UsageError("--baseline: standard input can't be read twice; name a file")
+    since, _, until = baseline[0].partition("..")
+    before = replace(wanted, since=check_time(since), until=check_time(until))
+    if not before.until:
+        raise UsageError(f"--baseline {plain(baseline[0])}: name its end, too (SINCE..UNTIL)")
+    # Without --since, what is compared is what came after the baseline.
+    return replace(wanted, since=wanted.since or before.until), (names, before)
 
 
 def of_state(
