@@ -104,7 +104,7 @@ class Counting:
         self._plan_texts = Texts(self._made_of_plan)
         self._touched: list[_Found] = []
         self._pending = 0
-        self._hour = b""
+        self._hour, self._zone = b"", b""
         self.sessions: dict[bytes, Session] = {}
         self._record: Record | None = None
         self._slow: dict[str, str] | None = None
@@ -157,6 +157,7 @@ class Counting:
             if now != hour:
                 self._add_up()
                 self._hour = hour = now
+                self._zone = record[1]
             if self._record is not None:
                 self._tell()
             if escape in message:
@@ -194,11 +195,12 @@ class Counting:
         seen = self._digest.seen
         self._records += len(records) - junk_lines
         self._pending += len(records)
-        for record in (*records[:1], *records[-1:]):
-            if record[0]:
-                stamp = decoded(record[0] + record[1])
-                seen.first = min(seen.first or stamp, stamp)
-                seen.last = max(seen.last, stamp)
+        # Of all records: clocks go back, and several servers write to one file.
+        stamps = [record[0] + record[1] for record in records if record[0]]
+        if stamps:
+            first, last = decoded(min(stamps)), decoded(max(stamps))
+            seen.first = min(seen.first or first, first)
+            seen.last = max(seen.last, last)
         if self._pending > _MOST_PENDING:
             self._add_up()
         if len(self.sessions) > _MOST_SESSIONS:
@@ -248,7 +250,7 @@ class Counting:
             return
         text = query_text(message)
         found = self._plan_texts.find(text, text.translate(ZEROS))
-        hour = self._hour_text(record[0])
+        hour = self._hour_text(record[0], record[1])
         hours = self._digest.plan_hours
         self._add_cell(found.logged, hours, hour, who, [record[_DURATION]])
         milliseconds = float(record[_DURATION])
@@ -379,7 +381,7 @@ class Counting:
     # ------------------------------------------------------------------------------- adding up
 
     def _add_up(self) -> None:
-        hour = self._hour_text(self._hour)
+        hour = self._hour_text(self._hour, self._zone)
         for found in self._touched:
             logged = found.logged
             for parts, cell in found.items():
@@ -397,8 +399,12 @@ class Counting:
             self._plan_texts.forget()
             self.sessions.clear()
 
-    def _hour_text(self, hour: bytes) -> str:
-        return str(int(hour or b"0") // 36 * 3600) if self._format.epoch else decoded(hour)
+    def _hour_text(self, hour: bytes, rest: bytes) -> str:
+        """An hour with the zone of the log's clock."""
+        if self._format.epoch:
+            return str(int(hour or b"0") // 36 * 3600)
+        _, _, zone = decoded(rest).partition(" ")
+        return f"{decoded(hour)} {zone}".rstrip()
 
     def _add_cell(
         self, logged: Logged, hours: dict[str, Sum], hour: str, who: Who, cell: list[bytes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from dbtune.errors import UsageError
@@ -20,6 +21,14 @@ HEAD_BYTES = 400_000
 _MOST_LINES = 2000
 _SURE, _LEAST = 0.9, 0.3
 """Shares of lines that are recognised: no other format is tried; below, it is no log."""
+_KIN_BYTES = 20_000
+_KIN = (
+    ("MySQL", re.compile(rb"mysqld, Version|^# Query_time: ", re.MULTILINE)),
+    ("MongoDB (dbtune suggest-indexes --log)", re.compile(rb'"s":"[IWEFD]\d?", *"c":"[A-Z]+"')),
+    ("PgBouncer", re.compile(rb" LOG (?:kernel file descriptor limit|[CS]-0x|stats: )")),
+    ("Redis", re.compile(rb"^\d+:[MSCX] \d\d [A-Z][a-z]{2} \d{4} ", re.MULTILINE)),
+)
+"""Logs that people have beside PostgreSQL's."""
 RDS_PREFIX = "%t:%r:%u@%d:[%p]:"
 
 
@@ -131,6 +140,9 @@ def _unknown(text: bytes, name: str, wanted: LogFormat, prefix: str | None) -> s
         )
     if wanted is not LogFormat.auto:
         return f"{plain(name)} is not in the format {wanted.value}; its first line is: {shown}"
+    for kin, pattern in _KIN:
+        if pattern.search(text[:_KIN_BYTES]):
+            return f"{plain(name)} looks like a log of {kin}, not of PostgreSQL; it begins: {shown}"
     return (
         f"{plain(name)} is no log of PostgreSQL's that dbtune knows (stderr, csvlog, jsonlog, "
         f"syslog; with messages in English); its first line is: {shown}"

@@ -64,7 +64,7 @@ def read_log(
     from dbtune.postgres.logs.stream import Wanted
 
     files = expand(names)
-    digest = read(files, wanted or Wanted(), progress)
+    digest = read(files, wanted or Wanted(), progress, names)
     return ServerLog(digest, tuple(plain(Path(one).name) for one in files))
 
 

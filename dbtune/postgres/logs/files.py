@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from glob import glob
 from pathlib import Path
 from typing import IO
@@ -12,6 +12,7 @@ from typing import IO
 from dbtune.errors import UsageError
 from dbtune.postgres.logs.blocks import Damaged, blocks
 from dbtune.postgres.logs.detect import HEAD_BYTES, Detected, detect
+from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.stream import Wanted
 from dbtune.text import plain
 
@@ -33,10 +34,10 @@ def expand(names: Sequence[str]) -> list[str]:
         elif path.is_dir():
             inside = sorted(str(one) for one in path.iterdir() if one.is_file())
             found += [one for one in inside if one.endswith(_SUFFIXES) or ".log" in Path(one).name]
+        elif path.exists():  # a named pipe, or one that the shell made
+            found.append(name)
         elif matches := sorted(glob(name, recursive=True)):  # noqa: PTH207 -- absolute patterns
             found += [one for one in matches if Path(one).is_file()]
-        elif path.exists():  # a named pipe
-            found.append(name)
         else:
             raise UsageError(f"--log {plain(name)}: there is no such file")
     if not found:
@@ -73,7 +74,33 @@ def look(name: str, wanted: Wanted) -> Detected:
     Raises:
         UsageError: it can't be read, or is no log.
     """
-    return detect(head_of(name, HEAD_BYTES), name, wanted.format, wanted.prefix)
+    head = head_of(name, HEAD_BYTES)
+    try:
+        return detect(head, name, wanted.format, wanted.prefix)
+    except UsageError:
+        if len(head) < HEAD_BYTES and is_packed(name) and not is_whole(name):
+            raise UsageError(f"{plain(name)}: the archive is damaged near its beginning") from None
+        raise
+
+
+def look_if_log(
+    name: str, wanted: Wanted, named: Collection[str], digest: Digest
+) -> Detected | None:
+    """As :func:`look`; of what a pattern or a folder has found, what is no log is passed over.
+
+    Args:
+        name: the file.
+        wanted: what a person says of its format.
+        named: files that a person has named.
+        digest: notes what is passed over.
+    """
+    try:
+        return look(name, wanted)
+    except UsageError as error:
+        if name in named:
+            raise
+        digest.seen.damage(f"passed over: {error}")
+        return None
 
 
 def head_of(name: str, size: int) -> bytes:
@@ -95,6 +122,17 @@ def first_of(source: Iterator[bytes], size: int) -> bytes:
             if len(head) >= size:
                 break
     return head
+
+
+def is_whole(name: str) -> bool:
+    """Whether a compressed file can be read to its end."""
+    try:
+        with opened(name) as stream:
+            for _ in blocks(stream):
+                pass
+    except Damaged:
+        return False
+    return True
 
 
 def is_packed(name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import IO
 from dbtune.errors import UsageError
 from dbtune.postgres.logs.detect import Detected, detect, fits
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.files import STDIN, expand, is_packed, look
+from dbtune.postgres.logs.files import STDIN, expand, is_packed, look_if_log
 from dbtune.postgres.logs.stream import Stream, Wanted
 
 _BLOCK_BYTES = 1 << 20
@@ -112,9 +112,10 @@ class _Watched:
             stat = Path(name).stat()
             self._old[name] = (stat.st_ino, stat.st_size)
         for name in files[:_MOST_OPEN]:
-            self._add(name, None if wanted.since else _end(name))
-            if Path(name).stat().st_size:
-                self._tails[name].detected = look(name, wanted)
+            detected = look_if_log(name, wanted, names, self._digest) if _size(name) else None
+            if detected is not None or not _size(name):
+                self._add(name, None if wanted.since else _end(name))
+                self._tails[name].detected = detected
         self._pipe = _Tail(STDIN, wanted, self._digest) if STDIN in found else None
 
     @property
@@ -341,6 +342,10 @@ def _mark(name: str) -> bytes:
     with Path(name).open("rb") as file:
         mark = file.read(_MARK_BYTES)
     return mark if len(mark) == _MARK_BYTES else b""
+
+
+def _size(name: str) -> int:
+    return Path(name).stat().st_size
 
 
 def _modified(name: str) -> float:

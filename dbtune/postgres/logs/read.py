@@ -6,7 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -17,7 +17,14 @@ from dbtune.errors import UsageError
 from dbtune.postgres.logs.blocks import blocks
 from dbtune.postgres.logs.detect import HEAD_BYTES, Detected, detect
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.files import STDIN, first_of, is_packed, look, opened, without_empty
+from dbtune.postgres.logs.files import (
+    STDIN,
+    first_of,
+    is_packed,
+    look_if_log,
+    opened,
+    without_empty,
+)
 from dbtune.postgres.logs.stream import Wanted, count_blocks
 
 Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]
@@ -42,25 +49,36 @@ class Part:
     packed: bool = False
 
 
-def read(names: Sequence[str], wanted: Wanted, progress: Progress | None = None) -> Digest:
+def read(
+    names: Sequence[str],
+    wanted: Wanted,
+    progress: Progress | None = None,
+    named: Collection[str] | None = None,
+) -> Digest:
     """The digest of some logs.
 
     Args:
         names: files; ``-`` is standard input.
         wanted: what of them.
         progress: shows how far they are read.
+        named: those that a person has named, if not all: of the others, what is no log is passed
+            over.
 
     Raises:
-        UsageError: one of them can't be read, or is no log.
+        UsageError: one of them can't be read, or is no log, or none is.
     """
     digest = Digest()
+    named = names if named is None else named
     parts: list[Part] = []
     for name in without_empty(names):
         if name == STDIN or not Path(name).is_file():
             with opened(name) as stream:
                 count_stream(stream, name, wanted, digest)
         else:
-            parts += split(name, look(name, wanted), wanted.jobs)
+            detected = look_if_log(name, wanted, named, digest)
+            parts += split(name, detected, wanted.jobs) if detected else []
+    if digest.seen.damaged and not parts and not digest.seen.records:
+        raise UsageError(digest.seen.damaged[0].removeprefix("passed over: "))
     read_parts(parts, wanted, digest, progress)
     digest.settle()
     return digest

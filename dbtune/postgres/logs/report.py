@@ -146,7 +146,7 @@ def skipped_parts(digest: Digest) -> list[Skipped]:
                 remedy if share > _MANY_SKIPPED else "",
             )
         )
-    found += [Skipped("the rest of a file", reason) for reason in seen.damaged]
+    found += [Skipped("parts of the logs", reason) for reason in seen.damaged]
     return found
 
 

@@ -51,7 +51,7 @@ def slow_queries(
 
     files = expand(names)
     wanted, before = _periods(names, wanted, baseline)
-    digest = read(files, wanted, progress)
+    digest = read(files, wanted, progress, names)
     if not digest.seen.records and (wanted.since or wanted.until):
         raise UsageError(
             "no record of the logs is of that time (--since, --until: by the log's own clock)"
@@ -63,7 +63,7 @@ def slow_queries(
     from dbtune.postgres.logs.compare import with_baseline
 
     other_names, other_wanted = before
-    other = read(expand(other_names), other_wanted, progress)
+    other = read(expand(other_names), other_wanted, progress, other_names)
     if not other.seen.records:
         raise UsageError(f"--baseline {', '.join(map(plain, baseline))}: nothing was logged then")
     return with_baseline(made, other, digest, selection, thresholds or {})

@@ -20,7 +20,7 @@ from dbtune.codec import Mismatch, dump, load
 from dbtune.errors import UsageError
 from dbtune.postgres.logs.detect import Detected
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.files import STDIN, expand, head_of, is_packed, look, opened
+from dbtune.postgres.logs.files import STDIN, expand, head_of, is_packed, look, look_if_log, opened
 from dbtune.postgres.logs.read import Part, Progress, read_parts, split
 from dbtune.postgres.logs.stream import Wanted
 from dbtune.text import plain
@@ -149,6 +149,7 @@ def read_on(
     """
     if STDIN in names:
         raise UsageError("--state remembers how far files are read: standard input is none")
+    digest = Digest()
     parts: list[Part] = []
     places: list[Place] = []
     waiting: list[str] = []
@@ -163,11 +164,12 @@ def read_on(
         if before is not None:
             taken.add(before)
         if file.packed or end > file.begin:
-            parts += split(file.name, file.look(wanted), wanted.jobs, file.begin, end)
-            places.append(file.place(end))
+            detected = look_if_log(file.name, wanted, names, digest)
+            if detected is not None:
+                parts += split(file.name, detected, wanted.jobs, file.begin, end)
+                places.append(file.place(end))
         elif before is not None:
             places.append(before)
-    digest = Digest()
     read_parts(parts, wanted, digest, progress)
     ends = digest.seen.ends.copy()
     digest.seen.ends.clear()

@@ -68,13 +68,22 @@ class Stream:
             samples=wanted.samples,
         )
         self._lines, self._records = b"", b""
+        self._in_long_line = False
 
     def feed(self, block: bytes) -> None:
         """Add some bytes."""
+        if self._in_long_line:
+            end = block.find(b"\n") + 1
+            self._digest.seen.bytes += end or len(block)
+            if not end:
+                return
+            self._in_long_line, block = False, block[end:]
         self._lines += block
         end = self._lines.rfind(b"\n") + 1
         if not end:
+            kept = len(self._lines)
             self._lines = self._bounded(self._lines)
+            self._in_long_line = kept > len(self._lines)
             return
         self._records += self._envelope.opened(self._lines[:end])
         self._lines = self._lines[end:]

@@ -75,7 +75,8 @@ def workload(
     from dbtune.postgres.logs.tables import short_id, statements_of
     from dbtune.text import plain
 
-    digest = read(expand(names), replace(wanted or Wanted(), samples=SAMPLES), progress)
+    sampled = replace(wanted or Wanted(), samples=SAMPLES)
+    digest = read(expand(names), sampled, progress, names)
     samples = {short_id(key): one.texts for key, one in digest.samples.items()}
     statements = [
         Execution(
