@@ -217,7 +217,8 @@ def observe(
     taken: list[dict[str, object]] = []
     if growing or moving:
         pause((lambda: taken.append(gather(Live(session), moving))) if moving else None)
-    second = gather(Live(session), facts)
+    # Counters first: what is read after them does not count as what the server did.
+    second = gather(Live(session), sorted(facts, key=lambda one: one.between is None))
     for one in moving:
         assert one.plus is not None
         for sample in taken:

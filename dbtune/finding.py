@@ -6,7 +6,8 @@ A check is one decorated generator function in a file of its own; the file is th
 * its keyword-only parameters with defaults are its thresholds, which a profile may override;
 * its docstring is its documentation: the first line says what is wrong, then come the paragraphs
   ``Why:``, ``Mistaken when:`` and ``Remedy:``;
-* its body yields :class:`Finding` objects, or raises ``Unavailable`` where the facts don't suffice.
+* its body yields :class:`Finding` objects, and raises ``Unavailable`` at its end if it could see a
+  part only. (A fact of which that is always true for everything has a property ``unseen``.)
 """
 
 from __future__ import annotations
@@ -125,9 +126,27 @@ class Check(NamedTuple):
 
     def __call__(self, *facts: object, **thresholds: object) -> list[Finding]:
         """Run the check on facts given in order; returns its findings with all fields filled in."""
+        return list(self._findings(facts, thresholds))
+
+    def attempt(
+        self, facts: Sequence[object], thresholds: Mapping[str, object]
+    ) -> tuple[list[Finding], Unavailable | None]:
+        """As calling it; what was found, and what kept it from seeing the rest."""
+        found: list[Finding] = []
+        try:
+            for finding in self._findings(facts, thresholds):
+                found.append(finding)  # noqa: PERF402 # what came before the exception counts
+        except Unavailable as missing:
+            return found, missing
+        hidden = (getattr(one, "unseen", None) for one in facts)
+        return found, next((one for one in hidden if isinstance(one, Unavailable)), None)
+
+    def _findings(
+        self, facts: Sequence[object], thresholds: Mapping[str, object]
+    ) -> Iterator[Finding]:
         documentation = self.documentation
-        return [
-            dataclasses.replace(
+        for finding in self.function(*facts, **thresholds):
+            yield dataclasses.replace(
                 finding,
                 rule=self.name,
                 level=finding.level or self.level,
@@ -136,8 +155,6 @@ class Check(NamedTuple):
                 mistaken_when=finding.mistaken_when or documentation.get("Mistaken when", ""),
                 verify=finding.verify or documentation.get("Verify", ""),
             )
-            for finding in self.function(*facts, **thresholds)
-        ]
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -230,10 +247,10 @@ def run_checks(
         if missing is not None:
             skipped.append(Skipped(one.name, missing.reason, missing.remedy))
             continue
-        try:
-            findings += one(*(facts[name] for name in one.needs), **overrides)
-        except Unavailable as absent:  # the facts are there, and do not suffice
-            skipped.append(Skipped(one.name, absent.reason, absent.remedy))
+        found, missing = one.attempt([facts[name] for name in one.needs], overrides)
+        findings += found
+        if missing is not None:
+            skipped.append(Skipped(one.name, missing.reason, missing.remedy))
     return sort_findings(findings), skipped
 
 

@@ -164,7 +164,7 @@ def _row(check: Check, parts: Sorted, skipped: Iterable[Skipped], name: str) -> 
     levels = [finding.level or Level.info for finding in parts.new if finding.rule == check.name]
     others = [*parts.baseline, *(finding for finding, _ in parts.accepted)]
     missing = next((one for one in skipped if one.what == check.name), None)
-    status = "skipped" if missing else max(levels).name if levels else "ok"
+    status = max(levels).name if levels else "skipped" if missing else "ok"
     return {
         "target": name or None,
         "check": check.name,

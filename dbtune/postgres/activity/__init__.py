@@ -74,14 +74,8 @@ class Watch:
         tables += self._of_statements()
         if running := self._read(progress, ()):
             tables.append(view.progress_table(running))
-        if seen.hidden:
-            role = self._session.user.replace('"', '""')
-            reason = f"{seen.hidden} sessions of other roles are hidden from {self._session.user}"
-            self._skipped["sessions"] = Skipped(
-                "sessions", reason, f'GRANT pg_monitor TO "{role}";'
-            )
-        else:
-            self._skipped.pop("sessions", None)
+        if seen.unseen is not None:
+            self._skipped["sessions"] = Skipped("sessions", seen.unseen.reason, seen.unseen.remedy)
         self._waits = None
         return Report(
             "activity",

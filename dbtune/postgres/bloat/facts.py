@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from dbtune.errors import Unavailable
+from dbtune.text import plural
+
 
 class Kind(StrEnum):
     """Kinds of relations that hold pages."""
@@ -324,6 +327,30 @@ class Bloat:
         self._by_table: dict[int, list[Estimate]] = {}
         for one in self.estimates:
             self._by_table.setdefault(one.relation.table, []).append(one)
+
+    def require_estimates(self, min_bytes: float, *kinds: Kind) -> None:
+        """Make sure that users' large relations of these kinds are estimated.
+
+        Raises:
+            Unavailable: some are not, for the first one's reason.
+        """
+        missing = [
+            one
+            for one in self.estimates
+            if one.bloat_ratio is None
+            and one.relation.kind in kinds
+            and not one.relation.catalog
+            and one.relation.size_bytes >= min_bytes
+        ]
+        if missing:
+            first = max(missing, key=lambda one: one.relation.size_bytes)
+            what = plural(len(missing), "large relation", "large relations")
+            raise Unavailable(
+                f"{what} can't be estimated from statistics, {first.relation.schema}."
+                f"{first.relation.name} for one: {first.note}",
+                "dbtune bloat looks at pages; statistics need ANALYZE, and pg_read_all_data or "
+                "SELECT on the tables",
+            )
 
     def of_table(self, oid: int) -> Sequence[Estimate]:
         """Estimates of a table, its TOAST table and the indexes of both."""

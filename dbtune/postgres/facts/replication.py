@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dbtune.errors import Unavailable
 from dbtune.facts import fact
 from dbtune.postgres.session import Session
+from dbtune.text import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Replication:
         synchronous_names: synchronous_standby_names.
         max_slot_wal_keep_bytes: the limit on what slots may hold back; ``None`` is no limit.
         hidden: standbys whose details this role may not see.
+        role: who looked.
     """
 
     standbys: tuple[Standby, ...]
@@ -103,6 +106,21 @@ class Replication:
     synchronous_names: str = ""
     max_slot_wal_keep_bytes: int | None = None
     hidden: int = 0
+    role: str = ""
+
+    def require_standbys(self) -> None:
+        """Make sure that the positions of all standbys are seen.
+
+        Raises:
+            Unavailable: some are hidden.
+        """
+        if self.hidden:
+            quoted = self.role.replace('"', '""')
+            raise Unavailable(
+                f"the positions of {plural(self.hidden, 'standby', 'standbys')} are hidden from "
+                f"{self.role}",
+                f'GRANT pg_monitor TO "{quoted}";',
+            )
 
 
 @fact("replication")
@@ -128,6 +146,7 @@ def replication(session: Session) -> Replication:
         synchronous_names=here["synchronous_names"],
         max_slot_wal_keep_bytes=here["keep_bytes"] if here["keep_bytes"] >= 0 else None,
         hidden=sum(not one.state for one in standbys),
+        role=session.user,
     )
 
 

@@ -16,7 +16,7 @@ class Sequence:
 
     Attributes:
         schema, name: the sequence.
-        last_value: the last value it gave; ``None`` if it was never used or may not be read.
+        last_value: the last value it gave; ``None`` if this role may not read it.
         limit: the last value that it can give, in its direction.
         start: where it began.
         increment: its step; negative for a descending one.
@@ -55,8 +55,8 @@ class Sequence:
 
 @fact("sequences")
 def sequences(session: Session) -> tuple[Sequence, ...]:
-    """Sequences of this database that were used, fullest first. Least privilege: none for most;
-    a sequence's last value needs USAGE or SELECT on it, or pg_read_all_data.
+    """Sequences of this database that were used or are hidden, fullest first. Least privilege: a
+    sequence's last value needs USAGE or SELECT on it, or pg_read_all_data.
     """
     found = [Sequence(**row) for row in session.fact("sequences")]
     return tuple(sorted(found, key=lambda one: (-(one.used_ratio or 0), one.schema, one.name)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from dbtune.errors import Unavailable
 from dbtune.facts import fact
 from dbtune.postgres.session import Session
+from dbtune.text import plural
 
 MAX_SESSIONS = 500
 
@@ -60,15 +62,33 @@ class Sessions:
         backends: longest transaction first; idle ones outside a transaction only if they block.
         hidden: client sessions whose state this role may not see.
         cut: there were more than :data:`MAX_SESSIONS`.
+        role: who looked.
     """
 
     backends: tuple[Backend, ...]
     hidden: int = 0
     cut: bool = False
+    role: str = ""
+
+    @property
+    def unseen(self) -> Unavailable | None:
+        """Why not all sessions are seen."""
+        return hidden_sessions(self.hidden, self.role)
 
     def by_pid(self) -> dict[int, Backend]:
         """Backends by process."""
         return {one.pid: one for one in self.backends}
+
+
+def hidden_sessions(count: int, role: str) -> Unavailable | None:
+    """What to say of sessions whose state a role may not see."""
+    if not count:
+        return None
+    quoted = role.replace('"', '""')
+    return Unavailable(
+        f"the state of {plural(count, 'session')} of other roles is hidden from {role}",
+        f'GRANT pg_monitor TO "{quoted}";',
+    )
 
 
 @fact("sessions")
@@ -99,4 +119,5 @@ def sessions(session: Session) -> Sessions:
         tuple(backends),
         hidden=sum(row["sessions"] for row in waits if row["wait"] is None),
         cut=len(rows) > MAX_SESSIONS,
+        role=session.user,
     )

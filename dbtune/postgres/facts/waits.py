@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dbtune.errors import Unavailable
 from dbtune.facts import samples
+from dbtune.postgres.facts.sessions import hidden_sessions
 from dbtune.postgres.session import Session
 
 
@@ -17,12 +19,19 @@ class Waits:
     Attributes:
         samples: how often was looked.
         sessions: by wait, ``IO:DataFileRead``; ``CPU`` is no wait.
-        hidden: sessions whose state this role may not see, likewise.
+        hidden: sessions whose state this role may not see, in one look.
+        role: who looked.
     """
 
     samples: int
     sessions: Mapping[str, int]
     hidden: int = 0
+    role: str = ""
+
+    @property
+    def unseen(self) -> Unavailable | None:
+        """Why not all sessions are seen."""
+        return hidden_sessions(self.hidden, self.role)
 
     @property
     def active(self) -> float:
@@ -33,7 +42,9 @@ class Waits:
 def plus(one: Waits, other: Waits) -> Waits:
     """Both together."""
     sessions = Counter(one.sessions) + Counter(other.sessions)
-    return Waits(one.samples + other.samples, dict(sessions), one.hidden + other.hidden)
+    return Waits(
+        one.samples + other.samples, dict(sessions), max(one.hidden, other.hidden), other.role
+    )
 
 
 @samples("waits", plus)
@@ -44,4 +55,5 @@ def waits(session: Session) -> Waits:
         1,
         {row["wait"]: row["sessions"] for row in rows if row["wait"] is not None},
         hidden=sum(row["sessions"] for row in rows if row["wait"] is None),
+        role=session.user,
     )

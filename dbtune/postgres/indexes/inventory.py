@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from dbtune.errors import Unavailable
 from dbtune.finding import Evidence
 from dbtune.postgres.indexes.coverage import why_kept
 from dbtune.postgres.plans.ddl import quote
 from dbtune.postgres.relations.facts import Activity, ForeignKey, Index, Relations, Table
-from dbtune.text import bytes_text, count_text
+from dbtune.text import bytes_text, count_text, plural
 
 _NOTHING = Activity()
 
@@ -48,6 +49,19 @@ class Inventory:
         """Each table with its indexes."""
         for oid, table in self.relations.tables.items():
             yield table, self._indexes.get(oid, ())
+
+    def require_statistics(self) -> None:
+        """Make sure that what ANALYZE learned of all columns is seen.
+
+        Raises:
+            Unavailable: of some tables it is hidden.
+        """
+        hidden = self.relations.hidden_statistics
+        if hidden:
+            raise Unavailable(
+                f"statistics of columns of {plural(len(hidden), 'table')} are hidden",
+                "GRANT pg_read_all_data TO the role (PostgreSQL 14 and later), or SELECT on tables",
+            )
 
     def indexes(self, table: int) -> Sequence[Index]:
         """The indexes of a table."""

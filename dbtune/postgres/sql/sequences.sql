@@ -32,3 +32,5 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS o ON true
 WHERE s.last_value IS NOT NULL
+   OR NOT (pg_catalog.has_sequence_privilege(sc.oid, 'USAGE')
+           OR pg_catalog.has_sequence_privilege(sc.oid, 'SELECT'))

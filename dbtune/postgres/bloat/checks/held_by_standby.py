@@ -46,3 +46,4 @@ def held_by_standby(
             ),
             {"xmin_age": one.xmin_age, "dead_rows": round(dead.rows)},
         )
+    replication.require_standbys()

@@ -60,3 +60,4 @@ def index_bloated(
             level=Level.critical if severe else Level.warning,
             confidence=None if one.method is Method.statistics else Confidence.measured,
         )
+    bloat.require_estimates(warning_bytes, Kind.INDEX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbtune.errors import Unavailable
 from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.postgres.facts.archiver import Archiver
 
@@ -21,6 +22,10 @@ def archiving_behind(
     Remedy: A faster target, compression, or archiving in parallel (pgBackRest's archive-async,
         WAL-G).
     """
+    if archiver.waiting is None and archiver.mode != "off":
+        raise Unavailable(
+            "what waits to be archived can't be counted", "GRANT pg_monitor to this role"
+        )
     if archiver.waiting is None or archiver.waiting < warning_segments:
         return
     yield Finding(

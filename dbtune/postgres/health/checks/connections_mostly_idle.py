@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbtune.errors import Unavailable
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.postgres.facts.connections import Connections
+from dbtune.text import plural
 
 
 @check(
@@ -28,6 +30,11 @@ def connections_mostly_idle(
         in the application.
     """
     idle = sum(group.idle for group in connections.groups)
+    hidden = sum(group.hidden for group in connections.groups)
+    if hidden and idle + hidden >= min_idle and connections.used >= min_idle > idle:
+        raise Unavailable(
+            f"the state of {plural(hidden, 'session')} is hidden", "GRANT pg_monitor to this role"
+        )
     if idle < min_idle or idle < min_ratio * connections.used:
         return
     yield Finding(

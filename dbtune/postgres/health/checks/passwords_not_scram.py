@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbtune.errors import Unavailable
 from dbtune.finding import Finding, Remedy, check
 from dbtune.postgres.facts.access import Logins
 from dbtune.postgres.plans.ddl import quote
@@ -33,3 +34,5 @@ def passwords_not_scram(logins: Logins) -> Iterator[Finding]:
             ),
             {"roles": len(weak)},
         )
+    if not logins.passwords_seen:
+        raise Unavailable("how passwords are stored is hidden", "ask once as a superuser")

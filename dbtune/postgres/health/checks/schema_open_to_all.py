@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbtune.finding import Finding, Remedy, check
+from dbtune.finding import Finding, Level, Remedy, check
+from dbtune.postgres.facts.access import Logins
 from dbtune.postgres.facts.schema import Flaw
 from dbtune.postgres.plans.ddl import quote
+from dbtune.postgres.server import Server
 
 
 @check("pg.schema-open-to-all", tags=("security",))
-def schema_open_to_all(schema_flaws: tuple[Flaw, ...]) -> Iterator[Finding]:
+def schema_open_to_all(
+    schema_flaws: tuple[Flaw, ...], logins: Logins, server: Server
+) -> Iterator[Finding]:
     """Everybody may create objects in a schema.
 
     Why: A function or table of that name is found before the right one by whoever has the
@@ -20,6 +24,7 @@ def schema_open_to_all(schema_flaws: tuple[Flaw, ...]) -> Iterator[Finding]:
 
     Remedy: REVOKE CREATE ... FROM PUBLIC, which is the default since PostgreSQL 15.
     """
+    others = sum(not one.superuser and one.name != server.user for one in logins.roles)
     for one in schema_flaws:
         if one.kind == "public-create":
             yield Finding(
@@ -29,5 +34,6 @@ def schema_open_to_all(schema_flaws: tuple[Flaw, ...]) -> Iterator[Finding]:
                     "Take the right away.",
                     sql=f"REVOKE CREATE ON SCHEMA {quote(one.name)} FROM PUBLIC;",
                 ),
-                {"schema": one.name},
+                {"schema": one.name, "other_logins": others},
+                level=None if others else Level.info,  # nobody there to do so
             )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbtune.errors import Unavailable
 from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.postgres.facts.sequences import Sequence
 from dbtune.postgres.plans.ddl import quote
-from dbtune.text import ratio_text
+from dbtune.text import plural, ratio_text
 
 
 def _widen(one: Sequence) -> str:
@@ -51,4 +52,10 @@ def sequence_near_end(
             ),
             {"last_value": one.last_value, "end": one.end, "used_ratio": used},
             level=Level.critical if used >= critical_ratio else Level.warning,
+        )
+    hidden = sum(one.last_value is None for one in sequences)
+    if hidden:
+        raise Unavailable(
+            f"the last values of {plural(hidden, 'sequence')} are hidden",
+            "GRANT pg_read_all_data TO the role (PostgreSQL 14 and later), or SELECT on them",
         )

@@ -44,3 +44,4 @@ def standby_lags(
             {"replay_lag_bytes": behind, "replay_lag_seconds": seconds, "sent_lag_bytes": sent},
             level=Level.critical if seconds >= critical_seconds else Level.warning,
         )
+    replication.require_standbys()

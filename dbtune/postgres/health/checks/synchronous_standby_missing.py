@@ -18,8 +18,9 @@ def synchronous_standby_missing(replication: Replication) -> Iterator[Finding]:
 
     Remedy: Bring the standby back, or take it out of synchronous_standby_names.
     """
-    if not replication.synchronous_names or replication.receiver is not None or replication.hidden:
+    if not replication.synchronous_names or replication.receiver is not None:
         return
+    replication.require_standbys()
     if any(one.sync_state in ("sync", "quorum") for one in replication.standbys):
         return
     yield Finding(

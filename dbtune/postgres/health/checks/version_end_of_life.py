@@ -20,10 +20,13 @@ _END = {
 
 
 @check("pg.version-end-of-life", tags=("versions",))
-def version_end_of_life(server: Server, *, warning_days: int = 180) -> Iterator[Finding]:
+def version_end_of_life(
+    server: Server, *, info_days: int = 180, warning_after_days: int = 90
+) -> Iterator[Finding]:
     """The server's major version gets no more fixes.
 
-    Why: Errors and security holes that are found from now on stay.
+    Why: Errors and security holes that are found from now on stay. Until the next quarterly
+        releases of the others (90 days) it lacks nothing yet.
 
     Mistaken when: A vendor supports the version for longer.
 
@@ -31,7 +34,7 @@ def version_end_of_life(server: Server, *, warning_days: int = 180) -> Iterator[
     """
     major, today = server.version // 10000, server.now.date()
     end = _END.get(major) or (date(2024, 11, 14) if major < min(_END) else None)
-    if end is None or (end - today).days > warning_days:
+    if end is None or (end - today).days > info_days:
         return
     over = end <= today
     yield Finding(
@@ -40,5 +43,5 @@ def version_end_of_life(server: Server, *, warning_days: int = 180) -> Iterator[
         f"{'since' if over else 'after'} {end.isoformat()}",
         Remedy("Plan the upgrade: pg_upgrade --check tells what stands in the way."),
         {"version": server.version_text, "end_of_life": end.isoformat()},
-        level=Level.warning if over else Level.info,
+        level=Level.warning if (today - end).days > warning_after_days else Level.info,
     )

@@ -46,6 +46,7 @@ def constant_index(
             evidence={"scans": scans, **inventory.saved(index, table)},
             remedy=drop_remedy(index, table, "Drop it."),
         )
+    inventory.require_statistics()
 
 
 def _constant(index: Index, table: Table) -> str:

@@ -70,6 +70,7 @@ def low_selectivity_index(
             },
             remedy=_remedy(index, table, known, rare_ratio),
         )
+    inventory.require_statistics()
 
 
 def _literal(value: str) -> str:
