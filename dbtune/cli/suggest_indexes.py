@@ -88,6 +88,15 @@ def suggest_indexes(
             show_default=False,
         ),
     ] = "",
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Server logs as the workload: files, patterns, folders; may be repeated. MongoDB: "
+            "mongod's logs in place of the profiler.",
+            show_default=False,
+        ),
+    ] = None,
     interval: Annotated[
         float,
         duration_option(help="Observe pg_stat_statements for so long; 0 takes its totals."),
@@ -139,10 +148,6 @@ def suggest_indexes(
             show_default=False,
         ),
     ] = None,
-    log: Annotated[
-        list[str] | None,
-        _mongo("mongod's logs in place of the profiler; - is standard input.", metavar="FILE"),
-    ] = None,
     database: Annotated[str, _mongo("Only this database.")] = "",
     collection: Annotated[str, _mongo("One query: what it reads.", metavar="DB.COLL")] = "",
     filter: Annotated[
@@ -174,7 +179,7 @@ def suggest_indexes(
 ) -> Report:
     """Suggest the indexes that serve a workload best, within a budget.
 
-    The workload is pg_stat_statements', or given by --file or --sql. Nothing is executed or
+    The workload is pg_stat_statements', or given by --file, --log or --sql. Nothing is executed or
     created without --apply or --verify: the planner is asked what each statement would cost.
     --format sql gives a script.
 
@@ -188,8 +193,10 @@ def suggest_indexes(
     from dbtune.postgres.indexes.suggest import Request
     from dbtune.postgres.indexes.suggest import suggest_indexes as of_postgres
 
-    if file is not None and sql:
-        raise UsageError("--file and --sql exclude each other")
+    sources = {"--file": file is not None, "--sql": bool(sql), "--log": bool(log)}
+    sources["--interval"] = interval > 0
+    if len(both := [name for name, given in sources.items() if given]) > 1:
+        raise UsageError(f"{both[0]} and {both[1]} exclude each other: one workload")
     script, source = (sql, "--sql") if sql else _read(file)
     size, ratio = budget or (None, None)
     options = Options(
@@ -214,11 +221,16 @@ def suggest_indexes(
 
         return of_mongo(run, profile, given, limit, tuple(log or ()), verify=verify)
     only_mongo = [name for name, value in given.items() if value]
-    only_mongo += ["--log"] * bool(log) + ["--limit"] * bool(limit)
+    only_mongo += ["--limit"] * bool(limit)
     if only_mongo:
         raise UsageError(f"{only_mongo[0]} is for MongoDB; {profile.name} is {profile.engine}")
     if profile.engine is not Engine.postgresql:
         raise UsageError(f"{profile.name} is {profile.engine}, which has no indexes to suggest")
+    if log:
+        from dbtune.postgres.logs.workload import workload
+
+        logged = workload(log, progress=run.reading)
+        request = replace(request, logged=logged, source=", ".join(map(plain, log)))
     changes = None
     if apply or verify:
         from dbtune.postgres.indexes.carry_out import Changes

@@ -14,7 +14,7 @@ from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition, Key
 from dbtune.postgres.indexes.existing import Existing
 from dbtune.postgres.indexes.exploring import explore
-from dbtune.postgres.indexes.forms import Form, Forms
+from dbtune.postgres.indexes.forms import Form, Forms, schemas_of
 from dbtune.postgres.indexes.kinds import frugal, special_candidates
 from dbtune.postgres.indexes.partial import partial_candidates
 from dbtune.postgres.indexes.plan_costs import corrected_cost, reads_most_for_one_row
@@ -107,7 +107,6 @@ class _Adviser:
         self._started = time.monotonic()
         self._passed = list(workload.passed)
         self._notes = list(workload.notes)
-        self._path = [p.strip() for p in options.search_path.split(",") if p.strip()]
 
     def run(self) -> Advice:
         works = list(self._plan_all())
@@ -115,7 +114,7 @@ class _Adviser:
         works, candidates = self._routed(works, candidates)
         whatif = WhatIf(
             self._planner,
-            [Statement(w.form.sql, w.weight, self._options.search_path) for w in works],
+            [Statement(w.form.sql, w.weight, w.form.search_path) for w in works],
             [w.base.cost for w in works],
             lambda planned: corrected_cost(planned, self._catalog),
         )
@@ -148,13 +147,13 @@ class _Adviser:
             if tree is None:
                 self._passed.append(Passed(query.text, "its text can't be parsed"))
             for form, base in found:
-                uses = self._uses(tree)
+                uses = self._uses(tree, schemas_of(form.search_path))
                 add_from_plan(uses, base.plan, self._catalog)
                 yield _Work(query, form, base, uses)
 
-    def _uses(self, tree: exp.Expr | None) -> list[Use]:
+    def _uses(self, tree: exp.Expr | None, path: Sequence[str]) -> list[Use]:
         try:
-            return statement_uses(tree, self._catalog, self._path) if tree else []
+            return statement_uses(tree, self._catalog, path) if tree else []
         except Exception:  # a tree of what the parser does not know may have any form
             return []
 
@@ -168,7 +167,7 @@ class _Adviser:
         for work, mine in zip(works, candidates, strict=True):
             if self._planner.route(work.form.sql, mine):
                 try:
-                    path = self._options.search_path
+                    path = work.form.search_path
                     work.base = self._planner.plan(work.form.sql, search_path=path)
                 except NotPlannable as refused:
                     self._passed.append(Passed(work.query.text, str(refused)))

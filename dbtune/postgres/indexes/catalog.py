@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
+from dbtune.postgres.normalised import normalised
 from dbtune.postgres.relations.facts import Column, Index, Relations, Table
 
 _DEFAULT_DISTINCT = 200.0
@@ -26,6 +28,8 @@ class Catalog:
         for table in relations.tables.values():
             self._by_name[table.schema, table.name] = table
             self._schemas[table.name].append(table.schema)
+        self._views = {(one.schema, one.name): one.definition for one in relations.views}
+        self._parsed: dict[tuple[str, str], Any] = {}
         self._columns = {
             table.oid: {column.name: column for column in table.columns}
             for table in relations.tables.values()
@@ -47,6 +51,23 @@ class Catalog:
                 return found
         schemas = self._schemas.get(name, ())
         return self._by_name[schemas[0], name] if len(schemas) == 1 else None
+
+    def schemas(self, name: str) -> Sequence[str]:
+        """The schemas that have a table of a name."""
+        return self._schemas.get(name, ())
+
+    def view(self, schema: str, name: str, search_path: Sequence[str] = ()) -> Any:
+        """The parsed query of a view by its name, as :meth:`table` finds tables, or ``None``."""
+        schemas = [schema] if schema else [*search_path, "public"]
+        key = next(((one, name) for one in schemas if (one, name) in self._views), None)
+        if key is None and not schema:
+            known = [one for one in self._views if one[1] == name]
+            key = known[0] if len(known) == 1 else None
+        if key is None:
+            return None
+        if key not in self._parsed:
+            self._parsed[key] = normalised(self._views[key]).parse()
+        return self._parsed[key]
 
     def column(self, table: Table, name: str) -> Column | None:
         """A column of a table by its name."""

@@ -9,6 +9,7 @@ are as far apart as makes as many rows.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -27,11 +28,14 @@ from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
 from dbtune.postgres.indexes.statement_uses import column_finder
 from dbtune.postgres.indexes.workload import Query
 from dbtune.postgres.normalised import Normalised, normalised
-from dbtune.postgres.sqltext import has_parameters
+from dbtune.postgres.plans.ddl import quote
+from dbtune.postgres.sqltext import has_parameters, names
 
 _LISTED = 5
 _LEAST_SHARE = 0.02
 """A form with so small a share of the calls is left out."""
+_ALIKE = 1.2
+"""Two executions are alike if the one costs at most so many times as much as the other."""
 _NEAR = 1.5
 """A plan is taken to return as many rows as came if it is no further off."""
 _TELLING = 3.0
@@ -48,6 +52,7 @@ class Form:
         values: of the parameters, by number, as text; of a list the elements with commas.
         generic: parameters are left in it: the plan is one for any values.
         wish: which values.
+        search_path: where its names are looked up; "" is the session's.
     """
 
     sql: str
@@ -55,6 +60,7 @@ class Form:
     values: Mapping[int, str] = field(default_factory=dict)
     generic: bool = False
     wish: Wish = field(default_factory=Wish)
+    search_path: str = ""
 
 
 class PlannedForm(NamedTuple):
@@ -77,7 +83,7 @@ class Forms:
         self._planner = planner
         self._catalog = catalog
         self._path = search_path
-        self._schemas = [p.strip() for p in search_path.split(",") if p.strip()]
+        self._schemas = schemas_of(search_path)
 
     def of(self, query: Query) -> list[PlannedForm]:
         """The forms of a statement, planned.
@@ -86,6 +92,22 @@ class Forms:
             NotPlannable: none of them can be; its sentence is about the first.
             TargetError: the connection broke.
         """
+        try:
+            return self._of(query)
+        except NotPlannable:
+            if self._path or not (path := self._other_path(query.text)):
+                raise
+            return Forms(self._planner, self._catalog, path).of(query)
+
+    def _other_path(self, text: str) -> str:
+        """The one schema that has tables of the statement's names: a search path has it."""
+        schemas = {one for name in names(text) for one in self._catalog.schemas(name)}
+        other = schemas - {"public"}
+        return f"{quote(other.pop())}, public" if len(other) == 1 else ""
+
+    def _of(self, query: Query) -> list[PlannedForm]:
+        if query.samples and (found := self._sampled(query)):
+            return found
         if not has_parameters(query.text):
             return [self._plan(Form(query.text))]
         whole = normalised(query.text)
@@ -99,6 +121,24 @@ class Forms:
             return [self._plan(Form(whole.with_values({}), generic=bool(whole.numbers)))]
         except NotPlannable:
             return [self._plan(Form(query.text, generic=True))]
+
+    def _sampled(self, query: Query) -> list[PlannedForm]:
+        """Executions as they were; one of those that cost about the same stands for all."""
+        found: list[PlannedForm] = []
+        for text in query.samples:
+            try:
+                found.append(self._plan(Form(text)))
+            except NotPlannable:
+                continue
+        share = 1 / max(1, len(found))
+        kept: list[PlannedForm] = []
+        for one in sorted(found, key=lambda one: one.plan.cost):
+            if kept and one.plan.cost <= kept[-1].plan.cost * _ALIKE:
+                share_of_both = kept[-1].form.share + share
+                kept[-1] = PlannedForm(replace(kept[-1].form, share=share_of_both), kept[-1].plan)
+            else:
+                kept.append(PlannedForm(replace(one.form, share=share), one.plan))
+        return kept
 
     def _filled(self, statement: _Statement, query: Query) -> list[PlannedForm]:
         rows = None if query.rows is None or not query.calls else query.rows / query.calls
@@ -138,6 +178,7 @@ class Forms:
         return fitted if after < before else [*found]
 
     def _plan(self, form: Form) -> PlannedForm:
+        form = replace(form, search_path=self._path)
         return PlannedForm(form, self._planner.plan(form.sql, search_path=self._path))
 
     def _types(self, text: str) -> list[str]:
@@ -203,6 +244,12 @@ class _Statement:
                 literals[number] = literal(value, kind)
         generic = len(literals) < len(self.roles)
         return Form(self._whole.with_values(literals), 1.0, values, generic, wish)
+
+
+def schemas_of(search_path: str) -> list[str]:
+    """The schemas of a search path, as the catalog has their names."""
+    found = re.findall(r'"((?:[^"]|"")+)"|([^,\s"]+)', search_path)
+    return [quoted.replace('""', '"') if quoted else plain.lower() for quoted, plain in found]
 
 
 def _shared(few: PlannedForm, many: PlannedForm, rows: float | None) -> list[PlannedForm]:

@@ -108,7 +108,8 @@ def hygiene(
 def only_existing(existing: Hygiene, missing: Unavailable) -> Report:
     """The report where nothing can be suggested for want of a workload."""
     reason = f"there is no workload: {missing.reason}"
-    remedy = missing.remedy or "give statements with --file"
+    others = "or give statements with --log, --file or --sql: nothing has to be installed for these"
+    remedy = f"{missing.remedy}\n-- {others}" if missing.remedy else others
     return Report(
         "suggest-indexes",
         (existing.table,),

@@ -216,7 +216,9 @@ class _Reader:
             return ctes[name]
         table = self._catalog.table(schema, name, self._path)
         if table is None:
-            return Source()
+            view = self._catalog.view(schema, name, self._path)
+            # Its query is no part of the statement's scopes; its outputs are.
+            return self._query(view, None, {}) if isinstance(view, exp.Query) else Source()
         self.uses.append(Use(table))
         return Base(self.uses[-1], len(self.uses) - 1)
 

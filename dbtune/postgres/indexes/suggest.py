@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING
 from dbtune.errors import Unavailable, UsageError
 from dbtune.postgres.indexes.advice import Options
 from dbtune.postgres.indexes.planner import PlannerChoice
-from dbtune.postgres.indexes.workload import Workload, from_script, from_statements, largest
+from dbtune.postgres.indexes.sources import of_server
+from dbtune.postgres.indexes.workload import (
+    Workload,
+    from_log,
+    from_script,
+    largest,
+)
 from dbtune.report import Report
 from dbtune.statements import Wait
 
 if TYPE_CHECKING:
     from dbtune.postgres.indexes.carry_out import Changes
+    from dbtune.postgres.logs.workload import Logged
     from dbtune.postgres.relations.facts import Relations
+    from dbtune.postgres.server import Server
     from dbtune.postgres.session import Session
 
 MIN_OBSERVED_SECONDS = 14 * 86_400.0
@@ -38,6 +46,7 @@ class Request:
         options: limits of the choice.
         existing: whether the indexes that there are, are examined, too.
         min_observed_seconds: how long scans have to be counted to call an index unused.
+        logged: statements of logs, in place of pg_stat_statements.
     """
 
     script: str = ""
@@ -48,6 +57,7 @@ class Request:
     options: Options = field(default_factory=Options)
     existing: bool = True
     min_observed_seconds: float = MIN_OBSERVED_SECONDS
+    logged: Logged | None = None
 
 
 def suggest_indexes(
@@ -79,6 +89,7 @@ def suggest_indexes(
     from dbtune.postgres.indexes.report import report
     from dbtune.postgres.indexes.size import IndexSizes
     from dbtune.postgres.relations.collect import read_relations
+    from dbtune.postgres.relations.views import read_views
     from dbtune.postgres.server import read_server, target
 
     server = read_server(session)
@@ -94,7 +105,7 @@ def suggest_indexes(
             thresholds=session.profile.thresholds,
         )
     try:
-        workload = largest(_workload(session, request, wait), request.statements)
+        workload = largest(_workload(session, server, request, wait), request.statements)
     except Unavailable as missing:
         if existing is None:
             raise UsageError(f"there is no workload: {missing.reason}") from None
@@ -104,6 +115,7 @@ def suggest_indexes(
         raise UsageError(f"{request.source} has no statement that an index could serve")
     sizes = IndexSizes(relations)
     texts = [query.text for query in workload.queries]
+    relations = replace(relations, views=read_views(session, texts))
     with progress("preparing the planner", 1.0) as advance:
         opened = open_planner(session, request.planner, statements=texts, advance=advance)
     with opened.planner as planner:
@@ -128,22 +140,9 @@ def suggest_indexes(
     return replace(found, target=target(session, server), collected_at=server.now)
 
 
-def _workload(session: Session, request: Request, wait: Wait) -> Workload:
+def _workload(session: Session, server: Server, request: Request, wait: Wait) -> Workload:
     if request.script:
         return from_script(request.script, request.source)
-    from dbtune.postgres.statements.collect import read_setup, read_statements
-    from dbtune.postgres.statements.facts import TEXT_LIMIT
-    from dbtune.postgres.statements.group import group
-    from dbtune.postgres.statements.interval import difference
-
-    setup = read_setup(session)
-    reading = read_statements(session, setup, texts=request.interval_seconds <= 0)
-    entries, since = reading.entries, reading.stats_reset
-    seconds = (reading.at - since).total_seconds() if since else None
-    if request.interval_seconds > 0:
-        wait(request.interval_seconds, "observing statements")
-        change = difference(reading, read_statements(session, setup, texts=True))
-        entries, seconds = change.entries, change.seconds
-    here = [entry for entry in entries if entry.database == session.database]
-    statements = group(here, setup.block_bytes, io_timed=False)
-    return from_statements(statements, request.source, seconds, text_limit=TEXT_LIMIT)
+    if request.logged is not None:
+        return from_log(request.logged, request.source, session.database)
+    return of_server(session, server, request.source, request.interval_seconds, wait)

@@ -114,7 +114,7 @@ class Verifier:
             found.cost_before = found.planned.before
             try:
                 with self._session.transaction(own_search_path=True) as transaction:
-                    self._set_path(transaction)
+                    self._set_path(transaction, found.planned.form)
                     estimate = estimator.estimate(transaction, found.planned.form.sql)
             except NotPlannable as refused:
                 found.reason = str(refused)
@@ -126,11 +126,9 @@ class Verifier:
             found.uses = frozenset(one.name for one in references(estimate.documents))
         return measured
 
-    def _set_path(self, transaction: Transaction) -> None:
-        if self._search_path:
-            transaction.rows(
-                "SELECT pg_catalog.set_config('search_path', %s, true)", (self._search_path,)
-            )
+    def _set_path(self, transaction: Transaction, form: Form) -> None:
+        if path := form.search_path or self._search_path:
+            transaction.rows("SELECT pg_catalog.set_config('search_path', %s, true)", (path,))
 
     def _before(self, effect: Effect, planned: FormEffect) -> Measured:
         found = Measured(effect, planned)
@@ -165,7 +163,7 @@ class Verifier:
         request = Request(
             form.sql,
             analyze=True,
-            search_path=self._search_path,
+            search_path=form.search_path or self._search_path,
             origin="the statement",
         )
         plans = [explain(self._session, request).plans[0] for _ in range(RUNS)]

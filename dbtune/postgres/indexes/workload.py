@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
+from dbtune.postgres.placeholders import numbered
 from dbtune.postgres.sqltext import fingerprint, masked, split_statements
+from dbtune.postgres.statements.group import UNKNOWN_TEXT
 from dbtune.statements import Statement
+from dbtune.text import plain, plural
+
+if TYPE_CHECKING:
+    from dbtune.postgres.logs.workload import Logged
 
 _PLANNABLE = ("select", "insert", "update", "delete", "merge", "with", "values", "table", "(")
+
+_NAMED = 8
+_NO_PLAN = "not a SELECT, INSERT, UPDATE, DELETE or MERGE"
 
 
 class Passed(NamedTuple):
@@ -30,6 +40,8 @@ class Query:
         total_ms: the time of all executions; ``None`` if it was not measured.
         rows: rows returned or changed by all calls; ``None`` if they were not counted.
         ids: the source's identifiers.
+        samples: some of its executions with their constants, if the source has them. Nobody should
+            see them without having asked for it.
     """
 
     text: str
@@ -37,6 +49,7 @@ class Query:
     total_ms: float | None = None
     rows: int | None = None
     ids: tuple[str, ...] = ()
+    samples: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def writes(self) -> bool:
@@ -71,7 +84,7 @@ class Workload:
 
 def from_script(text: str, source: str) -> Workload:
     """The statements of an SQL script, each of equal weight; one that occurs twice counts twice."""
-    statements = split_statements(text)
+    statements = [inner(numbered(one)) for one in split_statements(text)]
     counted = Counter(" ".join(one.split()) for one in statements)
     queries, passed = [], []
     seen: set[str] = set()
@@ -83,7 +96,7 @@ def from_script(text: str, source: str) -> Workload:
         if is_plannable(one):
             queries.append(Query(one, float(counted[name])))
         else:
-            passed.append(Passed(one, "not a SELECT, INSERT, UPDATE, DELETE or MERGE"))
+            passed.append(Passed(one, _NO_PLAN))
     return Workload(source, tuple(queries), passed=tuple(passed))
 
 
@@ -92,12 +105,63 @@ def from_statements(
 ) -> Workload:
     """Statements that a server counted; those without a complete text are passed over."""
     queries, passed = [], []
+    others: Counter[str] = Counter()
     for one in sorted(statements, key=lambda s: (-s.total_ms, s.text)):
-        if len(one.text) >= text_limit:
+        text = inner(one.text)
+        if one.text.startswith(UNKNOWN_TEXT):
+            passed.append(Passed(one.text, "the server did not keep its text"))
+        elif len(one.text) >= text_limit:
             passed.append(Passed(one.text, f"longer than {text_limit:,} characters"))
+        elif is_plannable(text):
+            queries.append(Query(text, one.calls, one.total_ms, one.rows, one.ids))
+        else:
+            others[one.text.split(None, 1)[0].upper()[:20]] += 1
+    notes = []
+    if count := others.total():
+        most = ", ".join(plain(word) for word, _ in others.most_common(_NAMED))
+        notes.append(f"{plural(count, 'statement')} without a plan were left out: {most}")
+    return Workload(source, tuple(queries), seconds, tuple(passed), tuple(notes))
+
+
+_AROUND = re.compile(
+    r"(?:EXPLAIN(?:\s*\([^()]*\))?(?:\s+(?:ANALY[SZ]E|VERBOSE))*"
+    r"|DECLARE\s+(?:\"[^\"]+\"|\S+)\s[\w\s]*?\bCURSOR\b[\w\s]*?\bFOR"
+    r"|PREPARE\s+\w+\s*(?:\([^()]*\))?\s*AS"
+    r"|CREATE\s+(?:(?:GLOBAL|LOCAL)\s+)?(?:(?:TEMP|TEMPORARY|UNLOGGED)\s+)?TABLE\s+"
+    r"(?:IF\s+NOT\s+EXISTS\s+)?[\w.\"]+\s*(?:\([^()]*\))?[\w\s()=]*?\bAS)"
+    r"\s+(?=SELECT\b|WITH\b|INSERT\b|UPDATE\b|DELETE\b|MERGE\b|VALUES\b|TABLE\b|\()",
+    re.IGNORECASE,
+)
+_COPIED = re.compile(r"COPY\s*\((.*)\)\s*TO\b[^()]*(?:\([^()]*\))?\s*\Z", re.I | re.DOTALL)
+_LONGEST_AROUND = 1000
+
+
+def inner(text: str) -> str:
+    """The query in a cursor's declaration, in EXPLAIN, CREATE TABLE AS, PREPARE or COPY."""
+    if found := _AROUND.match(text[:_LONGEST_AROUND]):
+        return text[found.end() :]
+    if found := _COPIED.match(text):
+        return found[1].strip()
+    return text
+
+
+def from_log(logged: Logged, source: str, database: str) -> Workload:
+    """Statements of logs; of those whose database is known only what ran in this one."""
+    queries, passed = [], []
+    others = 0
+    for one in logged.statements:
+        if one.databases and database not in one.databases:
+            others += 1
         elif is_plannable(one.text):
-            queries.append(Query(one.text, one.calls, one.total_ms, one.rows, one.ids))
-    return Workload(source, tuple(queries), seconds, tuple(passed))
+            samples = tuple(filter(is_plannable, one.samples))
+            ids = (one.id,) if one.id else ()
+            queries.append(Query(one.text, one.calls, one.total_ms, None, ids, samples))
+        else:
+            passed.append(Passed(one.text, _NO_PLAN))
+    notes = [*logged.notes]
+    if others:
+        notes.append(f"{plural(others, 'statement')} of other databases in the log were left out")
+    return Workload(source, tuple(queries), logged.seconds or None, tuple(passed), tuple(notes))
 
 
 def largest(workload: Workload, count: int) -> Workload:

@@ -314,6 +314,15 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """A view that is no table: its query as ``pg_get_viewdef`` writes it, names qualified."""
+
+    schema: str
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
 class Relations:
     """Tables and indexes of one database at one moment.
 
@@ -335,6 +344,7 @@ class Relations:
         left_out: what was not read because of a limit or a lock, a sentence each.
         settings: what the planner and size models need: ``default_statistics_target`` ...
         extensions: those that are installed, with their schemas.
+        views: those that statements of a workload read, if they were asked for.
     """
 
     at: datetime
@@ -353,3 +363,4 @@ class Relations:
     left_out: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     extensions: Mapping[str, str] = field(default_factory=dict)
+    views: tuple[View, ...] = ()
