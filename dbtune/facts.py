@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import (
     TYPE_CHECKING,
     Any,
+    BinaryIO,
     Generic,
     Protocol,
     TypeVar,
@@ -326,10 +327,33 @@ def read(path: Path) -> Snapshot:
     Raises:
         UsageError: it can't be read, or is no snapshot.
     """
+    name = plain(str(path))
+    try:
+        with path.open("rb") as stream:
+            text = _unpacked(stream, name)
+    except OSError as error:
+        raise UsageError(f"{name} can't be read: {error.strerror}") from None
+    return _snapshot(text, name)
+
+
+def unpack(content: bytes, name: str) -> Snapshot:
+    """A snapshot of what :func:`write` made.
+
+    Args:
+        content: the bytes.
+        name: where they come from, for messages.
+
+    Raises:
+        UsageError: it is no snapshot.
+    """
+    import io
+
+    return _snapshot(_unpacked(io.BytesIO(content), name), name)
+
+
+def _snapshot(text: bytes, name: str) -> Snapshot:
     import json
 
-    name = plain(str(path))
-    text = _unpacked(path, name)
     try:
         document = json.loads(text.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
@@ -338,26 +362,30 @@ def read(path: Path) -> Snapshot:
     if not isinstance(schema, str) or not schema.startswith("dbtune.snapshot/"):
         raise UsageError(f"{name} is no snapshot of dbtune (dbtune snapshot TARGET -o FILE)")
     if schema != SCHEMA:
-        raise UsageError(f"{name} is written in {schema}; this dbtune reads {SCHEMA}: upgrade it")
+        raise UsageError(
+            f"{name} is written in {plain(schema)}; this dbtune reads {SCHEMA}: take it anew, or "
+            "use the version of dbtune that wrote it"
+        )
     try:
         return dataclasses.replace(load(Snapshot, document), name=name)
     except Mismatch as problem:
         raise UsageError(f"{name} is damaged: {problem}") from None
 
 
-def _unpacked(path: Path, name: str) -> bytes:
+def _unpacked(stream: BinaryIO, name: str) -> bytes:
     import gzip
     import zlib
 
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else path.open("rb") as stream:
-            text: bytes = stream.read(MAX_BYTES + 1)
+        if packed:
+            with gzip.open(stream) as inner:
+                text = inner.read(MAX_BYTES + 1)
+        else:
+            text = stream.read(MAX_BYTES + 1)
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise UsageError(f"{name} is damaged: it is not a whole gzip file") from None
-    except OSError as error:
-        raise UsageError(f"{name} can't be read: {error.strerror}") from None
     if len(text) > MAX_BYTES:
         raise UsageError(f"{name} is larger than {MAX_BYTES // 1024**3} GiB when unpacked")
     return text

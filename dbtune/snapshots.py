@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from dbtune.mongo.session import Session as MongoSession
     from dbtune.postgres.session import Session as PostgresSession
     from dbtune.redis.session import Session as RedisSession
+    from dbtune.watch.pace import Pace
 
     Session = PostgresSession | MongoSession | RedisSession
 
@@ -40,6 +42,8 @@ def take(
     session: Session,
     *,
     strip: Mapping[str, Strip] = MappingProxyType({}),
+    instead: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+    pace: Pace | None = None,
     progress: Progress = lambda _done: None,
 ) -> Snapshot:
     """Read every fact of the session's engine.
@@ -47,6 +51,8 @@ def take(
     Args:
         session: an open session.
         strip: what to take out of facts before they are kept, by name of the fact.
+        instead: other ways to read facts of a session, by name of the fact.
+        pace: facts that are not due by it are left out; all are read without it.
         progress: told which share of the facts is read.
 
     Raises:
@@ -59,8 +65,12 @@ def take(
     facts = load_facts(f"{package}.facts")
     for done, one in enumerate(facts.values()):
         progress(done / len(facts))
+        if pace is not None and not pace.due(one.name):
+            continue
         try:
-            found[one.name] = dump(strip.get(one.name, _whole)(live.of(one)))
+            with pace.reading(one.name) if pace else nullcontext():
+                value = instead[one.name](session) if one.name in instead else live.of(one)
+            found[one.name] = dump(strip.get(one.name, _whole)(value))
         except Unavailable as missing:
             found[one.name] = dump(missing)
     return Snapshot(session.profile.engine.value, target, now, found, __version__)

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtune.cli.command import Gate, Run, command, new_app
+from dbtune.cli.command import Gate, Run, command, duration_option, new_app
 from dbtune.compare.tables import TABLES
 from dbtune.errors import UsageError
+from dbtune.redaction import redact_url
 from dbtune.report import Report
 from dbtune.text import plain
 
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot
+    from dbtune.watch.store import Store
 
 __all__ = ["TABLES", "app"]
 
@@ -45,6 +47,21 @@ def compare(
             show_default=False,
         ),
     ] = None,
+    store: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR|URL",
+            help="Take the snapshots from where dbtune watch keeps them.",
+            show_default=False,
+        ),
+    ] = "",
+    since: Annotated[
+        float,
+        duration_option(
+            help="With --store: how long ago the change was made; as long a time before it is "
+            "what it is compared with.",
+        ),
+    ] = "1h",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
 ) -> Report:
     """Compare snapshots: what changed, and whether it is better or worse.
 
@@ -55,9 +72,35 @@ def compare(
     """
     from dbtune.compare import compare as of_snapshots
 
+    if store:
+        return of_snapshots(_kept(run, snapshots or [], store, since), note or ())
     found, live = _given(run, snapshots or [])
     thresholds = run.thresholds if live else {}
     return of_snapshots(found, note or (), thresholds)
+
+
+def _kept(run: Run, names: list[str], store: str, since: float) -> list[Snapshot]:
+    """Snapshots of a store, around a change."""
+    from dbtune.watch.folder import Folder
+    from dbtune.watch.store import periods
+
+    if names:
+        raise UsageError("with --store name a TARGET at most: the store has the snapshots")
+    targets: tuple[str, ...] = ()
+    if run.target_given:
+        profile = run.profile()
+        targets = (redact_url(profile.name), profile.where)
+    kept: Store
+    if "://" in store:
+        from dbtune.cli.watch import open_database
+
+        kept = open_database(run, store, create=False)
+    else:
+        kept = Folder(Path(store), create=False)
+    try:
+        return periods(kept, targets, since, redact_url(store))
+    finally:
+        kept.close()
 
 
 def _given(run: Run, names: list[str]) -> tuple[list[Snapshot], bool]:

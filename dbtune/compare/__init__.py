@@ -23,7 +23,7 @@ from dbtune.facts import Snapshot
 from dbtune.finding import Finding, load_checks, run_checks
 from dbtune.profile import PACKAGES, Engine
 from dbtune.report import Report
-from dbtune.text import ms_text
+from dbtune.text import ms_text, plain
 
 CHECKS = "dbtune.compare.checks"
 Relate = Callable[[Held, Held], Related]
@@ -119,6 +119,8 @@ def _engine(snapshots: Sequence[Snapshot]) -> Engine:
                     f"{one.name} and {other.name} are the same snapshot: there is nothing between "
                     "them to compare"
                 )
+    if first.engine not in list(Engine):
+        raise UsageError(f"{first.name} is of {plain(first.engine)}, which this dbtune knows not")
     return Engine(first.engine)
 
 

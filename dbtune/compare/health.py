@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from dbtune.compare.held import Span
-from dbtune.facts import gather, load_facts
-from dbtune.finding import Finding, Skipped, load_checks, run_checks
-from dbtune.profile import PACKAGES, Engine
+from dbtune.finding import Finding, Skipped
+from dbtune.health.run import judge
+from dbtune.profile import Engine
 
 Thresholds = Mapping[str, Mapping[str, object]]
 
@@ -42,14 +42,10 @@ def health(engine: Engine, before: Span, after: Span, thresholds: Thresholds) ->
     Raises:
         UsageError: a threshold that its check does not have.
     """
-    package = PACKAGES[engine]
-    checks = load_checks(f"{package}.health.checks")
-    wanted = {name for one in checks for name in one.needs}
-    facts = [one for one in load_facts(f"{package}.facts").values() if one.name in wanted]
-    old, lost = run_checks(checks, gather(before, facts), thresholds)
-    new, lacking = run_checks(checks, gather(after, facts), thresholds)
+    old, lost, _ = judge(engine, before, thresholds)
+    new, lacking, names = judge(engine, after, thresholds)
     changes = _changes(old, new, {one.what for one in lost}, {one.what for one in lacking})
-    return Health(tuple(changes), tuple(lacking), tuple(one.name for one in checks))
+    return Health(tuple(changes), tuple(lacking), tuple(names))
 
 
 def _changes(

@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from dbtune.errors import TargetError, UsageError
 from dbtune.facts import Fact, gather, load_derived, load_facts, observe
-from dbtune.finding import Check, Finding, Skipped, load_checks, sort_findings
+from dbtune.finding import (
+    Check,
+    Finding,
+    Skipped,
+    load_checks,
+    run_checks,
+    sort_findings,
+)
 from dbtune.health.report import Known, Settle, join, report
 from dbtune.health.selection import select
 from dbtune.profile import PACKAGES, Engine, Profile
 from dbtune.report import Report, Table
 
 if TYPE_CHECKING:
-    from dbtune.facts import Snapshot
+    from dbtune.facts import Snapshot, Source
     from dbtune.mongo.session import Session as MongoSession
     from dbtune.postgres.session import Session as PostgresSession
     from dbtune.redis.session import Session as RedisSession
@@ -142,6 +149,20 @@ def check_snapshot(
     found = {**_gathered(engine, checks, read), **asked.beyond.facts}
     made, findings = report(checks, found, asked.known, thresholds, settle=_settle(engine))
     return asked.beyond.added(snapshot.described(made)), findings
+
+
+def judge(
+    engine: Engine, source: Source, thresholds: Mapping[str, Mapping[str, object]]
+) -> tuple[list[Finding], list[Skipped], list[str]]:
+    """Findings on whatever has facts, what was skipped, and names of the checks.
+
+    Raises:
+        UsageError: a threshold that its check does not have.
+    """
+    checks = checks_of((engine,), (), ())
+    found = _gathered(engine, checks, partial(gather, source))
+    findings, skipped = run_checks(checks, found, thresholds)
+    return _settle(engine)(findings), skipped, [one.name for one in checks]
 
 
 def check_many(

@@ -12,7 +12,12 @@ from dbtune.snapshots import Progress, Strip, take
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot
     from dbtune.postgres.session import Session
-    from dbtune.postgres.statements.facts import Entry, Reading
+    from dbtune.postgres.statements.facts import Entry, Key, Reading
+    from dbtune.watch.pace import Pace
+
+
+LIGHT_TEXTS = 500
+"""Statements, those with the most time first, whose text a light snapshot has."""
 
 
 def snapshot(session: Session, *, texts: bool, progress: Progress) -> Snapshot:
@@ -48,6 +53,65 @@ def _of_others(reading: Reading) -> Iterator[Entry]:
     from dbtune.postgres.statements.group import is_own
 
     return (entry for entry in reading.entries if not is_own(entry))
+
+
+class Light:
+    """Snapshots of one server again and again, at a cost that it does not feel.
+
+    Texts are read only when there are statements whose text is not known, and of those with the
+    most time only so many are kept in each snapshot; of columns no statistics are read.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._texts: dict[Key, str] = {}
+        self._own: set[Key] = set()
+
+    def snapshot(self, session: Session, progress: Progress = lambda _done: None) -> Snapshot:
+        """What is due of a server's facts.
+
+        Raises:
+            TargetError: the connection broke.
+        """
+        from dbtune.postgres.relations.collect import read_relations
+
+        return take(
+            session,
+            instead={
+                "statements": self._statements,
+                "relations": lambda session: read_relations(session, statistics=False),
+            },
+            pace=self._pace,
+            progress=progress,
+        )
+
+    def _statements(self, session: Session) -> Reading:
+        from dbtune.postgres.statements.collect import read_setup, read_statements
+        from dbtune.postgres.statements.group import is_own
+
+        setup = read_setup(session)
+        reading = read_statements(session, setup, texts=False)
+        keys = {entry.key for entry in reading.entries}
+        if keys - self._texts.keys() - self._own and self._pace.due("texts"):
+            with self._pace.reading("texts"):
+                reading = read_statements(session, setup, texts=True)
+            keys = {entry.key for entry in reading.entries}
+            for entry in reading.entries:
+                if is_own(entry):
+                    self._own.add(entry.key)
+                elif entry.text is not None and entry.key not in self._texts:
+                    self._texts[entry.key] = _without_constants(entry.text)
+        self._own &= keys
+        self._texts = {key: text for key, text in self._texts.items() if key in keys}
+        entries = sorted(
+            (entry for entry in reading.entries if entry.key not in self._own),
+            key=lambda entry: -entry.total_ms,
+        )
+        told = (
+            replace(entry, text=self._texts.get(entry.key) if place < LIGHT_TEXTS else None)
+            for place, entry in enumerate(entries)
+        )
+        return replace(reading, entries=tuple(told))
 
 
 _TYPE_MODIFIER = re.compile(

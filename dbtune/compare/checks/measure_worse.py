@@ -25,7 +25,7 @@ def measure_worse(comparison: Comparison) -> Iterator[Finding]:
         if one.verdict is Verdict.worse:
             yield Finding(
                 one.title,
-                f"{one.title}: {shown(one)}",
+                shown(one),
                 Remedy("See what ran in the period after, and which settings changed."),
                 evidence={"before": one.before, "after": one.after, "unit": one.name},
             )

@@ -1,0 +1,185 @@
+"""``dbtune watch`` on real servers: what appears is told once, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dbtune.facts import read
+from tests.command import dbtune
+from tests.servers import Postgres, Redis
+
+CONF = {"shared_preload_libraries": "pg_stat_statements", "autovacuum": "off"}
+
+
+class Watching:
+    """A watch in a process of its own, and the lines that it writes."""
+
+    def __init__(self, url: str, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dbtune", "watch", "--every", "1s", "-f", "ndjson", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "DBTUNE_CONFIG": "/nonexistent", "DATABASE_URL": url},
+        )
+
+    def until(self, **wanted: str) -> dict[str, Any]:
+        """The next event that has these values."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            event: dict[str, Any] = json.loads(line)
+            if all(value in str(event.get(key)) for key, value in wanted.items()):
+                return event
+        raise AssertionError(f"the watch ended: {self.process.communicate()[1]}")
+
+    def stop(self) -> tuple[int, str]:
+        self.process.send_signal(signal.SIGINT)
+        _, err = self.process.communicate(timeout=30)
+        return self.process.returncode, err
+
+
+def shop(pg: Postgres) -> Callable[[int], None]:
+    pg.psql("CREATE EXTENSION pg_stat_statements")
+    pg.psql(
+        "CREATE TABLE orders AS SELECT g AS id, g % 1000 AS customer, repeat('x', 80) AS pad "
+        "FROM generate_series(1, 40000) g"
+    )
+    pg.psql("CREATE INDEX orders_customer ON orders (customer)")
+    pg.psql("VACUUM ANALYZE orders")
+
+    def work(times: int) -> None:
+        with pg.connect() as connection:
+            for n in range(times):
+                connection.execute("SELECT count(*) FROM orders WHERE customer = %s", (n,))
+                connection.execute("SELECT %s::int + 1", (n,))
+
+    return work
+
+
+def wait_for_files(folder: Path, more: int) -> None:
+    """Until so many more snapshots are there."""
+    end = time.monotonic() + 60
+    known = len(list(folder.glob("*.json.gz")))
+    while len(list(folder.glob("*.json.gz"))) < known + more:
+        assert time.monotonic() < end, "no snapshot for a minute"
+        time.sleep(0.05)
+
+
+def test_a_regression_is_told_as_it_appears_and_when_it_is_over(
+    new_pg: Callable[[int], Postgres], tmp_path: Path
+) -> None:
+    pg = new_pg(18).start(CONF)
+    work = shop(pg)
+    folder = tmp_path / "history"
+    work(20)
+    watch = Watching(pg.dsn(), "-o", str(folder))
+    try:
+        for _ in range(3):
+            work(20)
+            wait_for_files(folder, 1) if folder.exists() else time.sleep(1)
+        pg.psql("DROP INDEX orders_customer")
+        work(20)
+        told = watch.until(event="regression", rule="compare.statement-reads-more")
+        assert "WHERE customer = $1" in told["subject"]
+        pg.psql("CREATE INDEX orders_customer ON orders (customer)")
+        wait_for_files(folder, 1)
+        work(20)
+        watch.until(event="over", rule="compare.statement-reads-more")
+        # A target that is away is told once, tried again, and told when it is back.
+        pg.halt()
+        watch.until(event="unreachable")
+        pg.restart()
+        watch.until(event="reachable")
+    finally:
+        code, err = watch.stop()
+    assert code == 130
+    assert "kept in" in err
+    kept = sorted(folder.glob("*.json.gz"))
+    assert len(kept) >= 3
+    assert not list(folder.glob(".*"))
+    assert "WHERE customer = $1" in str(read(kept[0]).facts["statements"])
+    # What was kept can be compared, as files and by time.
+    found = dbtune("compare", "--store", str(folder), "--since", "2s", "-f", "json").ok().json
+    assert found["verdict"]["same_server"] is True
+
+
+def test_a_number_of_snapshots_for_scripts(redis_server: Redis, tmp_path: Path) -> None:
+    folder = tmp_path / "history"
+    made = dbtune(
+        "watch",
+        redis_server.url(),
+        "--every",
+        "1s",
+        "--count",
+        "3",
+        "-o",
+        str(folder),
+        "-f",
+        "json",
+    ).ok()
+    assert made.json["summary"]["snapshots"] == 3
+    assert made.json["summary"]["kept"] == 3
+    assert len(list(folder.glob("*.json.gz"))) == 3
+    again = dbtune("compare", redis_server.url(), "--store", str(folder), "--since", "1s").ok()
+    assert "keys found" in again.out
+
+
+def test_snapshots_in_a_postgresql(new_pg: Callable[[int], Postgres], redis_server: Redis) -> None:
+    pg = new_pg(16).start()
+    pg.psql("CREATE ROLE keeper LOGIN PASSWORD 'k'")
+    pg.psql("CREATE DATABASE kept OWNER keeper")
+    store = pg.dsn("kept", user="keeper", password="k")
+    for target in (redis_server.url(), pg.dsn()):
+        made = dbtune(
+            "watch", target, "--every", "1s", "--count", "2", "--store", store, "-f", "json"
+        ).ok()
+        assert made.json["summary"]["kept"] == 2
+    tables = pg.psql("SELECT count(*) FROM dbtune.snapshots", "kept")
+    assert tables == [(4,)]
+    several = dbtune("compare", "--store", store)
+    assert several.code == 2
+    assert "several targets, name one" in several.err
+    found = dbtune("compare", pg.dsn(), "--store", store, "--since", "1s", "-f", "json").ok().json
+    assert found["target"]["engine"] == "postgresql"
+    # Reading makes nothing, and who may not write is told so.
+    assert dbtune("compare", "--store", pg.dsn()).code == 2
+    pg.psql("CREATE ROLE stranger LOGIN PASSWORD 's'")
+    refused = dbtune(
+        "watch",
+        redis_server.url(),
+        "--count",
+        "1",
+        "--store",
+        pg.dsn("kept", user="stranger", password="s"),
+    )
+    assert refused.code == 2
+    assert "permission denied" in refused.err
+
+
+def test_mistakes_are_sentences(redis_server: Redis, tmp_path: Path) -> None:
+    url = redis_server.url()
+
+    def refused(*arguments: str) -> str:
+        made = dbtune("watch", url, *arguments)
+        assert made.code == 2, made.out
+        assert "Traceback" not in made.err
+        return made.err
+
+    file = tmp_path / "file"
+    file.write_text("x")
+    assert "name the folder" in refused()
+    assert "a second is the least" in refused("--every", "0s", "-o", str(tmp_path))
+    assert "is a file" in refused("-o", str(file), "--force")
+    assert "not both" in refused("-o", str(tmp_path), "--store", "postgresql://x/y")
+    assert "is another engine" in refused("--store", url)
+    away = dbtune("watch", "redis://127.0.0.1:1", "--count", "1", "-o", str(tmp_path / "h"))
+    assert away.code == 3
+    assert "unreachable" in away.out
