@@ -362,9 +362,11 @@ def _snapshot(text: bytes, name: str) -> Snapshot:
     if not isinstance(schema, str) or not schema.startswith("dbtune.snapshot/"):
         raise UsageError(f"{name} is no snapshot of dbtune (dbtune snapshot TARGET -o FILE)")
     if schema != SCHEMA:
+        number = schema.removeprefix("dbtune.snapshot/")
+        newer = not number.isdecimal() or int(number[:9]) > 1
+        what = "upgrade it" if newer else "take it anew (dbtune snapshot)"
         raise UsageError(
-            f"{name} is written in {plain(schema)}; this dbtune reads {SCHEMA}: take it anew, or "
-            "use the version of dbtune that wrote it"
+            f"{name} is written in {plain(schema)}; this dbtune reads {SCHEMA}: {what}"
         )
     try:
         return dataclasses.replace(load(Snapshot, document), name=name)
