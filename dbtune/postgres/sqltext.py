@@ -104,7 +104,7 @@ def fingerprint(text: str) -> str:
             parts.append(_PLACEHOLDER)
         elif kind == "word":
             word = token.lower()
-            constant = word in _CONSTANT_WORDS and not (parts and parts[-1] in _NOT_BEFORE_CONSTANT)
+            constant = _is_constant(word, parts[-1] if parts else "")
             parts.append(_PLACEHOLDER if constant else word)
         elif kind != "space":
             parts.append(token)
@@ -120,6 +120,13 @@ def fingerprint(text: str) -> str:
 _CONSTANT_WORDS = frozenset(("true", "false", "null"))
 """Constants to pg_stat_statements, too; but IS NULL, IS NOT TRUE and NOT NULL are conditions."""
 _NOT_BEFORE_CONSTANT = frozenset(("is", "not", "."))
+
+
+def _is_constant(word: str, previous: str) -> bool:
+    """Whether a word is a constant: what it follows is another token, in lower case."""
+    return word in _CONSTANT_WORDS and previous not in _NOT_BEFORE_CONSTANT
+
+
 _BEFORE_OPERAND = frozenset(
     "select where and or not in between like values then else when case limit offset by on "
     "return returning set any all some".split()
@@ -156,8 +163,11 @@ def parameterised(text: str) -> str:
     shown: list[str] = []
     places: list[int] = []  # of what is no space
     for kind, token in tokens:
+        before = [shown[at] for at in places[-2:]]
+        if kind == "word" and _is_constant(token.lower(), before[-1].lower() if before else ""):
+            count += 1
+            token = f"${count}"
         if kind in ("string", "number"):
-            before = [shown[at] for at in places[-2:]]
             if before[-1:] in (["-"], ["+"]) and not _is_operand(before[:-1]):
                 del shown[places.pop() :]  # a sign
             count += 1

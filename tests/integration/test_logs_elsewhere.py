@@ -12,6 +12,7 @@ from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.read import read
 from dbtune.postgres.logs.stream import Wanted
 from tests.command import dbtune
+from tests.server_log import CONF, Events
 from tests.servers import Postgres
 
 SAMPLE = Path(__file__).parents[1] / "unit/postgres/logs/samples/pg18.csv"
@@ -92,3 +93,50 @@ def test_a_digest_comes_back_from_a_file_as_it_was(form: str) -> None:
     back = load(Digest, dump(digest))
     assert dump(back) == dump(digest)
     assert back == digest
+
+
+def test_a_log_says_what_pg_stat_statements_says(tmp_path: Path) -> None:
+    """One workload, read in both ways: the same tables, fields, calls and findings."""
+    conf = CONF | {"log_destination": "stderr,csvlog,jsonlog", "autovacuum": "off"}
+    with Postgres(18).start(conf) as pg:
+        name = pg.create_database("shop", "")
+        pg.psql("CREATE EXTENSION pg_stat_statements", name)
+        pg.psql("CREATE TABLE t AS SELECT n, -n AS m FROM generate_series(1, 150000) n", name)
+        pg.psql("SELECT pg_stat_statements_reset()", name)
+        with pg.connect(name) as connection:
+            for number in range(40):
+                far = f"SELECT n FROM t ORDER BY m OFFSET {20_000 + number} LIMIT 5"
+                connection.execute(far.encode())
+                connection.execute("SELECT count(*) FROM t WHERE n > %s", [number], prepare=True)
+                connection.execute(f"INSERT INTO t VALUES ({number}, NULL)".encode())
+        live = dbtune("slow-queries", pg.dsn(name), "--database", name, "-f", "json").ok().json
+        Events(pg, name).wait_for("INSERT INTO t VALUES (39", 1)
+        logs = [
+            dbtune(
+                *("slow-queries", "--log", str(pg.data / "log" / f"server.{suffix}")),
+                *("--database", name, "-n", "1000", "-f", "json"),
+            )
+            .ok()
+            .json
+            for suffix in ("log", "csv", "json")
+        ]
+    calls = {
+        one["statement"]: one["calls"]
+        for one in live["statements"]
+        if " t " in one["statement"] and one["statement"].startswith(("SELECT", "INSERT"))
+    }
+    assert sorted(calls.values()) == [40, 40, 40]
+    for log in logs:
+        assert set(live["summary"]) == set(log["summary"])
+        assert set(live["statements"][0]) == set(log["statements"][0])
+        found = {one["statement"]: one for one in log["statements"]}
+        for statement, count in calls.items():
+            assert found[statement]["calls"] == count
+        spilled = [
+            {one["subject"]: one["level"] for one in report["findings"] if "spill" in one["rule"]}
+            for report in (live, log)
+        ]
+        assert spilled[0] == spilled[1] != {}
+        skipped = ", ".join(one["what"] for one in log["skipped"]).split(", ")
+        fired = {one["rule"] for one in live["findings"]}
+        assert fired <= {one["rule"] for one in log["findings"]} | set(skipped)

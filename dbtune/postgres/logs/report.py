@@ -17,7 +17,12 @@ CHECKS = "dbtune.postgres.logs.checks"
 STATEMENT_CHECKS = "dbtune.postgres.statements.checks"
 _NOT_IN_A_LOG = {
     "rows": ("pg.n-plus-one", "pg.row-by-row-write", "pg.unbounded-select"),
-    "blocks, WAL and JIT": ("pg.low-hit-ratio", "pg.wal-heavy", "pg.jit-overhead"),
+    "blocks, WAL and JIT": (
+        "pg.low-hit-ratio",
+        "pg.large-offset",
+        "pg.wal-heavy",
+        "pg.jit-overhead",
+    ),
 }
 """Checks that need what a log does not tell."""
 _MANY_SKIPPED = 0.05

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtune.postgres.sqltext import Shape, fingerprint, masked, shape
+from dbtune.postgres.sqltext import Shape, fingerprint, masked, parameterised, shape
 
 SAME = [
     ("SELECT * FROM t WHERE id IN ($1,$2,$3)", "select *\n from t where id in ($1 /*, ... */)"),
@@ -136,3 +136,13 @@ def test_the_shape_of_a_statement(text: str, expected: Shape) -> None:
 @pytest.mark.parametrize("text", ["SELECT * FROM", "SELEC 1", "", "SELECT a FROM t WHERE x = 'cut"])
 def test_what_cannot_be_parsed_has_no_shape(text: str) -> None:
     assert shape(text) is None
+
+
+def test_true_false_and_null_are_constants_where_the_server_takes_them_for_such() -> None:
+    text = "SELECT a IS NOT NULL, b IS TRUE, NULL::int FROM t WHERE c = true AND d = False"
+    other = "SELECT a IS NOT NULL, b IS TRUE, $1::int FROM t WHERE c = $2 AND d = $3"
+    assert parameterised(text) == other
+    assert fingerprint(text) == fingerprint(other)
+    assert fingerprint("SELECT 1 FROM t WHERE a IS NULL") != fingerprint(
+        "SELECT 1 FROM t WHERE a IS TRUE"
+    )
