@@ -12,6 +12,7 @@ from typing import NamedTuple
 from dbtune.postgres.indexes.advice import Advice, Options
 from dbtune.postgres.indexes.advise import advise
 from dbtune.postgres.indexes.choose import open_planner
+from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.planner import PlannerChoice
 from dbtune.postgres.indexes.size import IndexSizes
 from dbtune.postgres.indexes.workload import from_script
@@ -99,17 +100,27 @@ def judge(
                 Options(),
                 size=lambda one: sizes.of(one).likely_bytes,
             )
-            outcomes += [_outcome(one, found) for one in group]
+            wanted = {one.sql for one in group if one.best}
+            useful = {
+                index for one in found.effects if one.query.text in wanted for index in one.indexes
+            }
+            outcomes += [_outcome(one, found, useful) for one in group]
     return outcomes
 
 
-def _outcome(case: Case, found: Advice) -> Outcome:
+def _outcome(case: Case, found: Advice, useful: set[Definition]) -> Outcome:
+    """
+    Args:
+        case: the case.
+        found: what was suggested.
+        useful: indexes that statements use that want one: no false alarm if others use them, too.
+    """
     effect = next((one for one in found.effects if one.query.text == case.sql), None)
     if effect is None:
         return Outcome(case, (), not case.best, 0.0)
     mine = {one.label for one in found.suggestions if one.index in effect.indexes}
     right = all(any(is_best(label, forms) for label in mine) for forms in case.best)
-    right = right if case.best else not mine
+    right = right if case.best else not set(effect.indexes) - useful
     return Outcome(case, tuple(sorted(mine)), right, 1 - effect.after / effect.before)
 
 

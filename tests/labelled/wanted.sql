@@ -18,7 +18,7 @@ SELECT * FROM customers WHERE last_name = 'Last77' AND first_name = 'First8';
 SELECT * FROM events WHERE severity = 3 AND at BETWEEN '2024-02-01' AND '2024-02-02';
 
 -- narrow range
---: orders (total)
+--: orders (total) | orders (archived, total)
 SELECT * FROM orders WHERE total BETWEEN 500 AND 501;
 
 -- top
@@ -74,6 +74,10 @@ DELETE FROM customers WHERE email = 'user77@Example.com';
 -- extended
 --: articles (author_id, published...)...
 SELECT id, title, published FROM articles WHERE author_id = 55 ORDER BY published DESC LIMIT 5;
+
+-- extended, with what it stores
+--: articles (author_id, published...) INCLUDE (...title...)
+SELECT * FROM articles WHERE author_id = 56 ORDER BY published DESC LIMIT 5;
 
 -- pattern with a beginning
 --: customers (phone varchar_pattern_ops) | customers (phone text_pattern_ops)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.forms import Form
+from dbtune.postgres.indexes.obstacles import Unserved
 from dbtune.postgres.indexes.workload import Passed, Query
 from dbtune.postgres.indexes.writes import Upkeep
 from dbtune.postgres.relations.facts import Index, Table
@@ -20,8 +21,8 @@ class Options:
         budget_bytes: space for all new indexes; ``None`` for no limit.
         budget_ratio: the same as a share of the tables' size; ``None`` for no limit.
         least_gain: share of the workload's cost that an index has to save.
-        least_improvement: share of the cost of the statements that it serves that an index has to
-            save.
+        least_improvement: share of a statement's cost that an index has to save; of several
+            statements that it serves, a part of that.
         slack: share of an index's gain that is given up for one that is simpler or smaller.
         most_indexes, most_per_table: how many.
         seconds: after which the search stops with the best so far.
@@ -86,6 +87,10 @@ class Suggestion:
         upkeep_ratio: the same as a share of the workload's cost.
         effects: statements that use it, those that gain most first.
         superfluous: existing indexes that it makes so.
+        writers: the workload's statements that have to maintain it.
+        leaves: partitions of its table: on these it is built first, since on a partitioned table
+            that can't be done concurrently.
+        doubt: why what it saves is a guess, a sentence; "" if it is the planner's estimate.
     """
 
     index: Definition
@@ -96,6 +101,9 @@ class Suggestion:
     upkeep_ratio: float
     effects: tuple[Effect, ...]
     superfluous: tuple[Index, ...] = ()
+    writers: tuple[Query, ...] = ()
+    leaves: tuple[Table, ...] = ()
+    doubt: str = ""
 
     @property
     def label(self) -> str:
@@ -118,6 +126,7 @@ class Advice:
         seconds: time that it took.
         stopped: whether the deadline ended the search.
         notes: sentences for the report.
+        unserved: conditions that no index can serve, the dearest first.
     """
 
     suggestions: tuple[Suggestion, ...]
@@ -130,3 +139,4 @@ class Advice:
     seconds: float = 0.0
     stopped: bool = False
     notes: tuple[str, ...] = ()
+    unserved: tuple[Unserved, ...] = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dbtune.postgres.indexes.advice import Advice, Effect, FormEffect, Options, Suggestion
@@ -14,20 +13,23 @@ from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition, Key
 from dbtune.postgres.indexes.existing import Existing
 from dbtune.postgres.indexes.exploring import explore
-from dbtune.postgres.indexes.forms import Form, Forms, schemas_of
+from dbtune.postgres.indexes.finishing import Finish
+from dbtune.postgres.indexes.forms import Forms, schemas_of
 from dbtune.postgres.indexes.kinds import frugal, special_candidates
+from dbtune.postgres.indexes.obstacles import Unserved, doubt, unserved, without_hopeless
 from dbtune.postgres.indexes.partial import partial_candidates
 from dbtune.postgres.indexes.plan_costs import corrected_cost, reads_most_for_one_row
 from dbtune.postgres.indexes.plan_uses import add_from_plan
-from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
+from dbtune.postgres.indexes.planner import NotPlannable, Planner
 from dbtune.postgres.indexes.selection import Limits, Search
 from dbtune.postgres.indexes.statement_uses import statement_uses
+from dbtune.postgres.indexes.upkeep import WorkloadUpkeep
 from dbtune.postgres.indexes.uses import Use
 from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers, union
-from dbtune.postgres.indexes.workload import Passed, Query, Workload
-from dbtune.postgres.indexes.writes import Upkeep, Writes, rates
+from dbtune.postgres.indexes.work import Work
+from dbtune.postgres.indexes.workload import Passed, Workload
 from dbtune.postgres.normalised import normalised
-from dbtune.postgres.relations.facts import Column, Relations
+from dbtune.postgres.relations.facts import Column, Relations, Table
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -36,30 +38,11 @@ _SMALL_PAGES = 10
 """A table of fewer blocks is read in whole as fast as by an index."""
 _CHEAP = 10.0
 """Cost of a statement that an index could not make noticeably cheaper: it reads a few blocks."""
-_EXPLORING = 0.5
-"""Share of the time after which candidates are chosen from, known well or not."""
-
-
-@dataclass(slots=True)
-class _Work:
-    """A statement on its way, in one of its forms."""
-
-    query: Query
-    form: Form
-    base: Planned
-    uses: list[Use] = field(default_factory=list)
-    mean_cost: float = 0.0  # of all forms of the statement
-
-    @property
-    def calls(self) -> float:
-        """Executions in this form."""
-        return self.query.calls * self.form.share
-
-    @property
-    def weight(self) -> float:
-        """What one unit of its cost counts: all statements' costs add up to times, or to calls."""
-        total = self.query.calls if self.query.total_ms is None else self.query.total_ms
-        return self.form.share * total / max(self.mean_cost, 1e-9)
+_HELPED = 0.5
+"""Share of its cost that a statement may keep to be called helped."""
+_EXPLORING, _SEARCHING = 0.5, 0.8
+"""Shares of the time after which candidates are chosen from, known well or not, and after which
+what was chosen is only brushed up."""
 
 
 def advise(
@@ -119,7 +102,7 @@ class _Adviser:
             lambda planned: corrected_cost(planned, self._catalog),
         )
         explore(whatif, candidates, lambda: self._is_late(_EXPLORING))
-        upkeep = _Upkeep(self._catalog, works, self._workload, self._size)
+        upkeep = WorkloadUpkeep(self._catalog, works, self._workload, self._size)
         search = Search(
             whatif,
             self._limits(),
@@ -127,14 +110,14 @@ class _Adviser:
             lambda n: upkeep.weighted(whatif.candidates[n]),
             self._tick,
             self._is_new,
-            self._frugal,
+            Finish(self._is_new, self._frugal, self._existing.absorbing),
         )
         chosen = search.run()
         return self._advice(whatif, works, search, chosen, upkeep)
 
     # ---------------------------------------------------------------------------- statements
 
-    def _plan_all(self) -> Iterable[_Work]:
+    def _plan_all(self) -> Iterable[Work]:
         forms = Forms(self._planner, self._catalog, self._options.search_path)
         for query in self._workload.queries:
             self._tick()
@@ -149,7 +132,7 @@ class _Adviser:
             for form, base in found:
                 uses = self._uses(tree, schemas_of(form.search_path))
                 add_from_plan(uses, base.plan, self._catalog)
-                yield _Work(query, form, base, uses)
+                yield Work(query, form, base, uses)
 
     def _uses(self, tree: exp.Expr | None, path: Sequence[str]) -> list[Use]:
         try:
@@ -160,8 +143,8 @@ class _Adviser:
     # ---------------------------------------------------------------------------- candidates
 
     def _routed(
-        self, works: Sequence[_Work], candidates: Sequence[list[Definition]]
-    ) -> tuple[list[_Work], list[list[Definition]]]:
+        self, works: Sequence[Work], candidates: Sequence[list[Definition]]
+    ) -> tuple[list[Work], list[list[Definition]]]:
         """Let each statement be planned by a server that knows its candidates."""
         kept = []
         for work, mine in zip(works, candidates, strict=True):
@@ -180,7 +163,7 @@ class _Adviser:
             work.mean_cost = means[id(work.query)]
         return [work for work, _ in kept], [mine for _, mine in kept]
 
-    def _candidates_of(self, work: _Work) -> list[Definition]:
+    def _candidates_of(self, work: Work) -> list[Definition]:
         uses = work.uses
         if work.base.cost <= _CHEAP:
             return []
@@ -190,10 +173,9 @@ class _Adviser:
         return [one for use in uses for one in self._candidates(use)]
 
     def _candidates(self, use: Use) -> Iterable[Definition]:
-        table = use.table
-        pages = max(table.pages, (table.size_bytes or 0) // self._catalog.relations.block_bytes)
-        if table.kind not in "rmp" or (table.kind != "p" and pages < _SMALL_PAGES):
+        if self._is_small(use.table):
             return
+        use.conditions = without_hopeless(use.conditions, use.table, self._catalog)
         extensions = self._catalog.relations.extensions
         found = [
             *btree_candidates(use, self._catalog, copies=self._options.copies),
@@ -201,6 +183,11 @@ class _Adviser:
             *partial_candidates(use, self._catalog),
         ]
         yield from (one for one in found if self._is_new(one) and self._is_possible(one))
+
+    def _is_small(self, table: Table) -> bool:
+        """Whether a table is read in whole as fast as by an index, or can have none."""
+        pages = max(table.pages, (table.size_bytes or 0) // self._catalog.relations.block_bytes)
+        return table.kind not in "rmp" or (table.kind != "p" and pages < _SMALL_PAGES)
 
     def _is_new(self, candidate: Definition) -> bool:
         return not self._existing.serves(candidate, prefixes=self._options.prefixes)
@@ -250,6 +237,7 @@ class _Adviser:
             options.slack,
             options.most_indexes,
             options.most_per_table,
+            self._started + _SEARCHING * options.seconds,
             self._started + options.seconds,
         )
 
@@ -265,10 +253,10 @@ class _Adviser:
     def _advice(
         self,
         whatif: WhatIf,
-        works: Sequence[_Work],
+        works: Sequence[Work],
         search: Search,
         chosen: int,
-        upkeep: _Upkeep,
+        upkeep: WorkloadUpkeep,
     ) -> Advice:
         total = max(whatif.total(0), 1e-300)
         effects = self._effects(whatif, works, chosen, total)
@@ -288,6 +276,9 @@ class _Adviser:
                     upkeep.weighted(index) / total,
                     tuple(mine),
                     self._existing.replaced(index),
+                    upkeep.writers(index),
+                    tuple(self._catalog.leaves(table)),
+                    doubt(index, table, self._catalog),
                 )
             )
         suggestions.sort(key=lambda s: (-s.saved, s.index.ddl()))
@@ -302,10 +293,23 @@ class _Adviser:
             time.monotonic() - self._started,
             search.stopped,
             tuple(self._notes),
+            tuple(self._unserved(works, effects)),
         )
 
+    def _unserved(self, works: Sequence[Work], effects: Sequence[Effect]) -> list[Unserved]:
+        """Conditions that no index can serve, of statements that stay dear."""
+        helped = {id(one.query) for one in effects if one.after < _HELPED * one.before}
+        dear = [w for w in works if id(w.query) not in helped and w.base.cost > _CHEAP]
+        for work in dear:
+            work.uses = [use for use in work.uses if not self._is_small(use.table)]
+        return unserved(dear, works, self._catalog, self._planner.refuses)
+
     def _effects(
-        self, whatif: WhatIf, works: Sequence[_Work], chosen: int, total: float
+        self,
+        whatif: WhatIf,
+        works: Sequence[Work],
+        chosen: int,
+        total: float,
     ) -> list[Effect]:
         """What becomes of each statement, its forms taken together."""
         by_query: defaultdict[int, list[int]] = defaultdict(list)
@@ -342,52 +346,3 @@ def _is_ordinary(key: Key, columns: Mapping[str, Column]) -> bool:
         and not key.operator_class
         and (column.type_category in "NDSBTE" or column.base_type in ("uuid", "inet"))
     )
-
-
-class _Upkeep:
-    """What writers pay, in the unit in which the workload's statements are weighed."""
-
-    def __init__(
-        self,
-        catalog: Catalog,
-        works: Sequence[_Work],
-        workload: Workload,
-        size: Callable[[Definition], float],
-    ) -> None:
-        self._catalog = catalog
-        self._size = size
-        self._known: dict[Definition, Upkeep] = {}
-        changed = [change for work in works for change in _changes(work, catalog)]
-        self._writes = Writes(catalog, rates(catalog, workload.seconds, changed))
-        counted: defaultdict[int, float] = defaultdict(float)
-        costs: defaultdict[int, float] = defaultdict(float)
-        for work in works:
-            for oid in {use.table.oid for use in work.uses}:
-                counted[oid] += work.weight * work.base.cost
-                costs[oid] += work.calls * work.base.cost
-        self._unit = {oid: counted[oid] / costs[oid] for oid in counted if costs[oid] > 0}
-
-    def of(self, index: Definition) -> Upkeep:
-        """What an index costs writers."""
-        if index not in self._known:
-            table = self._catalog.table(index.schema, index.table)
-            assert table is not None
-            self._known[index] = self._writes.upkeep(index, table, self._size(index))
-        return self._known[index]
-
-    def weighted(self, index: Definition) -> float:
-        """The same, as the workload's statements are weighed."""
-        table = self._catalog.table(index.schema, index.table)
-        return self.of(index).cost * self._unit.get(table.oid if table else 0, 0.0)
-
-
-def _changes(work: _Work, catalog: Catalog) -> Iterable[tuple[int, str, float]]:
-    """Tables and columns that a statement writes, with the rows of all its executions."""
-    from dbtune.postgres.indexes.written import written_columns
-
-    if not work.query.writes:
-        return
-    rows = work.query.rows
-    count = rows * work.form.share if rows is not None else work.calls
-    for table, column in written_columns(work.query.text, catalog):
-        yield table.oid, column, count

@@ -12,6 +12,7 @@ from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition, Key, column_key
 from dbtune.postgres.indexes.kinds import pattern_keys
 from dbtune.postgres.indexes.uses import Use
+from dbtune.postgres.relations.facts import Table
 
 MAX_KEYS = 5
 MAX_COVERED = 10
@@ -69,9 +70,17 @@ def _key_lists(use: Use, catalog: Catalog, copies: bool) -> Iterator[list[Key]]:
     for start in _starts(use, catalog):
         for end in _ends(use, catalog, bool(start) or not copies):
             keys = _joined(start, end)[:MAX_KEYS]
+            if _is_flag(keys, use.table):
+                continue  # a partial index of the rare value does the same
             if keys and tuple(keys) not in seen:
                 seen.add(tuple(keys))
                 yield keys
+
+
+def _is_flag(keys: Sequence[Key], table: Table) -> bool:
+    """Whether all that there is to look up is true or false."""
+    column = table.column.get(keys[0].column) if len(keys) == 1 else None
+    return column is not None and column.base_type == "bool"
 
 
 def _joined(*parts: Iterable[Key]) -> list[Key]:

@@ -34,6 +34,10 @@ class Catalog:
             table.oid: {column.name: column for column in table.columns}
             for table in relations.tables.values()
         }
+        self._parts: defaultdict[int, list[int]] = defaultdict(list)
+        for table in relations.tables.values():
+            if table.parent is not None:
+                self._parts[table.parent].append(table.oid)
         self._indexes: defaultdict[int, list[Index]] = defaultdict(list)
         for index in relations.indexes:
             self._indexes[index.table].append(index)
@@ -99,6 +103,14 @@ class Catalog:
             seen.add(table.oid)
             table = self.relations.tables.get(table.parent, table)
         return table
+
+    def leaves(self, table: Table) -> list[Table]:
+        """The partitions that a partitioned table's rows are in; none of an ordinary table."""
+        found = []
+        for oid in self._parts.get(table.oid, ()):
+            part = self.relations.tables[oid]
+            found += self.leaves(part) if part.kind == "p" else [part]
+        return found
 
     def distinct(self, table: Table, name: str) -> float:
         """How many different values a column has, at least 1."""

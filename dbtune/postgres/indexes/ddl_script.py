@@ -10,10 +10,30 @@ from dbtune.postgres.plans.ddl import quote
 _CLASSES = ((64e6, "seconds"), (4e9, "minutes"), (200e9, "an hour or so"))
 
 
+def builds(suggestion: Suggestion) -> list[str]:
+    """Statements that build an index without blocking writes.
+
+    Made on a partitioned table at last, it takes the indexes of its partitions and builds none.
+    """
+    index = suggestion.index
+    parts = [index._replace(schema=one.schema, table=one.name) for one in suggestion.leaves]
+    return [
+        *(f"{part.ddl()};" for part in parts),
+        f"{index.ddl(concurrently=suggestion.table.kind != 'p')};",
+    ]
+
+
 def drops(suggestion: Suggestion) -> Iterator[str]:
     """Statements that drop what a suggestion makes superfluous."""
     for index in suggestion.superfluous:
         yield f"DROP INDEX CONCURRENTLY {quote(index.schema)}.{quote(index.name)};"
+
+
+def analyze(suggestion: Suggestion) -> Iterator[str]:
+    """What lets the planner know the values of an index's expressions."""
+    if any(not key.column for key in suggestion.index.keys):
+        table = suggestion.table
+        yield f"ANALYZE {quote(table.schema)}.{quote(table.name)};"
 
 
 def build_class(table_bytes: float) -> str:

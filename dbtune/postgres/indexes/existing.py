@@ -62,6 +62,18 @@ class Existing:
             )
         return self._replaced[candidate]
 
+    def absorbing(self, candidate: Definition) -> Iterable[Definition]:
+        """A candidate with what existing indexes store besides: these become superfluous."""
+        form = form_of_definition(candidate)
+        keys = {key.column for key in candidate.keys}
+        for index, other in self._on(candidate):
+            include = sorted({*candidate.include, *index.include} - keys)
+            wider = candidate._replace(include=tuple(include))
+            if not index.include or why_kept(index) or covers(form, other):
+                continue
+            if covers(form_of_definition(wider), other):
+                yield wider
+
     def _on(self, candidate: Definition) -> Iterable[tuple[Index, Form]]:
         table = self._catalog.table(candidate.schema, candidate.table)
         if table is None:

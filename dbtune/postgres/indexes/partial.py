@@ -32,7 +32,7 @@ def partial_candidates(use: Use, catalog: Catalog) -> Iterator[Definition]:
     usable = usable[:3]
     groups = [[one] for one in usable] + ([usable] if len(usable) > 1 else [])
     for group in groups:
-        predicate = " AND ".join(sorted(one.predicate for one in group))
+        predicate = " AND ".join(sorted(_canonical(one.predicate) for one in group))
         rest = [one for one in use.conditions if one not in group]
         gone = {one.column for one in group if one.kind != "own row"}
         needed = use.needed - (gone - {one.column for one in rest})
@@ -41,6 +41,16 @@ def partial_candidates(use: Use, catalog: Catalog) -> Iterator[Definition]:
         found = found or [_by_primary_key(use, catalog)]
         for one in found[:_MOST_KEY_LISTS]:
             yield one._replace(predicate=predicate)
+
+
+def _canonical(predicate: str) -> str:
+    """``x = FALSE`` as the planner keeps it."""
+    return re.sub(
+        r'^("(?:[^"]|"")+") = (TRUE|FALSE)$',
+        lambda found: found[1] if found[2] == "TRUE" else f"NOT {found[1]}",
+        predicate,
+        flags=re.IGNORECASE,
+    )
 
 
 def _is_selective(condition: Condition, table: Table, catalog: Catalog) -> bool:

@@ -26,8 +26,9 @@ _NAME = r'(?:"(?:[^"]|"")*"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)'
 _COLUMN = re.compile(
     rf"(?P<string>[eE]?'(?:[^'\\]|''|\\.)*')|(?P<alias>(?<![\w$.\"]){_NAME})\.(?P<column>{_NAME})(?![\w$(.])"
 )
-_SAME_VALUES = ("text", "character varying")
-_CAST = re.compile(rf"\(?({_NAME})\)?::(text|character varying|varchar)(?:\(\d+\))?")
+_CAST = re.compile(rf"\(?({_NAME})\)?::(text|character varying|varchar|inet)(?:\(\d+\))?")
+_SAME = {"text": ("text", "varchar"), "inet": ("inet", "cidr")}
+"""Types whose values are also those of the type that they are cast to."""
 _MOST = 200_000
 """Characters of a condition that is looked at: lists may be long."""
 
@@ -150,7 +151,8 @@ def plain_column(text: str, types: Mapping[str, str]) -> str:
         return name if (name := unquoted(text)) in types else ""
     cast = _CAST.fullmatch(text)
     name = unquoted(cast[1]) if cast else ""
-    return name if types.get(name) in ("text", "varchar") else ""
+    same = _SAME.get(cast[2], _SAME["text"]) if cast else ()
+    return name if types.get(name) in same else ""
 
 
 def unquoted(name: str) -> str:

@@ -76,14 +76,12 @@ def add_from_plan(uses: list[Use], plan: Mapping[str, Any], catalog: Catalog) ->
 
 def _add(use: Use, condition: Condition, *, must: bool, known: bool) -> None:
     special = not condition.column or condition.kind in (
-        "contains", "pattern", "prefix", "similar", "nearest",
+        "contains", "pattern", "prefix", "similar", "nearest", "element",
     )  # fmt: skip
-    if not special and known:
-        return
     if not must:
         if condition not in use.alone:
             use.alone.append(condition)
-    else:
+    elif special or not known:
         use.add(condition)
 
 
@@ -154,9 +152,11 @@ class _Reader:
         self, text: str, operator: str, other: str, *, turned: bool = False
     ) -> Iterator[Found]:
         """What an operator says of one of its sides."""
-        if turned and (operator.endswith((" ANY", " ALL")) or operator.startswith("~")):
-            return
         kind = _KINDS.get(operator)
+        if turned and operator == "= ANY" and text.startswith("("):
+            kind = "element"
+        elif turned and (operator.endswith((" ANY", " ALL")) or operator.startswith("~")):
+            return
         if kind is None:
             if operator not in _CONTAINS and not _SPATIAL.fullmatch(operator):
                 return

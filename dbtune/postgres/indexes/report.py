@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dbtune.finding import Skipped, load_checks, run_checks
+from dbtune.finding import Confidence, Skipped, load_checks, run_checks
 from dbtune.postgres.indexes.advice import Advice, Effect, Suggestion
-from dbtune.postgres.indexes.ddl_script import build_class
+from dbtune.postgres.indexes.ddl_script import build_class, builds
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.hygiene import HYGIENE
 from dbtune.postgres.indexes.planner import Planner
@@ -26,7 +26,13 @@ SUGGESTIONS = Table(
         Column("saved_ratio", "saves", "ratio", "Share of the workload's cost that it saves."),
         Column("size_bytes", "size", "bytes", "Estimated size."),
         Column("statements", "helps", "int", "Statements whose plan uses it."),
-        Column("harmed", "harms", "int", "Statements that become dearer.", 3),
+        Column(
+            "harmed",
+            "harms",
+            "int",
+            "Statements that become dearer, by plan or since they write.",
+            3,
+        ),
         Column("upkeep_ratio", "writes", "ratio", "What writes cost more, same unit.", 2),
         Column("entries", "entries", "int", "Entries that writes make in the time.", None),
         Column("lost_hot_updates", "lost HOT", "int", "Updates that are HOT without it.", None),
@@ -38,8 +44,10 @@ SUGGESTIONS = Table(
         Column("keys", "keys", "list", "Its keys.", None),
         Column("include", "include", "list", "Columns that it stores.", None),
         Column("predicate", "predicate", "text", "Which rows it has.", None),
-        Column("confidence", "confidence", "text", "How sure the saving is.", None),
-        Column("statement", "statement", "sql", "The statement that makes it.", None),
+        Column("confidence", "sure", "text", "Estimated, or a rule of thumb.", 3),
+        Column("doubt", "doubt", "text", "Why the saving is no more than a guess.", None),
+        Column("writers", "writers", "list", "Statements that have to maintain it.", None),
+        Column("statement", "statement", "sql", "The statements that make it.", None),
     ),
     empty="no index would help",
 )
@@ -89,7 +97,7 @@ def report(advice: Advice, workload: Workload, planner: Planner) -> Report:
     """The report of an adviser's answer."""
     numbers = {one.index: n for n, one in enumerate(advice.suggestions, start=1)}
     changed = [one for one in advice.effects if abs(one.after - one.before) > 1e-3 * one.before]
-    facts = {"suggestions": advice.suggestions}
+    facts = {"suggestions": advice.suggestions, "unserved": advice.unserved}
     checks = [check for check in load_checks(CHECKS) if set(check.needs) <= facts.keys()]
     findings, skipped = run_checks(checks, facts)
     skipped += _skipped(advice.passed)
@@ -137,7 +145,7 @@ def _index_row(number: int, one: Suggestion) -> Row:
         "saved_ratio": one.saved,
         "size_bytes": round(one.size_bytes),
         "statements": len(one.effects),
-        "harmed": len(harmed),
+        "harmed": len(harmed) + len(one.writers),
         "upkeep_ratio": one.upkeep_ratio,
         "entries": round(one.upkeep.entries),
         "lost_hot_updates": round(one.upkeep.lost_hot),
@@ -149,8 +157,10 @@ def _index_row(number: int, one: Suggestion) -> Row:
         "keys": [key.ddl for key in index.keys],
         "include": list(index.include),
         "predicate": index.predicate,
-        "confidence": "estimated",
-        "statement": index.ddl() + ";",
+        "confidence": str(Confidence.rule_of_thumb if one.doubt else Confidence.estimated),
+        "doubt": one.doubt,
+        "writers": [query.text for query in one.writers],
+        "statement": "\n".join(builds(one)),
     }
 
 

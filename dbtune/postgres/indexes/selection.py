@@ -11,12 +11,12 @@ from __future__ import annotations
 import heapq
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dbtune.postgres.indexes.definition import Definition
-from dbtune.postgres.indexes.variants import narrower, variants
-from dbtune.postgres.indexes.whatif import WhatIf, numbers, union
+from dbtune.postgres.indexes.variants import variants
+from dbtune.postgres.indexes.whatif import WhatIf, numbers
 
 _NOTHING = 1e-9
 """Share of the workload's cost below which a difference is none."""
@@ -25,14 +25,8 @@ _TRIES = 40
 _VARIANT_ROUNDS = 3
 _POWERS = (1.0, 0.6, 0.0)
 """Powers of the size that a gain is divided by."""
-_SMALLER, _TINY = 0.6, 0.1
-"""Share of an index's size that another one has to be to stand for it, or to be far smaller."""
-_FAR_SMALLER_COSTS = 4.0
-"""What an index that is far smaller may cost more, in terms of what a smaller one may."""
-_SLOWER = 1.5
-"""What a statement may cost, in terms of its cost with the index that another one stands for."""
-_LITTLE = 0.02
-"""Or what it may cost more, in terms of its cost without either."""
+_SEVERAL, _OF_EACH = 3, 0.25
+"""So many statements may gain less each: such a part of what one has to gain."""
 _FEW_CALLS = 1_500
 """Questions up to which a second, more thorough start is worth its time."""
 
@@ -44,12 +38,13 @@ class Limits:
     Attributes:
         budget_bytes: all chosen indexes together.
         least_gain: what an index has to save at least, as a share of the workload's cost.
-        least_improvement: what an index has to save at least, as a share of the cost of the
-            statements that it changes.
+        least_improvement: what an index has to save at least of a statement's cost; where it
+            serves several, a part of that.
         slack: share of an index's gain that is given up for an index that is simpler or smaller.
         most_indexes: how many may be chosen.
         most_per_table: how many of one table.
         deadline: ``time.monotonic()`` at which the search stops.
+        finish_by: the same for what makes its outcome better afterwards.
         calls: questions to the planner after which it stops.
     """
 
@@ -60,6 +55,7 @@ class Limits:
     most_indexes: int = 1000
     most_per_table: int = 1000
     deadline: float = float("inf")
+    finish_by: float = float("inf")
     calls: int = 1_000_000
 
 
@@ -80,7 +76,7 @@ class Search:
         upkeep: Callable[[int], float],
         progress: Callable[[], None] = lambda: None,
         allowed: Callable[[Definition], bool] = lambda _: True,
-        frugal: Callable[[Definition], Iterable[Definition]] = lambda _: (),
+        finish: Callable[[Search, int], int] = lambda _, config: config,
     ) -> None:
         """Prepare a search.
 
@@ -91,7 +87,8 @@ class Search:
             upkeep: what writes cost more with a candidate, in the unit of weighted cost.
             progress: called now and then.
             allowed: whether a variant of a candidate may be suggested.
-            frugal: much smaller indexes of other kinds that may do for a candidate.
+            finish: makes a better set of the one that was found; see
+                :mod:`dbtune.postgres.indexes.finishing`.
         """
         self.whatif = whatif
         self.limits = limits
@@ -100,10 +97,10 @@ class Search:
         self._upkeep = upkeep
         self._progress = progress
         self._allowed = allowed
-        self._frugal = frugal
+        self._finish = finish
         self._total = max(whatif.total(0), 1e-300)
         self._least = max(_NOTHING, limits.least_gain) * self._total
-        self._pool = whatif.useful
+        self.pool = whatif.useful
 
     def run(self) -> int:
         """The best set that was found."""
@@ -113,8 +110,8 @@ class Search:
             other = self._improved(self._greedy(0, 1.0))
             best = min(best, other, key=self.value)
         best = self._pruned(best)
-        if self.limits.slack and not self._over():
-            best = self._pruned(self._simplified(best))
+        if self.limits.slack and not self.is_late():
+            best = self._pruned(self._finish(self, best))
         return best
 
     def _improved(self, config: int) -> int:
@@ -171,7 +168,14 @@ class Search:
             self.stopped = True
         return self.stopped
 
-    def _fits(self, config: int) -> bool:
+    def is_late(self) -> bool:
+        """Whether there is no time left for anything."""
+        self._progress()
+        late = time.monotonic() > self.limits.finish_by
+        self.stopped |= late
+        return late
+
+    def fits(self, config: int) -> bool:
         limits = self.limits
         if self.size(config) > limits.budget_bytes or config.bit_count() > limits.most_indexes:
             return False
@@ -209,7 +213,7 @@ class Search:
         step = 0
         while heap:
             _, added, known = heapq.heappop(heap)
-            if added & ~config == 0 or not self._fits(config | added):
+            if added & ~config == 0 or not self.fits(config | added):
                 continue
             if known == step:
                 config |= added
@@ -232,18 +236,18 @@ class Search:
         def entry(bound: float, added: int, step: int) -> tuple[float, int, int]:
             return -bound / max(1.0, self.size(added & ~config)) ** power, added, step
 
-        moves = [1 << n for n in numbers(self._pool & ~config)]
+        moves = [1 << n for n in numbers(self.pool & ~config)]
         moves += [bundle for _, bundle in self.whatif.bundles(config)]
         heap = []
         for added in moves:
             bound = self._at_most(config, added)
-            if bound > self._least and self._fits(config | added):
+            if bound > self._least and self.fits(config | added):
                 heap.append(entry(bound, added, -1))
         heapq.heapify(heap)
         step = 0
         while heap and not self._over():
             _, added, known = heapq.heappop(heap)
-            if added & ~config == 0 or not self._fits(config | added):
+            if added & ~config == 0 or not self.fits(config | added):
                 continue
             if known == step:
                 config |= added
@@ -265,13 +269,13 @@ class Search:
 
     def _exchanged(self, config: int, value: float) -> int | None:
         """A better set that has one more candidate, or bundle, and lacks what it displaces."""
-        bounds = [(self._at_most(config, 1 << n), 1 << n) for n in numbers(self._pool & ~config)]
+        bounds = [(self._at_most(config, 1 << n), 1 << n) for n in numbers(self.pool & ~config)]
         bounds += self.whatif.bundles(config)[-_TRIES:]
         tried = 0
         for bound, added in sorted(bounds, key=lambda one: (-one[0], one[1])):
             if bound <= self._least or tried >= _TRIES or self._over():
                 return None
-            if not self._fits(added) or self.gain(config, added) <= self._least:
+            if not self.fits(added) or self.gain(config, added) <= self._least:
                 continue
             tried += 1
             other = self._repaired(config | added, added)
@@ -287,7 +291,7 @@ class Search:
             if useless:
                 config &= ~(1 << max(useless, key=self._size))
                 continue
-            if self._fits(config):
+            if self.fits(config):
                 return config
             if not losses or self._over():
                 return None
@@ -299,96 +303,42 @@ class Search:
         while config:
             losses = {n: self.loss(config, n) for n in numbers(config)}
             useless = [n for n, loss in losses.items() if loss <= self._required(config, n)]
-            if not useless:
+            if not useless or self.is_late():
                 break
             worst = min(useless, key=lambda n: (losses[n], -self._size(n)))
             config &= ~(1 << worst)
         return config
 
     def _required(self, config: int, number: int) -> float:
-        """What an index has to gain."""
+        """What an index has to gain: of one statement a good part, or of several some of each."""
         limits, whatif, bit = self.limits, self.whatif, 1 << number
         if not limits.least_improvement:
             return self._least
-        changed = (
-            (s, whatif.cost(s, config & ~bit))
-            for s in whatif.affected(bit)
-            if whatif.plan(s, config).used & bit
-        )
-        costs = sum(whatif.statements[s].weight * cost for s, cost in changed)
-        return max(self._least, limits.least_improvement * costs)
-
-    def _simplified(self, config: int) -> int:
-        """With indexes that do nearly the same and are simpler, or much smaller."""
-        for number in sorted(numbers(config), key=lambda n: (-self._size(n), n)):
-            alone = config & ~(1 << number)
-            allowance = self.limits.slack * self.loss(config, number)
-            value, size = self.value(config), self._size(number)
-            found = []
-            for bit, simpler in self._simpler(number):
-                if bit & config:
-                    continue
-                share = self._size(bit.bit_length() - 1) / max(1.0, size)
-                if share > _SMALLER and not simpler:
-                    continue
-                most = allowance * (_FAR_SMALLER_COSTS if share <= _TINY else 1.0)
-                dearer = self.value(alone | bit) - value
-                if dearer <= most and (simpler or self._not_much_slower(config, alone | bit)):
-                    found.append((share + dearer / max(allowance, 1e-300) / 2, bit))
-            if found:
-                config = alone | min(found)[1]
-        return config
-
-    def _not_much_slower(self, config: int, other: int) -> bool:
-        """Whether no statement that changes takes much longer than with another set."""
-        whatif, common = self.whatif, config & other
-        return all(
-            whatif.cost(s, other)
-            <= max(
-                _SLOWER * (now := whatif.cost(s, config)), now + _LITTLE * whatif.cost(s, common)
-            )
-            for s in whatif.affected(config ^ other)
-        )
-
-    def _simpler(self, number: int) -> Iterator[tuple[int, bool]]:
-        """Candidates that may stand for one, and whether they are the same with less."""
-        whatif, one = self.whatif, self.whatif.candidates[number]
-        affected = whatif.affected(1 << number)
-        less: list[Definition] = []
-        waiting = [one] if one.method == "btree" else []
-        while waiting:
-            for variant in narrower(waiting.pop()):
-                fewer = _columns(variant) < _columns(one)
-                if variant not in less and fewer and self._allowed(variant):
-                    less.append(variant)
-                    waiting.append(variant)
-        others = [*less, *filter(self._allowed, self._frugal(one))]
-        for other in others:
-            bit = whatif.bit(other)
-            for statement in affected:
-                whatif.relate(statement, bit)
-            yield bit, other in less
-        relevant = union(whatif.relevant(statement) for statement in affected)
-        for other_number in numbers(relevant):
-            other = whatif.candidates[other_number]
-            if other[:2] == one[:2] and other not in others:
-                yield 1 << other_number, False
+        costs, best = 0.0, 0.0
+        served = 0
+        for s in whatif.affected(bit):
+            if not whatif.plan(s, config).used & bit:
+                continue
+            without, weight = whatif.cost(s, config & ~bit), whatif.statements[s].weight
+            costs += weight * without
+            served += 1
+            best = max(best, 1.0 - whatif.cost(s, config) / max(without, 1e-300))
+        if best >= limits.least_improvement:
+            return self._least
+        some = limits.least_improvement * (_OF_EACH if served >= _SEVERAL else 1.0)
+        return max(self._least, some * costs)
 
     def _more(self, config: int) -> bool:
         """Add variants of the chosen indexes to what is chosen from; whether there are new ones."""
-        whatif, before = self.whatif, self._pool
+        whatif, before = self.whatif, self.pool
         chosen = list(numbers(config))
         for candidate, parents in variants({n: whatif.candidates[n] for n in chosen}):
             if not self._allowed(candidate):
                 continue
             bit = whatif.bit(candidate)
-            if bit & self._pool:
+            if bit & self.pool:
                 continue
-            self._pool |= bit
+            self.pool |= bit
             for statement in sorted({s for n in parents for s in whatif.affected(1 << n)}):
                 whatif.relate(statement, bit)
-        return self._pool != before
-
-
-def _columns(index: Definition) -> int:
-    return len(index.keys) + len(index.include)
+        return self.pool != before

@@ -19,6 +19,7 @@ Kind = Literal[
     "pattern",  # LIKE '%x%', ILIKE, ~
     "contains",  # what GIN and GiST have operators for: @> && ? @@ <@
     "similar",  # what pg_trgm takes for alike: % <%
+    "element",  # a constant = ANY (an array's column): no index serves that
     "nearest",  # ORDER BY key <-> a constant
     "unequal",
     "own row",  # two columns of the same row

@@ -16,6 +16,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition
@@ -26,6 +27,10 @@ _LEVEL_OPERATORS = 50
 _ROWS_PER_PAGE = 200
 _HOT = 0.5
 """Share of HOT updates where none were counted."""
+_ELEMENT_BYTES = 8
+_BRIN_ENTRIES = 0.05
+_ENOUGH_SCANS = 100
+"""So many scans of a table have to be counted to compare its writes with them."""
 _DELETED = 0.3
 """What removing an entry costs in time (VACUUM, or a later visitor), against entering one."""
 
@@ -82,8 +87,7 @@ class Writes:
             size_bytes: how large it will be.
         """
         writes = self.of(table)
-        columns = {key.column for key in index.keys} | set(index.include)
-        columns |= {c.name for c in table.columns if _mentions(index, c.name)}
+        columns = index_columns(index, table)
         changing = min(
             writes.updated, max((writes.changed.get(name, 0.0) for name in columns), default=0.0)
         )
@@ -92,7 +96,7 @@ class Writes:
         share = self._share(index, table)
         entries = (writes.inserted + max(plain, min(writes.updated, plain + lost))) * share
         others = len(self._catalog.indexes(table))
-        each = self.entry_cost(size_bytes)
+        each = self.entry_cost(size_bytes) * _entries_per_row(index, table, self._catalog)
         cost = (entries + lost * others + _DELETED * writes.deleted * share) * each
         return Upkeep(entries, lost, cost)
 
@@ -112,6 +116,23 @@ class Writes:
         return predicate_ratio(index.predicate, table, self._catalog) if index.predicate else 1.0
 
 
+def _entries_per_row(index: Definition, table: Table, catalog: Catalog) -> float:
+    """How many keys an index makes of a row: GIN of each element, lexeme or trigram, BRIN hardly
+    ever a new one. GIN's list of pending entries makes them cheaper, by about a half."""
+    if index.method == "brin":
+        return _BRIN_ENTRIES
+    if index.method != "gin":
+        return 1.0
+    width = sum(catalog.width(table, name) for name in index_columns(index, table))
+    return max(1.0, width / _ELEMENT_BYTES / 2)
+
+
+def index_columns(index: Definition, table: Table) -> frozenset[str]:
+    """The columns whose change an index has to follow."""
+    columns = {key.column for key in index.keys if key.column} | set(index.include)
+    return frozenset(columns | {c.name for c in table.columns if _mentions(index, c.name)})
+
+
 def _mentions(index: Definition, column: str) -> bool:
     """Whether an expression or a predicate names a column, as far as its text tells."""
     texts = [key.sql for key in index.keys if not key.column]
@@ -119,7 +140,10 @@ def _mentions(index: Definition, column: str) -> bool:
 
 
 def rates(
-    catalog: Catalog, seconds: float | None, changed: Iterable[tuple[int, str, float]]
+    catalog: Catalog,
+    seconds: float | None,
+    changed: Iterable[tuple[int, str, float]],
+    reads: Mapping[int, float] = MappingProxyType({}),
 ) -> dict[int, TableWrites]:
     """What is written to each table in so many seconds.
 
@@ -132,14 +156,20 @@ def rates(
             the tables are counted, only what the workload's own statements write counts.
         changed: tables, columns and rows that the workload's statements insert ("" for the
             column) or change.
+        reads: without ``seconds``, how often the workload reads each table. It then stands for as
+            much time as the server needed to count as many reads of the whole table, which are
+            what an index is for.
     """
     relations = catalog.relations
     found: defaultdict[int, TableWrites] = defaultdict(TableWrites)
     since = relations.stats_since or relations.started_at
     counted = (relations.at - since).total_seconds() if since else 0.0
-    scale = seconds / counted if seconds and counted > 0 else 0.0
     for oid, table in relations.tables.items():
+        scale = seconds / counted if seconds and counted > 0 else 0.0
         if (seen := table.activity) is not None:
+            scans = seen.sequential_scans
+            if oid in reads and scans + seen.index_scans >= _ENOUGH_SCANS:
+                scale = reads[oid] / max(1, scans)
             found[oid] = TableWrites(
                 max(0, seen.inserted - seen.live_rows) * scale,
                 seen.updated * scale,

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.postgres.indexes.advice import Suggestion
-from dbtune.postgres.indexes.ddl_script import drops
+from dbtune.postgres.indexes.ddl_script import analyze, builds, drops
 from dbtune.postgres.plans.ddl import INDEX_EFFECT
+from dbtune.postgres.sqltext import masked
 from dbtune.text import bytes_text, plain, plural, ratio_text, shorten, significant
 
 
@@ -36,14 +37,16 @@ def missing_index(
             example = (
                 f", one of them from cost {significant(best.before)} to {significant(best.after)}"
             )
+        doubt = f"; {one.doubt}" if one.doubt else ""
         upkeep = f"; writes to it cost {ratio_text(one.upkeep_ratio)}" if one.upkeep.cost else ""
         yield Finding(
             subject=shorten(plain(one.label), 200),
             message=(
                 f"an index of about {bytes_text(one.size_bytes)} would save "
                 f"{ratio_text(one.saved)} of the workload's cost and serve {helped}"
-                f"{example}{upkeep}"
+                f"{example}{upkeep}{_writers(one)}{doubt}"
             ),
+            confidence=Confidence.rule_of_thumb if one.doubt else None,
             level=Level.warning if one.saved >= warning_ratio else Level.info,
             evidence={
                 "saved_ratio": one.saved,
@@ -59,7 +62,19 @@ def missing_index(
             remedy=Remedy(
                 "Create the index"
                 + (", then drop what it makes superfluous." if one.superfluous else "."),
-                sql="\n".join((one.index.ddl() + ";", *drops(one))),
+                sql="\n".join((*builds(one), *analyze(one), *drops(one))),
                 effect=INDEX_EFFECT,
             ),
         )
+
+
+def _writers(one: Suggestion) -> str:
+    """Statements that become dearer, by name."""
+    texts = [shorten(" ".join(plain(masked(query.text)).split()), 60) for query in one.writers]
+    if not texts:
+        return ""
+    more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
+    return f"; {', '.join(texts[:_NAMED])}{more} would have to maintain it"
+
+
+_NAMED = 2
