@@ -19,6 +19,7 @@ _HASH_PER_PAGE = 407
 _BRIN_MAP = 1360
 _GIN_PAGE = 8000
 _DEFAULT_ELEMENTS = 5.0
+_TRIGRAMS = 10_000.0
 
 
 def other_bytes(
@@ -62,6 +63,11 @@ def _gin(keys: Sequence[Stored], rows: float, heap: Heap) -> float:
     for one in keys:
         statistics = one.statistics
         elements, different = _DEFAULT_ELEMENTS, rows
+        if one.base_type in ("text", "varchar") and statistics and not one.computed:
+            # gin_trgm_ops: a trigram begins at each character, and two before the first.
+            elements = statistics.average_width_bytes + 1.0
+            different = min(rows, _TRIGRAMS)
+            statistics = None
         if statistics:
             elements = max(1.0, sum(statistics.element_ratios), statistics.average_width_bytes / 12)
             if statistics.element_values:
