@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from dbtune import __version__
@@ -14,6 +15,7 @@ from dbtune.postgres.config.guc import Guc, Value
 from dbtune.postgres.config.inputs import Inputs
 from dbtune.postgres.config.plan import Decision, Plan
 from dbtune.postgres.config.rules.logging import libraries
+from dbtune.postgres.config.services import TARGETS, service_artifact
 from dbtune.report import Artifact
 from dbtune.text import bytes_text, plain
 
@@ -27,6 +29,13 @@ class Form(StrEnum):
     conf = "conf"
     alter_system = "alter-system"
     json = "json"
+    undo = "undo"
+    docker = "docker"
+    kubernetes = "kubernetes"
+    rds = "rds"
+    aurora = "aurora"
+    cloudsql = "cloudsql"
+    azure = "azure"
 
 
 def artifact(form: Form, plan: Plan, budget: Budget, findings: Sequence[Finding] = ()) -> Artifact:
@@ -37,6 +46,11 @@ def artifact(form: Form, plan: Plan, budget: Budget, findings: Sequence[Finding]
     """
     if form is Form.json:
         return Artifact("postgresql-settings.json", json_text(plan), "json")
+    if form.value in TARGETS:
+        return service_artifact(form.value, plan)
+    if form is Form.undo:
+        _refuse_alter_system(plan)
+        return Artifact("postgresql-settings-undo.sql", undo_text(plan), "sql")
     if form is Form.alter_system:
         _refuse_alter_system(plan)
         lines = _lines(plan, budget, findings, "--", _HOW_SQL)
@@ -70,6 +84,26 @@ def alter_system(decision: Decision) -> str:
     # not start again: the elements of a list are literals of their own.
     items = libraries(text) if decision.name in _LISTS else [text]
     return f"ALTER SYSTEM SET {decision.name} = {', '.join(_quoted(item) for item in items)};"
+
+
+def undo_text(plan: Plan) -> str:
+    """What takes an ALTER SYSTEM script back: make it before that is run.
+
+    A value that ALTER SYSTEM itself had set comes back; of all others only the line is taken away
+    that the script adds, so that configuration file, command line or default count again.
+    """
+    lines = ["-- Takes the settings of dbtune gen-config postgresql --form alter-system back."]
+    for one in plan.changes:
+        current = one.current
+        if current is not None and current.by_alter_system:
+            lines.append(alter_system(replace(one, value=current.value)))
+        else:
+            lines.append(f"ALTER SYSTEM RESET {one.name};")
+    restart = ", ".join(one.name for one in plan.changes if one.guc.apply == "restart")
+    lines.append("SELECT pg_reload_conf();")
+    if restart:
+        lines.append(f"-- These count after a restart: {restart}")
+    return "\n".join(lines) + "\n"
 
 
 def json_text(plan: Plan) -> str:

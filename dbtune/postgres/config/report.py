@@ -11,6 +11,8 @@ from dbtune.postgres.config.forms import Form, artifact, facts, verdict
 from dbtune.postgres.config.guc import Value
 from dbtune.postgres.config.plan import Decision, Plan
 from dbtune.postgres.config.rules.logging import MODULE
+from dbtune.postgres.config.services import OWNED
+from dbtune.postgres.config.services import notes as service_notes
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import ratio_text
 
@@ -83,7 +85,10 @@ def report(
         ),
         findings=tuple(findings),
         skipped=(*(server.skipped if server else ()), *skipped, *_unavailable(plan)),
-        notes=tuple(_notes(plan)),
+        notes=(
+            *(service_notes(form.value, plan) if form.value in OWNED else ()),
+            *_notes(plan),
+        ),
         target=target,
         collected_at=collected_at,
         artifacts=(artifact(form, plan, memory, findings),),
