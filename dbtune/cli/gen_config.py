@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -70,6 +71,14 @@ def postgresql(
         size_option(help="Size of the file system that holds pg_wal.", show_default=False),
     ] = None,
     form: Annotated[Form, typer.Option(help="What to generate.")] = Form.conf,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Start a throw-away server of that version with it, here."),
+    ] = False,
+    bindir: Annotated[
+        Path | None,
+        typer.Option(help="Its programs, for --verify.", show_default="those installed here"),
+    ] = None,
 ) -> Report:
     """Generate postgresql.conf settings from options, this machine, or a server.
 
@@ -79,11 +88,18 @@ def postgresql(
     """
     from dbtune.postgres.config.generate import from_options, from_session
 
+    attempt: Any = {}
+    if verify:
+        from dbtune.postgres.config.trial import try_plan
+
+        attempt = {"attempt": lambda plan: try_plan(plan, bindir)}
+    elif bindir is not None:
+        raise UsageError("--bindir says where --verify finds a server: give both")
     options = Options(ram, cpus, storage, workload, connections, pg_version, os, wal_disk)
     if not run.target_given:
-        return from_options(options, form)
+        return from_options(options, form, **attempt)
     with run.postgres() as session:
-        return from_session(session, options, form)
+        return from_session(session, options, form, **attempt)
 
 
 _NO_DATABASE = "the database app on this machine stands for yours: name it with --database app=HOST"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,18 @@ from dbtune.report import Report
 
 if TYPE_CHECKING:
     from dbtune.postgres.config.running import Running
+    from dbtune.postgres.config.trial import Trial
     from dbtune.postgres.session import Session
 
+Attempt = Callable[[Plan], "Trial | None"]
+"""Starts a server with a plan, or does not."""
 
-def from_options(options: Options, form: Form = Form.conf) -> Report:
+
+def _no_trial(_plan: Plan) -> None:
+    return None
+
+
+def from_options(options: Options, form: Form = Form.conf, attempt: Attempt = _no_trial) -> Report:
     """A whole configuration; what the options leave open is read from this machine.
 
     Raises:
@@ -26,10 +35,13 @@ def from_options(options: Options, form: Form = Form.conf) -> Report:
     """
     # --ram describes some other machine, so this one's CPUs and disks have nothing to say.
     machine = read_machine() if options.ram_bytes is None else None
-    return report(Plan(resolve(options, machine=machine)), form)
+    plan = Plan(resolve(options, machine=machine))
+    return report(plan, form, trial=attempt(plan))
 
 
-def from_session(session: Session, options: Options, form: Form = Form.conf) -> Report:
+def from_session(
+    session: Session, options: Options, form: Form = Form.conf, attempt: Attempt = _no_trial
+) -> Report:
     """What should change on a running server.
 
     Raises:
@@ -51,9 +63,11 @@ def from_session(session: Session, options: Options, form: Form = Form.conf) -> 
         )
     profile = session.profile
     inputs = resolve(options, profile=profile, server=running, machine=_machine(session, running))
+    plan = Plan(inputs, running)
     return report(
-        Plan(inputs, running),
+        plan,
         form,
+        trial=attempt(plan),
         thresholds=profile.thresholds,
         target=target(session, server),
         collected_at=server.now,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.postgres.config.budget import Budget, budget
@@ -14,7 +15,11 @@ from dbtune.postgres.config.rules.logging import MODULE
 from dbtune.postgres.config.services import OWNED
 from dbtune.postgres.config.services import notes as service_notes
 from dbtune.report import Column, Report, Row, Table
-from dbtune.text import ratio_text
+from dbtune.text import plural, ratio_text
+
+if TYPE_CHECKING:
+    from dbtune.postgres.config.trial import Trial
+
 
 CHECKS = "dbtune.postgres.config.checks"
 CHANGES = Table(
@@ -65,6 +70,7 @@ def report(
     thresholds: Mapping[str, Mapping[str, object]] | None = None,
     target: Mapping[str, object] | None = None,
     collected_at: datetime | None = None,
+    trial: Trial | None = None,
 ) -> Report:
     """Everything about a plan.
 
@@ -73,7 +79,9 @@ def report(
     """
     memory = budget(plan)
     checks = load_checks(CHECKS)
-    examined = {"plan": plan, "budget": memory, "form": form}
+    examined: dict[str, object] = {"plan": plan, "budget": memory, "form": form, "trial": trial}
+    if trial is None:
+        checks = [one for one in checks if "trial" not in one.needs]
     findings, skipped = run_checks(checks, examined, thresholds or {})
     server = plan.server
     return Report(
@@ -86,6 +94,7 @@ def report(
         findings=tuple(findings),
         skipped=(*(server.skipped if server else ()), *skipped, *_unavailable(plan)),
         notes=(
+            *_tried(plan, trial),
             *(service_notes(form.value, plan) if form.value in OWNED else ()),
             *_notes(plan),
         ),
@@ -94,6 +103,15 @@ def report(
         artifacts=(artifact(form, plan, memory, findings),),
         examined=tuple(check.name for check in checks),
     )
+
+
+def _tried(plan: Plan, trial: Trial | None) -> Iterator[str]:
+    if trial is None:
+        return
+    if not trial.problems:
+        count = plural(len(plan.changes), "setting")
+        yield f"verified: {trial.server} started with it and reads all {count} as meant"
+    yield from trial.notes
 
 
 def _filled(table: Table, rows: list[Row], footer: str = "") -> Table:

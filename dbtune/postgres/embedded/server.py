@@ -59,6 +59,7 @@ class EmbeddedPostgres:
         port: int | None = 0,
         disk_bytes: int = 100 * 1024**2,
         initdb: Sequence[str] = BUILTIN_LOCALE,
+        programs: Path | None = None,
     ) -> None:
         """Nothing is started before the ``with`` block is entered.
 
@@ -67,6 +68,7 @@ class EmbeddedPostgres:
             port: the TCP port to listen on; 0 for a free one, ``None`` for a Unix socket only.
             disk_bytes: free space that must be there, the server's own 60 MB included.
             initdb: options of initdb, for the default collation at least.
+            programs: folder of another installation's programs; ``None`` for the wheel's.
         """
         self.folder = Path()
         self.port = _SOCKET_PORT if port is None else port
@@ -75,6 +77,7 @@ class EmbeddedPostgres:
         self._disk_bytes = disk_bytes
         self._initdb = tuple(initdb)
         self._account = _account()
+        self._given = programs
         self._programs = Path()
         self._server: subprocess.Popen[bytes] | None = None
         self._watchdog: subprocess.Popen[str] | None = None
@@ -86,12 +89,12 @@ class EmbeddedPostgres:
             UsageError: the wheel is missing, or disk, port or permissions do not allow it.
             TargetError: the server did not start.
         """
-        wheel = _wheel()
+        wheel = None if self._given else _wheel()
         self.folder = _new_folder(self._disk_bytes, bool(self._account))
         try:
             self._watchdog = _watch(self.folder)
             self.own(self.folder)
-            self._programs = self._runnable(wheel)
+            self._programs = self._given or self._runnable(wheel or _wheel())
             self._create_cluster()
             self._start()
         except BaseException:
