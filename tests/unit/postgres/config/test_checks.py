@@ -28,7 +28,7 @@ def on_server(inputs: Inputs = EIGHT, **settings: Current) -> Plan:
 
 def test_all_are_found_and_documented() -> None:
     checks = load_checks("dbtune.postgres.config.checks")
-    assert len(checks) == 7
+    assert len(checks) == 8
     for one in checks:
         assert one.name.startswith("pg.config-")
         assert set(one.documentation) == {"Why", "Mistaken when", "Remedy"}, one.name

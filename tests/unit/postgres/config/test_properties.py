@@ -15,6 +15,7 @@ from dbtune.postgres.config.inputs import Inputs, Storage, System, Workload
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.running import Current, Running
 from dbtune.postgres.config.services import OWNED
+from dbtune.postgres.config.trial import Trial
 
 CHECKS = load_checks("dbtune.postgres.config.checks")
 
@@ -86,7 +87,8 @@ def test_the_worst_case_is_within_ram_or_a_finding_says_so(inputs: Inputs) -> No
     plan = Plan(inputs)
     memory = budget(plan)
     assert memory.certain <= memory.expected <= memory.worst
-    findings, skipped = run_checks(CHECKS, {"plan": plan, "budget": memory, "form": Form.conf})
+    facts = {"plan": plan, "budget": memory, "form": Form.conf, "trial": Trial("none", ())}
+    findings, skipped = run_checks(CHECKS, facts)
     said = "pg.config-worst-case-over-ram" in {one.rule for one in findings}
     assert said == (memory.worst > inputs.ram_bytes)
     assert not skipped
