@@ -87,6 +87,10 @@ SELECT * FROM customers WHERE phone LIKE '+490017%';
 --: orders (placed) WHERE status = 'open' | orders (status, placed)
 SELECT * FROM orders WHERE status = 'open' ORDER BY placed LIMIT 50;
 
+-- rare statuses
+--: orders (placed) WHERE status IN ('open', 'lost') | orders (placed...)
+SELECT * FROM orders WHERE status IN ('open', 'lost') ORDER BY placed LIMIT 20;
+
 -- queue
 --: jobs (run_at) WHERE NOT done | jobs (run_at...) WHERE ...done...
 SELECT * FROM jobs WHERE NOT done ORDER BY run_at LIMIT 10;

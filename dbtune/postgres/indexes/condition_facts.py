@@ -71,7 +71,9 @@ def _term(term: exp.Expr, scope: Scope) -> list[Fact]:
         if inner.args.get("query") is not None:
             return []
         values = inner.expressions
-        return _on(inner.this, scope, "list", "IN", None) if _free(*values) else []
+        constants = [text for text in map(_value, values) if text is not None]
+        listed = f"{{}} IN ({', '.join(constants)})" if len(constants) == len(values) else ""
+        return _on(inner.this, scope, "list", "IN", None, listed) if _free(*values) else []
     if isinstance(inner, exp.Between):
         free = _free(inner.args["low"], inner.args["high"])
         return _on(inner.this, scope, "range", "BETWEEN") if free else []

@@ -14,6 +14,7 @@ from dataclasses import replace
 from dbtune.postgres.indexes.btree import btree_candidates
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition, column_key
+from dbtune.postgres.indexes.predicate_share import predicate_share
 from dbtune.postgres.indexes.uses import Condition, Use
 from dbtune.postgres.relations.facts import Table
 
@@ -59,7 +60,8 @@ def _is_selective(condition: Condition, table: Table, catalog: Catalog) -> bool:
     ratio = predicate_ratio(condition.predicate, table, catalog)
     if condition.kind in ("null", "not null", "boolean"):
         return ratio <= _MOST_OF_STATE
-    if condition.kind != "equality" or catalog.distinct(table, condition.column) > _FLAG_VALUES:
+    few = catalog.distinct(table, condition.column) <= _FLAG_VALUES
+    if condition.kind not in ("equality", "list") or not few:
         return False
     return ratio <= _MOST_OF_VALUE
 
@@ -88,7 +90,12 @@ def predicate_ratio(predicate: str, table: Table, catalog: Catalog) -> float:
     share = 1.0
     for term in predicate.split(" AND ") if predicate else ():
         found = _TERM.fullmatch(term.strip())
-        share *= _ratio(found, table, catalog) if found else _OWN_ROW_RATIO
+        if found:
+            share *= _ratio(found, table, catalog)
+        elif " IN (" in term:
+            share *= predicate_share(term, table).likely
+        else:
+            share *= _OWN_ROW_RATIO
     return share
 
 
