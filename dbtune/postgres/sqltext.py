@@ -41,6 +41,12 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     return ((kind, token) for kind, token, _, _ in places(text))
 
 
+@lru_cache(maxsize=2)
+def _read(text: str) -> tuple[tuple[str, str], ...]:
+    """As :func:`_tokens`; kept for a moment, as a new statement is asked for several things."""
+    return tuple(_tokens(text))
+
+
 def places(text: str) -> Iterator[tuple[str, str, int, int]]:
     """Kind and text of each token, and where it begins and ends; never fails."""
     position = 0
@@ -97,7 +103,7 @@ def fingerprint(text: str) -> str:
     Equal fingerprints mean: the same statement to a person. It is not SQL that could run.
     """
     parts: list[str] = []
-    for kind, token in _tokens(text):
+    for kind, token in _read(text):
         if kind in ("string", "parameter", "number"):
             if parts and parts[-1] in ("-", "+") and not _is_operand(parts[-2:-1]):
                 parts.pop()  # a sign
@@ -158,16 +164,17 @@ def parameterised(text: str) -> str:
 
     Comments are dropped. Parameters that it has keep their numbers.
     """
-    tokens = list(_tokens(text))
+    tokens = _read(text)
     count = max((int(token[1:]) for kind, token in tokens if kind == "parameter"), default=0)
     shown: list[str] = []
     places: list[int] = []  # of what is no space
     for kind, token in tokens:
-        before = [shown[at] for at in places[-2:]]
-        if kind == "word" and _is_constant(token.lower(), before[-1].lower() if before else ""):
-            count += 1
-            token = f"${count}"
-        if kind in ("string", "number"):
+        if kind == "word" and token.lower() in _CONSTANT_WORDS:
+            if _is_constant(token.lower(), shown[places[-1]].lower() if places else ""):
+                count += 1
+                token = f"${count}"
+        elif kind in ("string", "number"):
+            before = [shown[at] for at in places[-2:]]
             if before[-1:] in (["-"], ["+"]) and not _is_operand(before[:-1]):
                 del shown[places.pop() :]  # a sign
             count += 1

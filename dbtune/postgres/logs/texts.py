@@ -16,6 +16,8 @@ from dbtune.postgres.sqltext import fingerprint
 
 T = TypeVar("T")
 
+_fingerprint = fingerprint.__wrapped__
+"""Without its cache, which would keep texts of any length a second time."""
 ZEROS = bytes.maketrans(b"0123456789", b"0" * 10)
 """Makes all digits equal: two texts with numbers of the same lengths become one."""
 _MOST_BYTES, _ENTRY_BYTES = 12_000_000, 150
@@ -103,7 +105,7 @@ class Texts(Generic[T]):
         if len(raw) > _LONGEST:  # whole rows of a list of VALUES, which folds to one
             raw = raw[:_LONGEST].rpartition(b")")[0] + b")"
         text = decoded(raw)
-        key = fingerprint(text)
+        key = _fingerprint(text)
         found = self._by_fingerprint.get(key)
         if found is None:
             found = self._by_fingerprint[key] = self._make(key, text)
