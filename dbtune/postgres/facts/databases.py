@@ -18,6 +18,7 @@ class Database:
     Attributes:
         name: the database; "" stands for what all share.
         at: the server's clock.
+        read_ms: time that reads of blocks took; 0 unless track_io_timing is on.
         seconds: how long was counted; ``None`` if it is not known since when.
         watched: whether that is an interval just now, and not all since the last reset.
         commits, rollbacks: transactions.
@@ -51,6 +52,7 @@ class Database:
     session_ms: float | None = None
     active_ms: float | None = None
     idle_in_transaction_ms: float | None = None
+    read_ms: float | None = None
     seconds: float | None = None
     watched: bool = False
     stats_reset: datetime | None = None
@@ -101,6 +103,7 @@ def databases(session: Session) -> tuple[Database, ...]:
                 session_ms=_number(more, "session_time"),
                 active_ms=_number(more, "active_time"),
                 idle_in_transaction_ms=_number(more, "idle_in_transaction_time"),
+                read_ms=_number(more, "blk_read_time"),
                 seconds=(row["at"] - reset).total_seconds() if reset else None,
             )
         )

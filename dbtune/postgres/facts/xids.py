@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from dbtune.facts import fact
+from dbtune.facts import counters
+from dbtune.postgres.facts.counting import seconds_between
 from dbtune.postgres.session import Session
 
 XID_LIMIT = 2**31
@@ -54,7 +56,10 @@ class Xids:
         tables: the oldest of this database, at most 20.
         freeze_max_age: autovacuum_freeze_max_age.
         multixact_freeze_max_age: autovacuum_multixact_freeze_max_age.
-        next_xid: the next transaction's full id, from which rates can be made.
+        next_xid: the next transaction's full id.
+        at: the server's clock.
+        per_second: transaction ids that were used up each second while that was watched;
+            ``None`` if nothing was.
     """
 
     databases: tuple[DatabaseAge, ...]
@@ -62,9 +67,18 @@ class Xids:
     freeze_max_age: int
     multixact_freeze_max_age: int
     next_xid: int
+    at: datetime | None = None
+    per_second: float | None = None
 
 
-@fact("xids")
+def _between(first: Xids, second: Xids) -> Xids:
+    if first.at is None or second.at is None:
+        return second
+    seconds = seconds_between(first.at, second.at)
+    return replace(second, per_second=max(0, second.next_xid - first.next_xid) / seconds)
+
+
+@counters("xids", _between)
 def xids(session: Session) -> Xids:
     """Least privilege: none."""
     row = session.fact("xids_settings")[0]

@@ -33,5 +33,9 @@ FROM pg_catalog.pg_partitioned_table p
 JOIN pg_catalog.pg_class d ON d.oid = p.partdefid
 JOIN pg_catalog.pg_namespace n ON n.oid = d.relnamespace
 WHERE d.reltuples > 0 OR pg_catalog.pg_stat_get_live_tuples(d.oid) > 0
+UNION ALL
+SELECT 'database-invalid', d.datname::text, '', -1, -1
+FROM pg_catalog.pg_database d
+WHERE d.datconnlimit = -2
 ORDER BY 1, 2
 LIMIT 2000
