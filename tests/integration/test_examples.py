@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import psycopg
 import pytest
@@ -108,3 +110,77 @@ def test_every_profile_of_the_example_file_is_valid() -> None:
     assert profiles["production"].password is None
     assert profiles["cache"].engine.value == "redis"
     assert profiles["catalogue"].engine.value == "mongodb"
+
+
+# -------------------------------------------------------------------------------- dbtune check
+
+
+def check_command(file: str) -> str:
+    """The shell lines that run ``dbtune check`` in an example."""
+    path = EXAMPLES / "ci" / file
+    if file.endswith(".sh"):
+        return str(path)
+    document = yaml.safe_load(path.read_text())
+    if "jobs" in document:
+        steps = document["jobs"]["check"]["steps"]
+        return str(next(step["run"] for step in steps if step.get("id") == "dbtune"))
+    if "repos" in document:
+        [hook] = document["repos"][0]["hooks"]
+        assert hook["language"] == "system"
+        return str(hook["entry"])
+    return "\n".join(document["health"]["script"])
+
+
+@pytest.mark.parametrize(
+    ("file", "report"),
+    [
+        ("check-github-actions.yml", "check.sarif"),
+        ("check-gitlab-ci.yml", "check.xml"),
+        ("check-cron.sh", ""),
+        ("pre-commit-config.yaml", ""),
+    ],
+)
+def test_the_check_passes_on_a_healthy_server_and_fails_on_a_flaw(
+    file: str, report: str, new_pg: Callable[[int], Postgres], tmp_path: Path
+) -> None:
+    pg = new_pg(18).start({"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"})
+    environment = ci_environment(pg, "postgres")
+    # As a container's job has it: next to nothing.
+    environment = {key: environment[key] for key in ("PATH", "DATABASE_URL", "PGPASSWORD", "HOME")}
+    command = check_command(file)
+
+    def step(command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["sh", "-ec", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    if "--baseline" in command:
+        made = step("dbtune check --write-baseline known.json --fail-on never")
+        assert made.returncode == 0, made.stderr
+    clean = step(command)
+    assert clean.returncode == 0, clean.stdout + clean.stderr
+    assert "\x1b" not in clean.stdout + clean.stderr
+    if file.endswith(".sh"):
+        assert clean.stdout + clean.stderr == ""
+    (tmp_path / report).unlink() if report else None
+    pg.psql("CREATE TABLE t (a int PRIMARY KEY, b int); CREATE INDEX x ON t (b)")
+    pg.psql("CREATE INDEX y ON t (b)")
+    failing = step(command)
+    assert failing.returncode == 1, failing.stdout + failing.stderr
+    shown = (tmp_path / report).read_text() if report else failing.stdout
+    assert "pg.duplicate-index" in shown
+    assert pg.password not in shown + failing.stdout + failing.stderr
+    if report.endswith(".sarif"):
+        assert json.loads(shown)["version"] == "2.1.0"
+    if report.endswith(".xml"):
+        ElementTree.fromstring(shown)
+    pg.stop()
+    (tmp_path / report).unlink() if report else None
+    assert step(command).returncode == 3

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dbtune.finding import Finding
     from dbtune.mongo.session import Session
 
-CHECKS = ("dbtune.mongo.health.checks",)
+CHECKS = ("dbtune.mongo.health.checks", "dbtune.mongo.indexes.checks")
 
 
 def describe(session: Session) -> tuple[Mapping[str, object], datetime]:

@@ -11,7 +11,7 @@ from dbtune.redis.slowlog import SlowCommand
 _INSTEAD = {"DEL": "UNLINK", "FLUSHALL": "FLUSHALL ASYNC", "FLUSHDB": "FLUSHDB ASYNC"}
 
 
-@check("redis.blocking-delete")
+@check("redis.blocking-delete", tags=("commands", "latency"))
 def blocking_delete(
     commands: Sequence[SlowCommand], *, min_max_ms: float = SLOW_MS
 ) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ _INSTEAD = {
 }
 
 
-@check("redis.full-collection-read")
+@check("redis.full-collection-read", tags=("commands", "latency"))
 def full_collection_read(
     commands: Sequence[SlowCommand], *, min_max_ms: float = SLOW_MS
 ) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from dbtune.redis.checks import subject, times, times_text
 from dbtune.redis.slowlog import SlowCommand
 
 
-@check("redis.keys-command")
+@check("redis.keys-command", tags=("commands", "latency"))
 def keys_command(commands: Sequence[SlowCommand], *, min_max_ms: float = 1.0) -> Iterator[Finding]:
     """KEYS walks through every key of the database.
 

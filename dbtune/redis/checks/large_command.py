@@ -10,7 +10,7 @@ from dbtune.redis.slowlog import SlowCommand
 from dbtune.text import bytes_text, count_text
 
 
-@check("redis.large-command")
+@check("redis.large-command", tags=("commands", "latency"))
 def large_command(
     commands: Sequence[SlowCommand], *, min_bytes: int = 1024 * 1024, min_arguments: int = 1000
 ) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ _CONSTANT = frozenset(
 )
 
 
-@check("redis.server-stalled", confidence=Confidence.estimated)
+@check("redis.server-stalled", confidence=Confidence.estimated, tags=("commands", "latency"))
 def server_stalled(
     commands: Sequence[SlowCommand], *, min_max_ms: float = SLOW_MS, min_calls: int = 2
 ) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from dbtune.redis.slowlog import SlowCommand
 _SCRIPTS = frozenset(("EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"))
 
 
-@check("redis.slow-script")
+@check("redis.slow-script", tags=("commands", "latency"))
 def slow_script(
     commands: Sequence[SlowCommand], *, min_max_ms: float = SLOW_MS
 ) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from dbtune.redis.slowlog import Slowlog
 from dbtune.text import count_text, ms_text
 
 
-@check("redis.slowlog-overflow", level=Level.info)
+@check("redis.slowlog-overflow", level=Level.info, tags=("commands", "latency"))
 def slowlog_overflow(
     slowlog: Slowlog, *, min_span_seconds: float = 3600, suggested_entries: int = 1024
 ) -> Iterator[Finding]:

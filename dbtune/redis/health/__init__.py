@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from dbtune.finding import Finding
     from dbtune.redis.session import Session
 
-CHECKS = ("dbtune.redis.health.checks",)
+CHECKS = ("dbtune.redis.health.checks", "dbtune.redis.checks")
 
 
 def describe(session: Session) -> tuple[Mapping[str, object], datetime]:

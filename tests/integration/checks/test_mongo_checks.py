@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -163,3 +165,36 @@ def test_the_whole_on_a_real_server(mongodb: MongoDB) -> None:
     assert skipped == {
         name for name, one in CHECKS.items() if one.needs in (("replica_set",), ("oplog",))
     }
+
+
+def test_indexes(mongodb_rs: MongoDB) -> None:
+    with mongodb_rs.client() as client:
+        client.shop.orders.insert_many([{"a": n, "b": n, "c": n} for n in range(100)])
+        assert findings(mongodb_rs, "mongo.unused-index", min_days=0) == []
+        client.shop.orders.create_index([("a", 1)])
+        client.shop.orders.create_index([("a", 1), ("b", 1)])
+        client.shop.orders.create_index(
+            [("c", 1)], partialFilterExpression={"b": {"$gt": datetime.now(UTC)}}
+        )
+        [redundant] = findings(mongodb_rs, "mongo.redundant-index")
+        assert "a_1" in redundant["subject"]
+        unused = findings(mongodb_rs, "mongo.unused-index", min_days=0)
+        assert len(unused) == 3
+        client.shop.orders.drop_indexes()
+    for rule in ("mongo.redundant-index", "mongo.unused-index"):
+        assert findings(mongodb_rs, rule) == []
+
+
+def test_a_snapshot_holds_indexes(mongodb_rs: MongoDB, tmp_path: Path) -> None:
+    with mongodb_rs.client() as client:
+        client.shop.orders.insert_one({"a": 1})
+        client.shop.orders.create_index(
+            [("a", 1)], partialFilterExpression={"b": {"$gt": datetime.now(UTC)}}
+        )
+        client.shop.orders.create_index([("a", 1), ("b", 1)])
+        client.shop.orders.create_index([("a", -1)], collation={"locale": "de"})
+    file = tmp_path / "s.json.gz"
+    dbtune("snapshot", mongodb_rs.url(), "-o", str(file)).ok()
+    found = dbtune("check", "--from", str(file), "--only", "indexes", "-f", "json")
+    assert found.code == 0, found.err
+    assert not [one for one in found.json["skipped"] if "unused" not in one["what"]]

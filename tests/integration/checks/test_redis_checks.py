@@ -217,3 +217,33 @@ def test_a_healthy_server_has_nothing_above_info(new_redis: Callable[[], Redis])
     assert made.ok().json["summary"]["verdict"] in ("ok", "info")
     assert made.json["summary"]["skipped"] == 0
     assert len(made.json["checks"]) >= 20
+
+
+def test_commands_that_take_long(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start({**SAFE, "slowlog-log-slower-than": 0})
+    assert findings(server, "redis.keys-command") == []
+    with server.client() as client:
+        client.mset({f"k:{n}": n for n in range(20_000)})
+        client.keys("*")
+    [found] = findings(server, "redis.keys-command", min_max_ms=0.01)
+    assert "KEYS" in found["subject"]
+    with server.client() as client:
+        client.slowlog_reset()
+    assert findings(server, "redis.keys-command", min_max_ms=0.01) == []
+    with server.client() as client:
+        client.config_set("slowlog-log-slower-than", -1)
+    made = dbtune("check", server.url(), "--only", "redis.keys-command", "--strict", "-f", "json")
+    assert made.code == 4  # not seen is not clean
+
+
+def test_large_keys(redis_server: Redis) -> None:
+    assert findings(redis_server, "redis.large-keys") == []
+    with redis_server.client() as client:
+        client.set("page:17", "x" * 2_000_000)
+        client.rpush("list:3", *["y" * 100] * 1000)
+    [found] = findings(redis_server, "redis.large-keys")
+    assert found["subject"] == "string page:<n>" or found["subject"].startswith("string page:")
+    assert found["evidence"]["size_bytes"] > 2_000_000
+    with redis_server.client() as client:
+        client.unlink("page:17")
+    assert findings(redis_server, "redis.large-keys") == []

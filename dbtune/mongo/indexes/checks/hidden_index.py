@@ -12,7 +12,7 @@ from dbtune.mongo.shellprint import shell_text
 from dbtune.text import bytes_text
 
 
-@check("mongo.hidden-index", level=Level.info)
+@check("mongo.hidden-index", level=Level.info, tags=("indexes",))
 def hidden_index(collections: Sequence[Collection]) -> Iterator[Finding]:
     """An index is hidden: no query uses it, every write still maintains it.
 

@@ -13,7 +13,9 @@ from dbtune.mongo.shellprint import shell_text
 from dbtune.text import count_text, plain, shorten
 
 
-@check("mongo.insensitive-search", level=Level.info, confidence=Confidence.estimated)
+@check(
+    "mongo.insensitive-search", level=Level.info, confidence=Confidence.estimated, tags=("indexes",)
+)
 def insensitive_search(advice: Sequence[Advice], *, min_docs: float = 1000) -> Iterator[Finding]:
     """A search that ignores case is done by a regular expression, which no index narrows.
 

@@ -9,7 +9,9 @@ from dbtune.mongo.indexes.facts import Collection
 from dbtune.text import bytes_text, plain
 
 
-@check("mongo.many-indexes", level=Level.info, confidence=Confidence.rule_of_thumb)
+@check(
+    "mongo.many-indexes", level=Level.info, confidence=Confidence.rule_of_thumb, tags=("indexes",)
+)
 def many_indexes(
     collections: Sequence[Collection], *, max_indexes: int = 15, limit: int = 64
 ) -> Iterator[Finding]:

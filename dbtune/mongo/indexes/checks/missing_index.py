@@ -11,7 +11,7 @@ from dbtune.mongo.indexes.propose import create_text, keys_text, name_of
 from dbtune.text import bytes_text, count_text, plain, plural, shorten
 
 
-@check("mongo.missing-index", confidence=Confidence.estimated)
+@check("mongo.missing-index", confidence=Confidence.estimated, tags=("indexes",))
 def missing_index(
     advice: Sequence[Advice], *, critical_share: float = 0.4, critical_ms: float = 60_000
 ) -> Iterator[Finding]:

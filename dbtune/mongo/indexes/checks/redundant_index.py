@@ -12,7 +12,7 @@ from dbtune.mongo.indexes.redundant import pairs
 from dbtune.text import bytes_text, plain
 
 
-@check("mongo.redundant-index")
+@check("mongo.redundant-index", tags=("indexes",))
 def redundant_index(collections: Sequence[Collection]) -> Iterator[Finding]:
     """An index is the beginning of another one, which can stand in for it.
 

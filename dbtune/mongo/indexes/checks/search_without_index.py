@@ -16,7 +16,7 @@ _UNKNOWN = "FIELD"
 """What is searched is not told by a query; whoever reads the statement has to say."""
 
 
-@check("mongo.search-without-index")
+@check("mongo.search-without-index", tags=("indexes",))
 def search_without_index(
     collections: Sequence[Collection], usages: Sequence[Usage]
 ) -> Iterator[Finding]:

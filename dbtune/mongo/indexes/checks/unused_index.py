@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from dbtune.errors import Unavailable
 from dbtune.finding import Finding, check
 from dbtune.mongo.indexes.checks import retire, subject
 from dbtune.mongo.indexes.facts import Collection, Index
 from dbtune.text import bytes_text
 
 
-@check("mongo.unused-index")
+@check("mongo.unused-index", tags=("indexes",))
 def unused_index(
     collections: Sequence[Collection], now: datetime, *, min_days: float = 7
 ) -> Iterator[Finding]:
@@ -40,6 +41,9 @@ def unused_index(
                 evidence={"size_bytes": one.size_bytes, "ops": 0, "days": round(days, 1)},
                 remedy=retire(one, "Nothing has used it."),
             )
+    unread = sorted({one for collection in collections for one in collection.unread_members})
+    if unread:
+        raise Unavailable(f"use of indexes is not known of {', '.join(unread[:3])}")
 
 
 def _days(index: Index, now: datetime) -> float | None:
