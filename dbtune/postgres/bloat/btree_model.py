@@ -221,7 +221,7 @@ def _groups(
     keys: Sequence[Stored], distinct: Sequence[float], rows: float, table_rows: float
 ) -> list[Equal]:
     """How many rows share a key, if columns are independent of each other."""
-    most = {1: 100, 2: 20, 3: 6}.get(len(keys), 2)
+    most = {1: 100, 2: 8, 3: 4}.get(len(keys), 2)
     parts = [
         _parts(key, count, most, table_rows) for key, count in zip(keys, distinct, strict=True)
     ]

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dbtune.postgres.bloat.facts import Stored
 from dbtune.postgres.bloat.layout import LONGEST_SHORT, align, heap_header
 
-ROWS = 251
+ROWS = 127
 """How many; a prime, so that any step visits all of them."""
 _SPREAD = 0.25
 NULL = -1
@@ -24,8 +24,11 @@ NULL = -1
 
 
 def heap_lengths(columns: Sequence[Stored], attributes: int, dropped: int) -> list[int]:
-    """Lengths of rows of a table after a rewrite, which sets dropped columns to NULL."""
-    values = [_values(column, step) for step, column in enumerate(columns)]
+    """Lengths of rows of a table after a rewrite, which sets dropped columns to NULL.
+
+    One length if all rows are alike.
+    """
+    values = _rows(columns)
     plain = heap_header(attributes, nulls=False)
     with_nulls = heap_header(attributes, nulls=True)
     lengths = [with_nulls if dropped or null else plain for null in _any_null(values)]
@@ -33,25 +36,32 @@ def heap_lengths(columns: Sequence[Stored], attributes: int, dropped: int) -> li
 
 
 def entry_lengths(columns: Sequence[Stored]) -> list[int]:
-    """Lengths of entries of an index, header and alignment included."""
-    values = [_values(column, step) for step, column in enumerate(columns)]
+    """Lengths of entries of an index, header and alignment included; one if all are alike."""
+    values = _rows(columns)
     return [
         align((16 if null else 8) + data)
         for null, data in zip(_any_null(values), _data(values, columns), strict=True)
     ]
 
 
+def _rows(columns: Sequence[Stored]) -> list[Sequence[int]]:
+    """Sizes by column, of each row; of one row if all are alike."""
+    values = [_values(column, step) for step, column in enumerate(columns)]
+    alike = all(one[0] == one[-1] for one in (_sizes(column) for column in columns))
+    return [one[:1] for one in values] if alike else values
+
+
 def _any_null(values: Sequence[Sequence[int]]) -> list[bool]:
     """Of each row whether any of its values is NULL."""
     nullable = [one for one in values if NULL in one]
     if not nullable:
-        return [False] * ROWS
+        return [False] * len(values[0]) if values else [False]
     return [NULL in row for row in zip(*nullable, strict=True)]
 
 
 def _data(values: Sequence[Sequence[int]], columns: Sequence[Stored]) -> list[int]:
     """What the values of each row take: as :func:`data_bytes`, a column of all rows at a time."""
-    ends = [0] * ROWS
+    ends = [0] * (len(values[0]) if values else 1)
     for sizes, column in zip(values, columns, strict=True):
         to, longest_packed = column.alignment - 1, -1
         if column.type_length == -1 and column.storage != "p":

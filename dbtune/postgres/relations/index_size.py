@@ -19,9 +19,9 @@ _FREE = BLOCK_BYTES - 24 - 16 - 2 * _LINE_POINTER  # header, special space, high
 _TID = 6
 _POSTING_LIMIT = BLOCK_BYTES // 10 // 8 * 8 - _LINE_POINTER  # 812
 _INTERNAL_FILLFACTOR = 70
-_SIMULATED_PAGES, _SIMULATED_ENTRIES = 24, 1000
+_SIMULATED_PAGES, _SIMULATED_ENTRIES = 24, 400
 """Pages that are filled on paper; of many small entries fewer, as these pages are all alike."""
-_LEAST_PAGES = 4
+_LEAST_PAGES = 2
 _LONG_RUN_ROWS = 3000  # such a key fills pages of its own
 _NORMAL = (-1.65, -1.03, -0.67, -0.39, -0.13, 0.13, 0.39, 0.67, 1.03, 1.65)  # its deciles' middles
 

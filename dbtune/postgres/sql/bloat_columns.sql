@@ -27,13 +27,20 @@ SELECT a.attrelid::bigint AS oid, a.attname AS name, a.attnum AS number, a.attis
                        WHEN 'inet' THEN CASE WHEN v LIKE '%%:%%' THEN 18 ELSE 6 END
                        ELSE 20 + k.element * pg_catalog.cardinality(string_to_array(v, ','))
                    END AS bytes) m) AS lengths
-FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_stats s
-       ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = a.attname
-      AND NOT s.inherited
-      AND s.schemaname = ANY (%(schemas)s::name[]) AND s.tablename = ANY (%(names)s::name[])
+FROM (
+    SELECT n.nspname, c.relname, o.*
+    FROM pg_catalog.pg_attribute o
+    JOIN pg_catalog.pg_class c ON c.oid = o.attrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE o.attrelid = ANY (%(oids)s::oid[]) AND o.attnum > 0
+) a
+-- The server takes the view to have one row, and would look through all of it for each column; the
+-- two sides of a FULL JOIN can't be joined so.
+FULL JOIN (
+    SELECT * FROM pg_catalog.pg_stats
+    WHERE NOT inherited
+      AND schemaname = ANY (%(schemas)s::name[]) AND tablename = ANY (%(names)s::name[])
+) s ON s.schemaname = a.nspname AND s.tablename = a.relname AND s.attname = a.attname
 LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' AND e.typlen > 0
 LEFT JOIN LATERAL (
@@ -46,5 +53,5 @@ LEFT JOIN LATERAL (
                       WHEN t.typname IN ('inet', 'cidr') THEN 'inet'
                       WHEN e.oid IS NOT NULL THEN 'array' END AS way) y
 ) k ON true
-WHERE a.attrelid = ANY (%(oids)s::oid[]) AND a.attnum > 0
+WHERE coalesce(a.attrelid, 0) <> 0
 ORDER BY a.attrelid, a.attnum
