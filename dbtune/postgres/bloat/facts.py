@@ -23,6 +23,15 @@ class Kind(StrEnum):
     INDEX = "index"
 
 
+_LONGEST_BYTES = 2.0**30
+_MOST_ROWS = 2.0**48
+_ALL_ROWS = 1.001
+
+
+def _within(number: float | None, low: float, high: float) -> float | None:
+    return number if number is not None and low <= number <= high else None
+
+
 HEAPS = (Kind.TABLE, Kind.MATERIALIZED_VIEW)
 """Kinds that hold rows of their own columns."""
 
@@ -60,6 +69,25 @@ class Stored:
     n_distinct: float | None = None
     common_ratios: tuple[float, ...] = ()
     correlation: float | None = None
+
+    def __post_init__(self) -> None:
+        """Statistics that can't be true, of a damaged catalog or an edited file, count as none."""
+        known = {
+            "null_ratio": _within(self.null_ratio, 0.0, 1.0),
+            "average_bytes": _within(self.average_bytes, 0.0, _LONGEST_BYTES),
+            "n_distinct": _within(self.n_distinct, -1.0, _MOST_ROWS),
+            "correlation": _within(self.correlation, -1.0, 1.0),
+        }
+        for name, value in known.items():
+            object.__setattr__(self, name, value)
+        if any(not 0 < size <= _LONGEST_BYTES for size in self.lengths):
+            object.__setattr__(self, "lengths", ())
+        ratios, sizes = self.common_ratios, self.common_lengths
+        if any(not 0 <= ratio <= 1 for ratio in ratios) or sum(ratios) > _ALL_ROWS:
+            object.__setattr__(self, "common_ratios", ())
+            object.__setattr__(self, "common_lengths", ())
+        elif any(not 0 < size <= _LONGEST_BYTES for size in sizes):
+            object.__setattr__(self, "common_lengths", ())
 
     @property
     def analysed(self) -> bool:
@@ -144,6 +172,10 @@ class Relation:
     frozen_age: int | None = None
     multixact_age: int | None = None
 
+    def __post_init__(self) -> None:
+        """A number of rows that can't be true counts as none."""
+        object.__setattr__(self, "rows", _within(self.rows, 0.0, _MOST_ROWS))
+
     def fillfactor(self, default: int) -> int:
         """Its fillfactor, per cent."""
         given = self.options.get("fillfactor", "")
@@ -209,6 +241,10 @@ class IndexShape:
     constraint: bool = False
     exclusion: bool = False
     distinct: float | None = None
+
+    def __post_init__(self) -> None:
+        """A number of keys that can't be true counts as none."""
+        object.__setattr__(self, "distinct", _within(self.distinct, -1.0, _MOST_ROWS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,17 +30,17 @@ class Rows(NamedTuple):
 def rows_now(relation: Relation, *, standby: bool) -> Rows | None:
     """Live rows by what the server counted; ``None`` if it knows none."""
     counters = relation.counters
-    known = relation.rows
+    known, live = relation.rows, float(max(0, counters.live))
     if counters.counted and not standby:
         if known is None:
-            return Rows(counters.live, 0.02)
+            return Rows(live, 0.02)
         if counters.last_analyze is not None and counters.modified == 0:
             return Rows(known, 0.003 if relation.pages <= _ANALYSED_PAGES else 0.01)
         if _began_late(relation):
             note = "rows as of the last VACUUM or ANALYZE: what was counted since was reset"
-            return Rows(max(0.0, known + counters.live), 0.1, note)
-        drift = counters.modified / max(1.0, counters.live)
-        return Rows(counters.live, 0.01 + 0.05 * min(1.0, drift))
+            return Rows(known + live, 0.1, note)
+        drift = max(0, counters.modified) / max(1.0, live)
+        return Rows(live, 0.01 + 0.05 * min(1.0, drift))
     if known is None:
         return None
     if relation.pages == 0:
