@@ -30,6 +30,7 @@ _COMPRESSED_FROM = 510  # TOAST_INDEX_TARGET: longer values are compressed in an
 
 _ALIKE, _APART = 0.03, 8.0
 """Numbers of rows that count as the same: within 3 %, or a hundredth if there are few."""
+_ENOUGH, _FEW = 20, 0.05
 _EXPONENTIAL = (0.11, 0.37, 0.71, 1.24, 2.57)  # means of its fifths, where the mean is 1
 
 
@@ -195,8 +196,59 @@ def _parts(column: Stored, distinct: float, most: int, rows: float) -> list[_Par
     rest = 1.0 - sum(part.share for part in parts)
     left = distinct - len(common)
     if rest > 1e-6 and left > 0:
+        apart = _unlike_common(column)
+        if apart:
+            return parts + _repeated_and_single(column, apart, rest, distinct, rows)
         parts += _uncommon(rest, left, rows, common[-1] if common else 0.0)
     return parts
+
+
+class _Apart(NamedTuple):
+    """Values that are much longer than all others, the most common ones among these.
+
+    Attributes:
+        share: their share of the rows without common values.
+        size: their mean length.
+        other_size: that of the others without the common ones.
+    """
+
+    share: float
+    size: int
+    other_size: int
+
+
+def _unlike_common(column: Stored) -> _Apart | None:
+    common, lengths = column.common_lengths, column.lengths
+    if min(len(common), len(lengths)) < _ENOUGH:
+        return None
+    limit = max(common) * 2 + 8
+    unlike = [size for size in lengths if size > limit]
+    alike = [size for size in lengths if size <= limit]
+    share = len(unlike) / len(lengths)
+    if not _FEW < share < 1 - _FEW or min(unlike) < 2 * max(alike):
+        return None
+    return _Apart(share, round(sum(unlike) / len(unlike)), round(sum(alike) / len(alike)))
+
+
+def _repeated_and_single(
+    column: Stored, apart: _Apart, rest: float, distinct: float, rows: float
+) -> list[_Part]:
+    """Two kinds of values: like the common ones and about as frequent, or unlike them and rare.
+
+    ANALYZE takes both for one kind, and finds too few (n d / (n - f1 + f1 n / N), analyze.c): with
+    the frequent ones known, that tells f1, the values that it saw once.
+    """
+    each = max(2.0, 0.7 * column.common_ratios[-1] * rows)
+    alike = rest * (1 - apart.share) * rows / each
+    part = min(1.0, SAMPLED_ROWS / rows)
+    sampled = part * rows * (1 - (column.null_ratio or 0.0))
+    seen = len(column.common_ratios) - alike * math.expm1(-each * part)
+    once = max(1.0, sampled * (distinct - seen) / (sampled + distinct * (1 - part)))
+    singles = min(rest * apart.share * rows, once / part)
+    return [
+        _Part(rest * apart.share, singles, apart.size),
+        _Part(rest * (1 - apart.share), alike, apart.other_size),
+    ]
 
 
 def _size(part: _Part, key: Stored) -> int:
