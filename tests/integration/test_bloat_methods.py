@@ -72,6 +72,23 @@ def test_exact_reads_everything(any_database: tuple[Postgres, str]) -> None:
         assert dbtune("bloat", pg.dsn(name), *refused).code == 2
 
 
+@pytest.mark.parametrize("options", [(), ("--exact",)], ids=["sample", "exact"])
+def test_nothing_more_than_access_share_is_locked(
+    database18: tuple[Postgres, str], options: tuple[str, ...]
+) -> None:
+    """While a session holds EXCLUSIVE locks, which let pass ACCESS SHARE only."""
+    pg, name = database18
+    pg.psql("CREATE EXTENSION pageinspect; CREATE EXTENSION pgstattuple", name)
+    half(pg, name)
+    free = relations(pg.dsn(name), *options)
+    catalogs = "pg_class, pg_attribute, pg_statistic, pg_index, pg_namespace, pg_type, pg_inherits"
+    with pg.connect(name) as holder:
+        holder.execute("BEGIN")
+        holder.execute("LOCK TABLE t IN EXCLUSIVE MODE")
+        holder.execute(f"LOCK TABLE {catalogs} IN EXCLUSIVE MODE".encode())
+        assert relations(pg.dsn(name), *options) == free
+
+
 def test_without_time_statistics_have_to_do(database18: tuple[Postgres, str]) -> None:
     pg, name = database18
     half(pg, name)

@@ -119,6 +119,9 @@ def test_the_script_runs_in_psql_and_stops_nobody(
     assert 'REINDEX INDEX CONCURRENTLY "public"."orders_n";' in active
     assert '-- VACUUM (FULL, VERBOSE, ANALYZE) "public"."Odd name; --";' in text
     assert "-- $ pg_repack --no-kill-backend --dbname=" in text
+    ways = [one for one in remedies(pg, name) if one["statement"] in active]
+    assert len(ways) >= 3
+    before = pg.psql(SIZE, name)[0][0]
     done = subprocess.run(
         [postgres_program("psql", 18), "--no-psqlrc", "--dbname", pg.dsn(name), "--file", file],
         capture_output=True,
@@ -126,5 +129,9 @@ def test_the_script_runs_in_psql_and_stops_nobody(
         env=os.environ | {"PGPASSWORD": pg.password},
     )
     assert done.returncode == 0, done.stderr
+    gained, slack = before - pg.psql(SIZE, name)[0][0], len(ways) * 2 * 8192
+    low, high = (sum(one[f"gain_{end}_bytes"] for one in ways) for end in ("low", "high"))
+    assert low - slack <= gained <= high + slack
+    assert low > 0
     again = dbtune(*ask).ok()
     assert "orders_n" not in again.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,20 @@ def test_keys_that_are_gone_errors_and_a_lost_connection() -> None:
         list(Scanner(Pieces(b"-ERR x\r\n", 99)).batches())
     with pytest.raises(Lost):
         list(Scanner(Pieces(gone[:20], 99)).batches())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count"), [(0.0, 400), (0.00008, 31), (0.01, 12)], ids=["quick", "so-so", "slow"]
+)
+def test_batches_are_as_large_as_the_server_has_time_for(seconds: float, count: int) -> None:
+    batch = b":50\r\n+string\r\n:-1\r\n" + answer(b"7", [b"a"])
+    answers = answer(b"7", [b"a"]) + batch * 100
+    # The clock is read before each question and after its answer; the first answer is the quickest.
+    passed = itertools.accumulate(itertools.chain([0.0, 0.0], itertools.cycle([0.0, seconds])))
+    scanner = Scanner(Pieces(answers, 999), lambda: next(passed))
+    for _ in itertools.islice(scanner.batches(), 50):
+        pass
+    assert scanner.count == count
 
 
 def test_memory_stays_bounded_whatever_the_names() -> None:

@@ -11,10 +11,16 @@ MEMORY USAGE looks at five elements of a collection (its default), never at all 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-_BATCH_COUNT = 100
+_LEAST, _FIRST, _MOST = 12, 25, 400
+"""Keys of a batch, which the server answers without a break: other clients wait that long."""
+_TURN_SECONDS = 0.0001
+"""What a batch may take longer than the quickest answer did, which is the way there and back; where
+that way is long, half of it, since it is never quite the same."""
 _RECEIVE_BYTES = 1 << 18
 _SCAN = b"*4\r\n$4\r\nSCAN\r\n$%d\r\n%b\r\n$5\r\nCOUNT\r\n$%d\r\n%b\r\n"
 _OF_KEY = (
@@ -64,12 +70,15 @@ class Lost(OSError):
 class Scanner:
     """Reads a database's keys, every one at least once, in the order of their hashes.
 
-    The first keys are therefore a fair sample of all.
+    The first keys are therefore a fair sample of all. Batches get smaller while the server takes
+    long for one, and larger while it does not.
     """
 
-    def __init__(self, socket: Socket, count: int = _BATCH_COUNT) -> None:
+    def __init__(self, socket: Socket, clock: Callable[[], float] = time.perf_counter) -> None:
         self._socket = socket
-        self._count = str(count).encode()
+        self._clock = clock
+        self._quickest = math.inf
+        self.count = _FIRST
         self._buffer = b""
         self._at = 0
 
@@ -82,22 +91,36 @@ class Scanner:
             ServerSays: this user may not run one of the commands.
             Lost, OSError: the connection broke.
         """
+        asked_at = self._clock()
         self._socket.sendall(self._scan(b"0"))
         cursor, names = self._keys()
+        self._answered(self._clock() - asked_at)
         while True:
             last = cursor == b"0"
             asked = b"".join(
                 _OF_KEY % (len(one), one, len(one), one, len(one), one) for one in names
             )
+            asked_at = self._clock()
             self._socket.sendall(asked if last else asked + self._scan(cursor))
             lines = self._lines(_REPLIES * len(names))
+            self._answered(self._clock() - asked_at)
             yield list(_made(names, lines))
             if last:
                 return
             cursor, names = self._keys()
 
     def _scan(self, cursor: bytes) -> bytes:
-        return _SCAN % (len(cursor), cursor, len(self._count), self._count)
+        count = b"%d" % self.count
+        return _SCAN % (len(cursor), cursor, len(count), count)
+
+    def _answered(self, seconds: float) -> None:
+        """Choose how many keys the next batch has."""
+        self._quickest = min(self._quickest, seconds)
+        turn, allowed = seconds - self._quickest, max(_TURN_SECONDS, self._quickest / 2)
+        if turn > allowed:
+            self.count = max(_LEAST, self.count // 2)
+        elif turn < allowed / 2:
+            self.count = min(_MOST, self.count + self.count // 4)
 
     def _more(self) -> None:
         data = self._socket.recv(_RECEIVE_BYTES)

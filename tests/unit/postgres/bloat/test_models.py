@@ -30,7 +30,7 @@ TABLE, TOAST, INDEX = 1, 2, 3
 
 
 def relation(oid: int, kind: Kind, pages: int, **given: Any) -> Relation:
-    known = {
+    known: dict[str, Any] = {
         "owner": TABLE, "table": TABLE, "root": TABLE, "schema": "public", "name": f"r{oid}",
         "root_schema": "public", "root_name": "r1", "rows": None, "pages": pages,
     }  # fmt: skip
@@ -41,7 +41,8 @@ def sizes(
     columns: tuple[Stored, ...], counters: Counters, *, pages: int = 1000, **index: Any
 ) -> Sizes:
     """A table with an index on all its columns, and a TOAST table."""
-    shape = IndexShape(**({"method": "btree", "columns": columns, "keys": len(columns)} | index))
+    own: dict[str, Any] = {"method": "btree", "columns": columns, "keys": len(columns)}
+    shape = IndexShape(**(own | index))
     return Sizes(
         at=NOW, database="d", version=180000, standby=False,
         relations={
@@ -55,7 +56,8 @@ def sizes(
 
 
 def counted(rows: int, **given: Any) -> Counters:
-    return Counters(**({"live": rows, "inserted": rows, "last_analyze": NOW} | given))
+    known: dict[str, Any] = {"live": rows, "inserted": rows, "last_analyze": NOW}
+    return Counters(**(known | given))
 
 
 ODD = st.one_of(
