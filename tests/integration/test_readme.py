@@ -89,8 +89,9 @@ def kept_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
 
 
 def shape(text: str) -> tuple[list[str], set[str]]:
-    """What does not vary: the columns that are always shown, the rules that found something."""
-    heading = next(line for line in text.splitlines() if line.lstrip().startswith("#  "))
+    """What does not vary: statements' columns always shown, the rules that found something."""
+    lines = text.splitlines()
+    heading = next((line for line in lines if line.lstrip().startswith("#  ")), "")
     always = [c.title for c in STATEMENTS.columns if c.rank == 0 and c.title in heading]
     return always, set(re.findall(r"^(?:critical|warning|info) (\S+)", text, re.MULTILINE))
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dbtune.postgres.bloat.facts import Estimate, Method, Relation, Sizes, Stored, TableShape
 from dbtune.postgres.bloat.layout import BLOCK_BYTES, POINTER_BYTES, Run, align, pages
 from dbtune.postgres.bloat.synthetic import heap_lengths
+from dbtune.text import ratio_text
 
 _ANALYSED_PAGES = 30_000  # of a table as large ANALYZE sees all pages
 _CHUNK, _PAGE = 2036.0, 8144.0  # a whole row of a TOAST table, and the four that fill a page
@@ -204,7 +205,7 @@ def stale(relation: Relation) -> str:
     share = counters.modified / max(1, counters.live)
     if share < 0.2:
         return ""
-    return f"rows changed since the last ANALYZE: {min(share, 99):.0%} of all"
+    return f"rows changed since the last ANALYZE: {ratio_text(min(share, 99.0))} of all"
 
 
 def width_error(relation: Relation, shape: TableShape, lengths: list[int]) -> float:

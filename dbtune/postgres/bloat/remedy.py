@@ -277,7 +277,7 @@ def _rewrite_online(estimate: Estimate, bloat: Bloat) -> Iterator[Way]:
             yield Way(
                 estimate,
                 "pg_squeeze",
-                f"SELECT {quote(squeeze)}.squeeze_table({arguments});",
+                f"SELECT {quote(squeeze)}.squeeze_table({arguments}, NULL, NULL, NULL);",
                 is_sql=True,
                 lock="ACCESS EXCLUSIVE for a moment at the end",
                 risk=Risk.moments,
@@ -308,8 +308,8 @@ def _rewrite_online(estimate: Estimate, bloat: Bloat) -> Iterator[Way]:
     yield Way(
         estimate,
         "pgcompacttable",
-        f"pgcompacttable --dbname {database} --schema {shlex.quote(table.schema)} "
-        f"--table {shlex.quote(table.name)}",
+        f"pgcompacttable --dbname={database} --schema={shlex.quote(table.schema)} "
+        f"--table={shlex.quote(table.name)}",
         is_sql=False,
         lock="locks of rows, ACCESS EXCLUSIVE for moments to cut off the end",
         risk=Risk.moments,
