@@ -68,7 +68,8 @@ def test_exact_reads_everything(any_database: tuple[Postgres, str]) -> None:
         assert is_within(row, truth)
         if row["kind"] != "toast":
             assert row["pages_read"] >= truth.size_bytes // 8192 - 1
-    for refused in (("--exact", "--statistics-only"), ("--min-size", "much")):
+    mistaken = (("--exact", "--statistics-only"), ("--min-size", "much"), ("--schema", "pulbic"))
+    for refused in mistaken:
         assert dbtune("bloat", pg.dsn(name), *refused).code == 2
 
 
@@ -87,6 +88,26 @@ def test_nothing_more_than_access_share_is_locked(
         holder.execute("LOCK TABLE t IN EXCLUSIVE MODE")
         holder.execute(f"LOCK TABLE {catalogs} IN EXCLUSIVE MODE".encode())
         assert relations(pg.dsn(name), *options) == free
+
+
+def test_entries_for_dead_rows_of_a_partial_index_are_not_taken_for_live(
+    database18: tuple[Postgres, str],
+) -> None:
+    """Nothing tells how many rows it is for: neither VACUUM nor ANALYZE ever came."""
+    pg, name = database18
+    pg.psql(
+        "CREATE EXTENSION pageinspect;"
+        "CREATE TABLE t (id bigint, n text) WITH (autovacuum_enabled = off);"
+        "CREATE INDEX t_even ON t (n) WHERE id % 2 = 0;"
+        "INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, 60000) i",
+        name,
+    )
+    pg.psql("UPDATE t SET id = id + 600000 WHERE id % 3 = 0", name)
+    row = relations(pg.dsn(name))["t_even", "btree"]
+    truth = by_kind(truths(pg, name))["t_even", "btree"]
+    assert row["bloat_ratio"] == pytest.approx(truth.bloat_ratio, abs=0.05)
+    assert is_within(row, truth)
+    assert row["dead_rows"] == pytest.approx(10_000, rel=0.1)
 
 
 def test_without_time_statistics_have_to_do(database18: tuple[Postgres, str]) -> None:

@@ -80,7 +80,7 @@ class CollectionStorage:
         The estimate of a fresh file was within 9 % of the truth for six kinds of documents and
         four compressors; free blocks are counted by the server.
         """
-        least = self.free_bytes or 0
+        least = max(0, (self.free_bytes or 0) - _LEFT_BYTES)
         if self.rewritten_bytes is None:
             return least, None
         error = FRESH_ERROR * self.rewritten_bytes
@@ -90,4 +90,6 @@ class CollectionStorage:
 
 
 FRESH_ERROR = 0.1
+_LEFT_BYTES = 128 * 1024
+"""More than compact was seen to leave free in a file."""
 """Of the estimate of a freshly written file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ def bloat(session: Session, selection: Selection, progress: Progress) -> Report:
 
     Raises:
         TargetError: the connection broke, or not even the sizes can be read.
+        UsageError: a schema is not there.
     """
     from dbtune.errors import TargetError, Unavailable
     from dbtune.facts import Live
@@ -41,6 +42,7 @@ def bloat(session: Session, selection: Selection, progress: Progress) -> Report:
     from dbtune.postgres.server import read_server, target
 
     server = read_server(session)
+    _check_schemas(session, selection.schemas)
     try:
         sizes = read_sizes(session, selection.min_bytes, selection.schemas)
     except Unavailable as missing:
@@ -66,6 +68,24 @@ def bloat(session: Session, selection: Selection, progress: Progress) -> Report:
         target=target(session, server),
         collected_at=server.now,
     )
+
+
+def _check_schemas(session: Session, names: Sequence[str]) -> None:
+    """A name that was mistyped has no bloat, which would look as if all were well."""
+    from dbtune.errors import UsageError
+    from dbtune.text import plain
+
+    if not names:
+        return
+    rows = session.rows(
+        "SELECT nspname AS name FROM pg_catalog.pg_namespace WHERE nspname = ANY (%s::name[])",
+        [list(names)],
+    )
+    missing = [name for name in names if name not in {row["name"] for row in rows}]
+    if missing:
+        raise UsageError(
+            f"--schema: the database {plain(session.database)} has no schema {plain(missing[0])}"
+        )
 
 
 def from_snapshot(

@@ -257,8 +257,16 @@ def _relative(estimate: Estimate) -> float:
 def live_entries(
     found: float, index: Relation, shape: IndexShape, sizes: Sizes, table: Rows | None
 ) -> Rows:
-    """Rows that an index has entries for: of a partial one not more than there are entries."""
-    counted = Rows(found, 0.02)
+    """Rows that an index has entries for: of a partial one not more than there are entries.
+
+    Some may be for dead rows: of the entries as many as of the table, if nothing else is known.
+    """
+    counters = sizes.relations[index.owner].counters
+    ended = counters.updated + counters.deleted
+    with_entry = 1 - counters.hot_updated / ended if ended > 0 else 1.0
+    dead = max(0, counters.dead) * with_entry
+    live = table.number / (table.number + dead) if table and table.number > 0 else 1.0
+    counted = Rows(found * live, 0.02 + (1 - live) / 2)
     known = entries(index, shape, sizes, table)
     if isinstance(known, str):
         return counted
