@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-_LEAST, _FIRST, _MOST = 12, 25, 400
+_LEAST, _FIRST, _MOST = 25, 25, 400
 """Keys of a batch, which the server answers without a break: other clients wait that long."""
 _TURN_SECONDS = 0.0001
 """What a batch may take longer than the quickest answer did, which is the way there and back; where
