@@ -439,3 +439,49 @@ def test_as_an_unprivileged_user(temp: Path) -> None:
     )
     assert done.stdout.split() == ["18", str(account.pw_uid)]
     assert list(temp.iterdir()) == []
+
+
+# ------------------------------------------------------------------------------------------ indexes
+
+
+def test_planted_indexes_are_found_and_what_they_save_is_measured(demo: Demo) -> None:
+    """Missing ones are suggested, built and measured; useless ones are named."""
+    before = _index_names(demo)
+    try:
+        found = dbtune(
+            "suggest-indexes", "demo", "--min-observed", "0s", "--verify", "--format", "json",
+            env=demo.env,
+        ).ok().json  # fmt: skip
+    finally:
+        _drop(demo, _index_names(demo) - before)
+    planted = [one for one in PLANTED if one.command == "suggest-indexes"]
+    missing = {one.where for one in planted if one.name.startswith("unindexed")}
+    suggested = {
+        row["index"].replace("((", "(").replace("))", ")"): row for row in found["suggestions"]
+    }
+    kept = {row["index"] for row in found["built"] if row["outcome"] == "built"}
+    for where in missing:
+        # A column more may serve a statement still better.
+        rows = [row for label, row in suggested.items() if label.startswith(f"public.{where[:-1]}")]
+        assert rows, f"{where} is not suggested: {sorted(suggested)}"
+        [name] = [row["name"] for row in rows if row["name"] in kept]
+        measured = [one for one in found["verified"] if name in one["uses"]]
+        best = max(one["ms_before"] / one["ms_after"] for one in measured if one["ms_after"])
+        assert best > 2, f"{where}: {measured}"
+    existing = found["existing_indexes"]
+    named = {place for row in existing for place in (row["index"], row["kept"] or "")}
+    useless = {one.where for one in planted if not one.name.startswith("unindexed")}
+    assert useless <= {place.rpartition(".")[2] for place in named}
+
+
+def _index_names(demo: Demo) -> set[str]:
+    with psycopg.connect(demo.kept.url, autocommit=True) as connection:
+        rows = connection.execute("SELECT indexrelid::regclass::text FROM pg_index").fetchall()
+    return {row[0] for row in rows}
+
+
+def _drop(demo: Demo, names: set[str]) -> None:
+    with psycopg.connect(demo.kept.url, autocommit=True) as connection:
+        for name in names:
+            if not name.startswith("pg_"):
+                connection.execute(f"DROP INDEX IF EXISTS {name}".encode())

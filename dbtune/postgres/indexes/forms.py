@@ -145,6 +145,8 @@ class Forms:
         wish = Wish(rows=math.ceil(rows) if rows and not query.writes else 10)
         known = statement.roles.values()
         found = [self._plan(statement.form(wish))]
+        if not _tells(found[0].plan):
+            rows = None
         if any(is_skewed(role) or role.kind is Kind.LIKE for role in known):
             few, many = (
                 self._plan(statement.form(replace(wish, looked_up=lean, infix=lean is Lean.many)))
@@ -216,7 +218,8 @@ class _Statement:
             for number, role in self.roles.items()
             if role.column is None or role.addend
         }
-        for given in ({}, guessed):
+        surely = {n: text for n, text in guessed.items() if self.roles[n].kind is not Kind.FREE}
+        for given in ({}, surely, guessed):
             left = [number for number in self._whole.numbers if number not in given]
             try:
                 return dict(zip(left, types(self._whole.with_values(given)), strict=True))
@@ -267,6 +270,18 @@ def _shared(few: PlannedForm, many: PlannedForm, rows: float | None) -> list[Pla
     ]
     total = sum(one.form.share for one in both)
     return [PlannedForm(replace(f, share=f.share / total), plan) for f, plan in both]
+
+
+_PASSING = ("Sort", "Incremental Sort", "Gather", "Gather Merge", "Subquery Scan", "Result")
+_FOLDING = ("Aggregate", "Group", "Unique", "SetOp", "Limit")
+
+
+def _tells(planned: Planned) -> bool:
+    """Whether the rows that a plan returns are those that it has found, and no groups of them."""
+    node = planned.plan["Plan"]
+    while node.get("Node Type") in _PASSING and len(node.get("Plans", ())) == 1:
+        node = node["Plans"][0]
+    return node.get("Node Type") not in _FOLDING
 
 
 def _rows(planned: Planned) -> float:
