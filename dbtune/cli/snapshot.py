@@ -48,8 +48,9 @@ def snapshot(
 ) -> Report:
     """Save all facts of a target to a file, for later, for a colleague, for comparison.
 
-    The file is JSON, compressed by gzip. It holds names of objects, settings and counters; no rows,
-    no passwords. Commands that analyse read it by --from FILE.
+    The file is JSON, compressed by gzip. It holds names and definitions of objects, the planner's
+    statistics (common values of columns among them), settings and counters; no rows, no passwords.
+    Commands that analyse read it by --from FILE.
     """
     from dbtune.cli.output import write_file
     from dbtune.facts import write

@@ -18,6 +18,8 @@ from dbtune.report import Report
 from dbtune.text import parse_bytes, plain
 
 if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
+    from dbtune.postgres.indexes.suggest import Request
     from dbtune.postgres.relations.facts import Relations
 
 app = new_app()
@@ -72,6 +74,7 @@ def parse_ratio(text: str) -> float:
 
 @command(
     app,
+    saved=True,
     epilog="Example: dbtune suggest-indexes prod --budget 20% --format sql -o indexes.sql",
 )
 def suggest_indexes(
@@ -209,6 +212,10 @@ def suggest_indexes(
         search_path=search_path,
     )
     request = Request(script, source, interval, statements, planner, options, not sql, min_observed)
+    if (saved := run.snapshot()) is not None:
+        if apply or verify or replica:
+            raise UsageError("--apply, --verify and --replica need a server, not --from")
+        return _of_snapshot(run, saved, request, log)
     profile = run.profile()
     given = {"--collection": collection, "--filter": filter, "--sort": sort}
     given |= {"--projection": projection, "--pipeline": pipeline, "--database": database}
@@ -226,11 +233,7 @@ def suggest_indexes(
         raise UsageError(f"{only_mongo[0]} is for MongoDB; {profile.name} is {profile.engine}")
     if profile.engine is not Engine.postgresql:
         raise UsageError(f"{profile.name} is {profile.engine}, which has no indexes to suggest")
-    if log:
-        from dbtune.postgres.logs.workload import workload
-
-        logged = workload(log, progress=run.reading)
-        request = replace(request, logged=logged, source=", ".join(map(plain, log)))
+    request = _with_logs(run, request, log)
     changes = None
     if apply or verify:
         from dbtune.postgres.indexes.carry_out import Changes
@@ -240,6 +243,23 @@ def suggest_indexes(
     with run.postgres(profile) as session:
         replicas = [_replica(run, name, session.database) for name in replica or ()]
         return of_postgres(session, request, run.wait, run.progress, replicas, changes)
+
+
+def _with_logs(run: Run, request: Request, logs: list[str] | None) -> Request:
+    if not logs:
+        return request
+    from dbtune.postgres.logs.workload import workload
+
+    logged = workload(logs, progress=run.reading)
+    return replace(request, logged=logged, source=", ".join(map(plain, logs)))
+
+
+def _of_snapshot(run: Run, saved: Snapshot, request: Request, logs: list[str] | None) -> Report:
+    from dbtune.postgres.indexes.suggest import from_snapshot
+
+    request = _with_logs(run, request, logs)
+    found = from_snapshot(saved.require("postgresql"), request, run.progress, run.thresholds)
+    return saved.described(found)
 
 
 def _replica(run: Run, target: str, database: str) -> Relations:

@@ -20,11 +20,10 @@ def numbered(text: str) -> str:
     """A statement with ``$1``, ``$2`` ... in place of other placeholders; never fails.
 
     A name means the same parameter wherever it stands. ``?`` is a placeholder only where an operand
-    has to stand: behind one it is an operator of jsonb. What has ``$1`` stays as it is.
+    has to stand: behind one it is an operator of jsonb. Numbers that are there stay.
     """
     tokens = list(places(text))
-    if any(kind == "parameter" for kind, *_ in tokens):
-        return text
+    taken = max((int(token[1:]) for kind, token, *_ in tokens if kind == "parameter"), default=0)
     numbers: dict[str, int] = {}
     done = ""
     position = 0
@@ -34,7 +33,7 @@ def numbered(text: str) -> str:
             continue
         name, length = _placeholder(text, token, start, before) if kind == "other" else ("", 0)
         if length:
-            number = numbers.setdefault(name or f"?{len(numbers)}", len(numbers) + 1)
+            number = numbers.setdefault(name or f"?{len(numbers)}", taken + len(numbers) + 1)
             done += text[position:start] + f"${number}"
             position = start + length
             before = ")"
@@ -42,7 +41,7 @@ def numbered(text: str) -> str:
         done += text[position:end]
         position = end
         before = token if kind != "word" else token.lower()
-        if kind in ("name", "string", "number") or (
+        if kind in ("name", "string", "number", "parameter") or (
             kind == "word" and before not in _BEFORE_OPERAND
         ):
             before = ")"

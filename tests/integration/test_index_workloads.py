@@ -183,6 +183,40 @@ def test_the_workload_of_a_log(new_pg: Callable[[int], Postgres]) -> None:
     assert (both.code, "exclude each other" in both.err) == (2, True)
 
 
+def test_a_snapshot_is_as_good_as_the_server(shop: tuple[Postgres, str], tmp_path: Path) -> None:
+    pg, name = shop
+    pg.psql("SELECT pg_stat_statements_reset()", name)
+    for number in range(5):
+        pg.psql(f"SELECT * FROM recent WHERE customer = {number}", name)
+        pg.psql(
+            "SELECT date_trunc('month', placed), count(*) FROM orders WHERE total = 9 "
+            "GROUP BY date_trunc('month', placed)",
+            name,
+        )
+    file = str(tmp_path / "shop.json.gz")
+    dbtune("snapshot", pg.dsn(name), "--output", file).ok()
+    saved = dbtune("suggest-indexes", "--from", file, "-f", "json")
+    live = suggest(pg.dsn(name), "--planner", "lab")
+    for result in (saved, live):
+        for wanted in ("public.orders (customer_id", "public.orders (total"):
+            assert any(label.startswith(wanted) for label in indexes(result))
+    costs = [
+        {row["statement"]: row["cost_before"] for row in result.json["statements"]}
+        for result in (saved, live)
+    ]
+    for text in costs[0].keys() & costs[1].keys():
+        assert costs[0][text] == pytest.approx(costs[1][text], rel=0.01)
+    assert costs[0].keys() & costs[1].keys()
+    one = ("--sql", "SELECT * FROM archive WHERE total = ?")
+    assert indexes(dbtune("suggest-indexes", "--from", file, "-f", "json", *one)) == {
+        "public.archive (total)"
+    }
+    for refused in (("--apply",), ("--interval", "5s"), ("--planner", "hypopg")):
+        result = dbtune("suggest-indexes", "--from", file, *refused)
+        assert result.code == 2
+        assert "need" in result.err
+
+
 def test_where_little_is_allowed(
     pg: Callable[[int], Postgres], pgbouncer: Callable[[], PgBouncer]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -21,7 +21,10 @@ from dbtune.report import Report
 from dbtune.statements import Wait
 
 if TYPE_CHECKING:
+    from dbtune.facts import Source
+    from dbtune.postgres.indexes.advice import Advice
     from dbtune.postgres.indexes.carry_out import Changes
+    from dbtune.postgres.indexes.planner import Planner
     from dbtune.postgres.logs.workload import Logged
     from dbtune.postgres.relations.facts import Relations
     from dbtune.postgres.server import Server
@@ -83,11 +86,8 @@ def suggest_indexes(
             are allowed where none can be made.
         TargetError: the connection broke.
     """
-    from dbtune.postgres.indexes.advise import advise
     from dbtune.postgres.indexes.choose import open_planner
     from dbtune.postgres.indexes.hygiene import hygiene, merged, only_existing
-    from dbtune.postgres.indexes.report import report
-    from dbtune.postgres.indexes.size import IndexSizes
     from dbtune.postgres.relations.collect import read_relations
     from dbtune.postgres.relations.views import read_views
     from dbtune.postgres.server import read_server, target
@@ -105,30 +105,17 @@ def suggest_indexes(
             thresholds=session.profile.thresholds,
         )
     try:
-        workload = largest(_workload(session, server, request, wait), request.statements)
+        workload = _wanted(_workload(session, server, request, wait), request)
     except Unavailable as missing:
         if existing is None:
             raise UsageError(f"there is no workload: {missing.reason}") from None
         found = only_existing(existing, missing)
         return replace(found, target=target(session, server), collected_at=server.now)
-    if not workload.queries:
-        raise UsageError(f"{request.source} has no statement that an index could serve")
-    sizes = IndexSizes(relations)
     texts = [query.text for query in workload.queries]
     relations = replace(relations, views=read_views(session, texts))
     with progress("preparing the planner", 1.0) as advance:
         opened = open_planner(session, request.planner, statements=texts, advance=advance)
-    with opened.planner as planner:
-        with progress("looking for indexes", 1.0) as advance:
-            advice = advise(
-                planner,
-                relations,
-                workload,
-                request.options,
-                size=lambda one: sizes.of(one).likely_bytes,
-                progress=advance,
-            )
-        found = report(advice, workload, planner)
+    advice, found = _advised(opened.planner, relations, workload, request, progress)
     found = replace(found, notes=(*found.notes, f"costs are from: {opened.why}"))
     if changes is not None:
         from dbtune.postgres.indexes.carry_out import carry_out
@@ -138,6 +125,110 @@ def suggest_indexes(
     if existing is not None:
         found = merged(found, existing)
     return replace(found, target=target(session, server), collected_at=server.now)
+
+
+def from_snapshot(
+    source: Source,
+    request: Request,
+    progress: Progress,
+    thresholds: Mapping[str, Mapping[str, object]],
+) -> Report:
+    """As :func:`suggest_indexes`, of the totals, statistics and schema that a snapshot holds.
+
+    Args:
+        source: the snapshot's facts.
+        request: the workload and the limits.
+        progress: makes a progress bar.
+        thresholds: overrides by rule and threshold.
+
+    Raises:
+        UsageError: the snapshot lacks what is needed, or more is asked for than it can tell.
+    """
+    from dbtune.postgres.facts.lab import lab
+    from dbtune.postgres.facts.relations import relations as relations_fact
+    from dbtune.postgres.indexes.hygiene import hygiene, merged
+    from dbtune.postgres.lab.open import build_lab
+    from dbtune.postgres.relations.facts import View
+
+    if request.interval_seconds > 0:
+        raise UsageError("--interval needs a server; two snapshots are compared by dbtune compare")
+    if request.planner is PlannerChoice.hypopg:
+        raise UsageError("--planner hypopg needs a server; a snapshot is planned in the lab")
+    try:
+        relations = source.of(relations_fact)
+        schema = source.of(lab)
+        workload = _wanted(_saved_workload(source, request, relations.database), request)
+    except Unavailable as missing:
+        raise UsageError(
+            f"the snapshot does not suffice for index advice: {missing.reason}"
+        ) from None
+    views = (one for one in schema.relations.values() if one.kind == "v" and one.definition)
+    relations = replace(
+        relations, views=tuple(View(one.schema, one.name, one.definition) for one in views)
+    )
+    with progress("preparing the planner", 1.0) as advance:
+        planner = build_lab(schema, advance=advance)
+    _, found = _advised(planner, relations, workload, request, progress)
+    found = replace(found, notes=(*found.notes, "costs are from: planner lab, of the snapshot"))
+    if not request.existing:
+        return found
+    existing = hygiene(
+        relations, (), min_observed_seconds=request.min_observed_seconds, thresholds=thresholds
+    )
+    return merged(found, existing)
+
+
+def _saved_workload(source: Source, request: Request, database: str) -> Workload:
+    from dbtune.postgres.facts.server import server
+    from dbtune.postgres.facts.statements import statements, statements_setup
+    from dbtune.postgres.indexes.sources import of_totals
+
+    if request.script:
+        return from_script(request.script, request.source)
+    if request.logged is not None:
+        return from_log(request.logged, request.source, database)
+    reading, setup = source.of(statements), source.of(statements_setup)
+    return of_totals(reading, setup, source.of(server), database, request.source)
+
+
+def _wanted(workload: Workload, request: Request) -> Workload:
+    """The statements to look at.
+
+    Raises:
+        UsageError: those that a person gave are none that an index could serve.
+        Unavailable: a server has counted none.
+    """
+    if workload.queries:
+        return largest(workload, request.statements)
+    reason = f"{request.source} has no statement that an index could serve"
+    if request.script or request.logged is not None:
+        raise UsageError(reason)
+    raise Unavailable(reason)
+
+
+def _advised(
+    planner: Planner,
+    relations: Relations,
+    workload: Workload,
+    request: Request,
+    progress: Progress,
+) -> tuple[Advice, Report]:
+    """Ask the planner, which is closed at the end."""
+    from dbtune.postgres.indexes.advise import advise
+    from dbtune.postgres.indexes.report import report
+    from dbtune.postgres.indexes.size import IndexSizes
+
+    sizes = IndexSizes(relations)
+    with planner, progress("looking for indexes", 1.0) as advance:
+        advice = advise(
+            planner,
+            relations,
+            workload,
+            request.options,
+            size=lambda one: sizes.of(one).likely_bytes,
+            progress=advance,
+        )
+        return advice, report(advice, workload, planner)
 
 
 def _workload(session: Session, server: Server, request: Request, wait: Wait) -> Workload:

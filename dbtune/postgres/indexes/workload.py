@@ -107,7 +107,7 @@ def from_statements(
     queries, passed = [], []
     others: Counter[str] = Counter()
     for one in sorted(statements, key=lambda s: (-s.total_ms, s.text)):
-        text = inner(one.text)
+        text = inner(numbered(one.text))
         if one.text.startswith(UNKNOWN_TEXT):
             passed.append(Passed(one.text, "the server did not keep its text"))
         elif len(one.text) >= text_limit:
