@@ -13,7 +13,7 @@ _BEFORE_OPERAND = frozenset(
     ).split()
 )
 _NAMED = re.compile(r"%\((\w+)\)s")
-_COLON = re.compile(r":(?:(\w+)|'(\w+)')")
+_COLON = re.compile(r":(?:([A-Za-z_]\w*)|'([A-Za-z_]\w*)')")
 
 
 def numbered(text: str) -> str:
