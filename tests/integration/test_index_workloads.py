@@ -62,6 +62,8 @@ def indexes(result: Result) -> set[str]:
             "(SELECT avg(total) FROM orders o WHERE o.customer_id = a.customer_id)",
             "orders (customer_id)",
         ),
+        ("SELECT * FROM orders WHERE total = 974 OR customer_id = 13", "orders (total)"),
+        ("SELECT * FROM orders WHERE total = 974 OR customer_id = 13", "orders (customer_id)"),
         ("SELECT * FROM orders WHERE customer_id = ANY ($1)", "orders (customer_id)"),
         (
             "SELECT id FROM orders WHERE customer_id = 11 UNION SELECT id FROM archive "
