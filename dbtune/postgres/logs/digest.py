@@ -15,6 +15,8 @@ _MOST_EXAMPLES = 5
 _MOST_DAMAGED = 50
 _MOST_HOURS = 10_000
 """More than a year."""
+_MOST_TEXT = 12_000_000
+"""Characters of all statements together."""
 _MOST_CELLS = 300_000
 """Sums by hour, user, database, application and host of all statements together; of more, the
 lightest statements' are put together."""
@@ -117,10 +119,10 @@ class Digest:
         """
         any_left = False
         for found in (self.statements, self.plans):
-            if len(found) > statements * slack:
+            while most := _too_many(found, statements, slack):
                 before = sum(one.calls for one in found.values())
                 spent = sum(one.total_ms for one in found.values())
-                trim(found, statements, _weight)
+                trim(found, most, _weight)
                 before -= sum(one.calls for one in found.values())
                 spent -= sum(one.total_ms for one in found.values())
                 self.left_out.add(spent, before)
@@ -134,6 +136,15 @@ class Digest:
             for hour in sorted(hours)[: max(0, len(hours) - _MOST_HOURS)]:
                 del hours[hour]
         return any_left
+
+
+def _too_many(found: dict[str, Logged], statements: int, slack: int) -> int:
+    """How many statements to keep if there are too many, or their texts too long; else 0."""
+    if len(found) > statements * slack:
+        return statements
+    if len(found) > 1 and sum(len(one.text) for one in found.values()) > _MOST_TEXT * slack:
+        return len(found) // 2
+    return 0
 
 
 def _fold(statements: dict[str, Logged], cells: int) -> None:

@@ -7,6 +7,7 @@ that are equal then have the same fingerprint.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -21,7 +22,7 @@ _fingerprint = fingerprint.__wrapped__
 ZEROS = bytes.maketrans(b"0123456789", b"0" * 10)
 """Makes all digits equal: two texts with numbers of the same lengths become one."""
 _MOST_BYTES, _ENTRY_BYTES = 12_000_000, 150
-_LONGEST = 8192
+_LONGEST, _LONGEST_KEY = 8192, 1000
 
 # What makes a text with equal digits another statement, or where a quote may be no string.
 _DIGIT_IN_NAME = re.compile(rb"[A-Za-z_\"\x80-\xff]0")
@@ -106,6 +107,8 @@ class Texts(Generic[T]):
             raw = raw[:_LONGEST].rpartition(b")")[0] + b")"
         text = decoded(raw)
         key = _fingerprint(text)
+        if len(key) > _LONGEST_KEY:  # as good a name, and ten thousand of them take no memory
+            key = hashlib.sha256(key.encode(errors="replace")).hexdigest()
         found = self._by_fingerprint.get(key)
         if found is None:
             found = self._by_fingerprint[key] = self._make(key, text)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dbtune.codec import dump
 from dbtune.errors import UsageError
+from dbtune.postgres.logs import digest as digesting
 from dbtune.postgres.logs import read as reading
 from dbtune.postgres.logs import stream as streaming
 from dbtune.postgres.logs.count import NOT_LOGGED
@@ -251,6 +252,20 @@ def test_lock_waits_name_who_holds_the_lock() -> None:
     assert one.blocked_by == "UPDATE t SET a = $1 WHERE b = $2"
     assert (one.count, one.total_ms, one.max_ms, one.unfinished) == (1, 3000.25, 3000.25, 0)
     assert one.lock == "ShareLock on transaction"
+
+
+def test_long_statements_are_bounded_by_their_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digesting, "_MOST_TEXT", 20_000)
+    text = "".join(
+        lines(f"LOG:  duration: {n}.0 ms  statement: SELECT {', '.join(['a'] * 900)} FROM t{n}")
+        for n in range(1, 61)
+    )
+    found = digest(text)
+    assert sum(len(one.text) for one in found.statements.values()) <= 20_000
+    assert all(len(key) < 1000 for key in found.statements)
+    kept = sum(one.calls for one in found.statements.values())
+    assert kept + found.left_out.count == 60
+    assert {round(one.total_ms) for one in found.statements.values()} == set(range(61 - kept, 61))
 
 
 # --- which records, from where -----------------------------------------------------------------
