@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["TABLES", "app"]
 
 app = new_app()
+_HOUR = 3600.0
 
 
 @command(
@@ -56,12 +57,13 @@ def compare(
         ),
     ] = "",
     since: Annotated[
-        float,
+        float | None,
         duration_option(
             help="With --store: how long ago the change was made; as long a time before it is "
             "what it is compared with.",
+            show_default="1h",
         ),
-    ] = "1h",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = None,
 ) -> Report:
     """Compare snapshots: what changed, and whether it is better or worse.
 
@@ -72,11 +74,15 @@ def compare(
     """
     from dbtune.compare import compare as of_snapshots
 
+    note = [one for one in note or () if one.strip()]
     if store:
-        return of_snapshots(_kept(run, snapshots or [], store, since), note or ())
+        seconds = _HOUR if since is None else since
+        return of_snapshots(_kept(run, snapshots or [], store, seconds), note)
+    if since is not None:
+        raise UsageError("--since chooses snapshots of a --store: name it, or name the snapshots")
     found, live = _given(run, snapshots or [])
     thresholds = run.thresholds if live else {}
-    return of_snapshots(found, note or (), thresholds)
+    return of_snapshots(found, note, thresholds)
 
 
 def _kept(run: Run, names: list[str], store: str, since: float) -> list[Snapshot]:
@@ -131,5 +137,10 @@ def _now(run: Run) -> Snapshot:
 
     from dbtune.cli.snapshot import take_snapshot
 
-    profile = run.profile()
+    try:
+        profile = run.profile()
+    except UsageError as error:
+        if run.target and "://" not in run.target:
+            raise UsageError(f"{plain(run.target)} is no file, and {error}") from None
+        raise
     return replace(take_snapshot(run, profile, texts=True), name=f"{profile.name} now")

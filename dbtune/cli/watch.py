@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import time
@@ -214,6 +215,7 @@ class _Watch:
     missed: int = 0
     regressions: int = 0
     reachable: bool = True
+    storing: bool = True
     target: dict[str, object] = field(default_factory=dict)
     name: str = ""
     events: list[Event] = field(default_factory=list)
@@ -255,11 +257,20 @@ class _Watch:
             self.reachable = True
             self._tell([Event(datetime.now(UTC), "reachable", "the target answers again")])
         self.target = dict(taken.target)
-        entry = self.store.add(taken)
-        self.snapshots += 1
-        self.name = entry.target
-        self._tell(self.observer.see(taken))
-        self._prune(entry.at)
+        events = self.observer.see(taken)
+        try:
+            entry = self.store.add(taken)
+            self.snapshots += 1
+            self.name = entry.target
+            self._prune(entry.at)
+        except TargetError as error:  # the store's server: watching goes on without it
+            self.missed += 1
+            if self.storing:
+                events.append(Event(taken.collected_at, "note", str(error)))
+            self.storing = False
+        else:
+            self.storing = True
+        self._tell(events)
 
     def _take(self) -> Snapshot:
         from dbtune.snapshots import take
@@ -286,8 +297,9 @@ class _Watch:
             return
         self.regressions += sum(one.type == "regression" for one in events)
         self.events = [*self.events, *events][-_MOST_EVENTS:]
-        if self.name:
-            self.store.log(self.name, events)
+        if self.name and self.storing:
+            with contextlib.suppress(TargetError):
+                self.store.log(self.name, events)
         if not self._streams:
             return
         if self._format is Format.ndjson:
@@ -316,7 +328,9 @@ class _Watch:
 
     def report(self) -> Report:
         """What was seen, at the end."""
-        entries = self.store.entries(self.name) if self.name else []
+        entries = []
+        with contextlib.suppress(TargetError):
+            entries = self.store.entries(self.name) if self.name else []
         values = {
             "snapshots": self.snapshots,
             "missed": self.missed,

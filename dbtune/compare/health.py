@@ -9,6 +9,7 @@ from dbtune.compare.held import Span
 from dbtune.finding import Finding, Skipped
 from dbtune.health.run import judge
 from dbtune.profile import Engine
+from dbtune.text import plural
 
 Thresholds = Mapping[str, Mapping[str, object]]
 
@@ -45,7 +46,22 @@ def health(engine: Engine, before: Span, after: Span, thresholds: Thresholds) ->
     old, lost, _ = judge(engine, before, thresholds)
     new, lacking, names = judge(engine, after, thresholds)
     changes = _changes(old, new, {one.what for one in lost}, {one.what for one in lacking})
-    return Health(tuple(changes), tuple(lacking), tuple(names))
+    return Health(tuple(changes), _together(lacking), tuple(names))
+
+
+def _together(skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
+    """One line for all checks that could not be made: a comparison is about something else."""
+    if not skipped:
+        return ()
+    reasons = list(dict.fromkeys(one.reason for one in skipped))
+    more = f"; and {len(reasons) - 3} reasons more" if len(reasons) > 3 else ""
+    return (
+        Skipped(
+            plural(len(skipped), "check") + " of dbtune check",
+            "; ".join(reasons[:3]) + more,
+            "dbtune check --from FILE  # says which, and what would make them possible",
+        ),
+    )
 
 
 def _changes(

@@ -246,6 +246,29 @@ class ObjectChange:
         return (self.after_bytes or 0) - (self.before_bytes or 0)
 
 
+MISSED_SCANS = 20
+"""An index that would have been searched so often at the rate before, and was not, is unused now:
+by chance that happens once in e^20 times (Poisson)."""
+
+
+def use_state(
+    before: float | None, after: float | None, seconds: float | None, later: float | None
+) -> ObjectState | None:
+    """Whether an index is used now or no longer: the absence of searches can't be chance.
+
+    Args:
+        before, after: searches in each period; ``None`` if not told.
+        seconds, later: length of the period before and of that after.
+    """
+    if before is None or after is None or not seconds or not later:
+        return None
+    if before == 0 and after * min(1.0, seconds / later) >= MISSED_SCANS:
+        return "now used"
+    if after == 0 and before * min(1.0, later / seconds) >= MISSED_SCANS:
+        return "no longer used"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class WaitChange:
     """Sessions that waited for something at the end of each period, on average of the looks."""

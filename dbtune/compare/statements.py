@@ -21,7 +21,7 @@ from dbtune.compare.noise import (
 )
 from dbtune.statements import Statement
 
-SAME_WORK_RATIO = 1.5
+SAME_WORK_RATIO = 2.0
 """Time alone is believed from this ratio on: below it, load of the machine does as much."""
 WORK_RATIO = 1.5
 """From this ratio on a call asks for more blocks, or fewer: caches and load do not change that."""

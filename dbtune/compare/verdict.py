@@ -20,7 +20,7 @@ SMALL = 1.1
 """Below this ratio time is called the same."""
 AGREES = 1.2
 """From this ratio on blocks are said to have changed the same way as time."""
-LARGE = 1.5
+LARGE = 2.0
 """From this ratio on time alone is believed, though not much."""
 LEAST_COVERED = 0.5
 
@@ -144,7 +144,11 @@ def hypothesis(note: str, found: Comparison) -> Hypothesis:
     aimed = _aim(note, found)
     if aimed is not None:
         judgement, about = _with_aim(judgement, about, aimed)
-    return Hypothesis(note, judgement, about, tuple(_remarks(note, found, objects)))
+    remarks = tuple(_remarks(note, found, objects))
+    if any("changed as well" in one for one in remarks) and judgement.sure == "high":
+        # That something changed is sure; that it was this is not.
+        judgement = replace(judgement, sure="medium")
+    return Hypothesis(note, judgement, about, remarks)
 
 
 def _aim(note: str, found: Comparison) -> Measure | None:

@@ -6,11 +6,22 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from dbtune.compare.held import Held, Span
-from dbtune.compare.model import Comparison, Frame, Measure, ObjectChange, Period, Related
+from dbtune.compare.model import (
+    Comparison,
+    Frame,
+    Measure,
+    ObjectChange,
+    ObjectState,
+    Period,
+    Related,
+    use_state,
+)
 from dbtune.errors import Unavailable
 from dbtune.finding import Skipped
+from dbtune.mongo.facts.collections import collections
 from dbtune.mongo.facts.profiling import Profiling, profiling
 from dbtune.mongo.facts.status import Status, status
+from dbtune.mongo.indexes.facts import Collection, Index
 
 _GROWN_BYTES = 8 * 1024**2
 _GROWN_RATIO = 0.1
@@ -42,12 +53,13 @@ def compared(frame: Frame, before: Span, after: Span, relation: Related) -> Comp
         _period(after),
         relation.cluster,
         tuple(_measures(before, after)),
+        indexes=_indexes(before, after),
         relations=_databases(before.start or before.end, after.end),
         skipped=(
             Skipped(
-                "statements, indexes and settings",
+                "statements and settings",
                 "a snapshot of MongoDB does not hold them",
-                "dbtune slow-queries and dbtune suggest-indexes read them from the server",
+                "dbtune slow-queries reads them from the server",
             ),
         ),
         notes=tuple(_notes(before.end, after.end, relation)),
@@ -137,6 +149,67 @@ def _quotient(above: float, below: float) -> float | None:
 def _cache_used(one: Status) -> float | None:
     most = one.number(f"{_CACHE}maximum bytes configured")
     return _quotient(one.number(f"{_CACHE}bytes currently in the cache"), most)
+
+
+def _indexes(before: Span, after: Span) -> tuple[ObjectChange, ...] | None:
+    """Indexes that came, went or changed, and those that are used now or no longer."""
+    first = (before.start or before.end).maybe(collections)
+    last = after.end.maybe(collections)
+    if first is None or last is None:
+        return None
+    old, new = _by_name(first), _by_name(last)
+    used, uses = _used(before), _used(after)
+    lengths = [_period(span).seconds for span in (before, after)]
+    changes = []
+    for name in sorted(old.keys() | new.keys()):
+        here, there = old.get(name), new.get(name)
+        state = _index_state(here, there)
+        if state is None:
+            state = use_state(used.get(name), uses.get(name), *lengths)
+        one = there or here
+        if state is None or one is None:
+            continue
+        changes.append(
+            ObjectChange(
+                "index", name, state, one.namespace,
+                here.size_bytes if here else None, there.size_bytes if there else None,
+                used.get(name), uses.get(name), definition=_definition(one),
+                remark=f"was {_definition(here)}" if here and state == "changed" else "",
+            )
+        )  # fmt: skip
+    return tuple(changes)
+
+
+def _by_name(found: tuple[Collection, ...]) -> dict[str, Index]:
+    return {f"{one.namespace}.{index.name}": index for one in found for index in one.indexes}
+
+
+def _index_state(old: Index | None, new: Index | None) -> ObjectState | None:
+    if old is None or new is None:
+        return "new" if old is None else "gone"
+    return "changed" if _definition(old) != _definition(new) else None
+
+
+def _definition(one: Index) -> str:
+    keys = ", ".join(f"{name}: {way}" for name, way in one.keys)
+    more = [word for word in ("unique", "sparse", "hidden") if getattr(one, word)]
+    more += [f"partial {dict(one.partial)}"] if one.partial else []
+    more += [f"TTL {one.expire_seconds:g} s"] if one.expire_seconds is not None else []
+    return " ".join([f"{{{keys}}}", *more])
+
+
+def _used(span: Span) -> dict[str, float]:
+    """How often each index was used in a period, where that is told and was not reset."""
+    late = _by_name(span.end.maybe(collections) or ())
+    early = _by_name(span.start.maybe(collections) or ()) if span.start else {}
+    found = {}
+    for name, one in late.items():
+        if one.ops is None:
+            continue
+        old = early.get(name)
+        base = old.ops if old and old.since == one.since and old.ops is not None else 0
+        found[name] = float(one.ops - base if one.ops >= base else one.ops)
+    return found
 
 
 def _databases(first: Held, last: Held) -> tuple[ObjectChange, ...] | None:

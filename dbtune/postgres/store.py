@@ -51,17 +51,16 @@ class PostgresStore:
     """
 
     def __init__(self, profile: Profile, limits: Limits, *, create: bool = True) -> None:
-        self._name = profile.name
+        self._name, self._profile, self._limits = profile.name, profile, limits
         self._connection = connect(profile, limits)
         try:
-            self._prepare(limits, create=create)
+            self._prepare(create=create)
         except BaseException:
             self._connection.close()
             raise
 
-    def _prepare(self, limits: Limits, *, create: bool) -> None:
-        milliseconds = round(limits.statement_seconds * 1000)
-        self._run("SELECT set_config('statement_timeout', %s, false)", (f"{milliseconds}ms",))
+    def _prepare(self, *, create: bool) -> None:
+        self._limit()
         if self._rows("SELECT to_regclass('dbtune.snapshots') IS NOT NULL")[0][0]:
             return
         if not create:
@@ -72,6 +71,16 @@ class PostgresStore:
             # Two watchers that begin at once: the second finds what the first has made.
             self._run("SELECT pg_advisory_xact_lock(hashtext('dbtune.snapshots'))")
             self._run(_SCHEMA)
+
+    def _limit(self) -> None:
+        milliseconds = round(self._limits.statement_seconds * 1000)
+        self._run("SELECT set_config('statement_timeout', %s, false)", (f"{milliseconds}ms",))
+
+    def _reconnect(self) -> None:
+        """After the connection broke: what is to be kept next makes another."""
+        if self._connection.closed:
+            self._connection = connect(self._profile, self._limits)
+            self._limit()
 
     def _run(self, statement: str, values: Sequence[object] | None = None) -> psycopg.Cursor[Any]:
         try:
@@ -89,6 +98,7 @@ class PostgresStore:
 
     def add(self, snapshot: Snapshot) -> Entry:
         """Keep a snapshot, whole or not at all."""
+        self._reconnect()
         content = write(snapshot)
         target = target_of(snapshot)
         self._run(

@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from dbtune.compare import NONE, Outcome, comparison
 from dbtune.compare.health import Thresholds
 from dbtune.compare.held import Held
+from dbtune.compare.noise import MIN_CALLS, Verdict
+from dbtune.compare.verdict import judge as judge_workload
 from dbtune.facts import Snapshot
 from dbtune.finding import Finding, Level
 from dbtune.health.run import judge
@@ -117,7 +119,7 @@ class Observer:
             yield _event(at, "regression", one)
         self._waiting = waiting
         for key, one in list(self.active.items()):
-            if key not in now and key not in unseen:
+            if key not in now and key not in unseen and _can_be_seen(one, found):
                 del self.active[key]
                 yield _event(at, "over", one)
 
@@ -165,6 +167,21 @@ class Observer:
             if note not in self._said and ("restarted" in note or " reset " in note):
                 yield Event(at, "note", note)
             self._said.add(note)
+
+
+def _can_be_seen(one: Finding, found: Outcome) -> bool:
+    """Whether the last interval can show that something is over: what did not run can't."""
+    changes = found.comparison.statements or ()
+    if one.rule.startswith("compare.statement-"):
+        return any(
+            change.statement.text == one.subject
+            and change.after is not None
+            and change.after.calls >= MIN_CALLS
+            for change in changes
+        )
+    if one.rule == "compare.workload-slower":
+        return judge_workload(found.comparison.workload).verdict is not Verdict.unknown
+    return True
 
 
 def _carried(previous: Snapshot, taken: Snapshot) -> Snapshot:

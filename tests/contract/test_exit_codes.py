@@ -48,9 +48,21 @@ def test_1_findings_at_the_level_that_fails() -> None:
     assert dbtune(*ask, "--fail-on", "critical").code == Exit.FINDINGS
 
 
+def test_1_what_became_worse_and_4_what_a_snapshot_lacks() -> None:
+    folder = Path(__file__).parents[2] / "examples" / "compare"
+    files = [str(folder / f"{name}.json.gz") for name in ("start", "deploy", "end")]
+    assert dbtune("compare", *files).code == Exit.OK
+    assert dbtune("compare", *files, "--fail-on", "regression").code == Exit.FINDINGS
+    assert dbtune("compare", *files, "--strict").code == Exit.INCOMPLETE
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("compare",),
+        ("compare", "/nonexistent/a.json.gz", "/nonexistent/b.json.gz"),
+        ("watch", NOWHERE),
+        ("watch", NOWHERE, "--every", "0s", "-o", "history"),
         ("slow-queries",),
         ("slow-queries", "no-such-profile"),
         ("slow-queries", "mysql://host/db"),

@@ -224,6 +224,10 @@ def test_mongodb(mongodb: MongoDB, tmp_path: Path) -> None:
     assert "compare.measure-worse" in rules(found)
     (row,) = [row for row in found["relations"] if row["relation"] == "compared"]
     assert "2 indexes before" in row["remark"]
+    (index,) = [row for row in found["indexes"] if row["table"] == "compared.things"]
+    assert (index["state"], index["index"]) == ("gone", "compared.things.n_1")
+    assert index["before_scans"] == 1100
+    assert "compare.index-gone" in rules(found)
 
 
 # ------------------------------------------------------------------------------------- mistakes
@@ -259,6 +263,7 @@ def test_mistakes_are_sentences(tmp_path: Path) -> None:
     assert "name two snapshots" in refused()
     assert "alone: name a second snapshot" in refused(one)
     assert "twice" in refused(one, one)
+    assert "--since chooses snapshots of a --store" in refused(one, later, "--since", "2h")
     assert "are the same snapshot" in refused(one, copy)
     assert "of postgresql and" in refused(one, redis)
     assert "reads dbtune.snapshot/1" in refused(old, later)
@@ -266,7 +271,7 @@ def test_mistakes_are_sentences(tmp_path: Path) -> None:
     assert "is no snapshot" in refused(str(text), later)
     assert "can't be read" in refused("nothing.gz", later)
     assert "two to four snapshots, not 5" in refused(one, copy, copy, copy, later)
-    assert "no profile" in refused(one, "nothing.gz")
+    assert "nothing.gz is no file, and no profile" in refused(one, "nothing.gz")
 
 
 def test_snapshots_that_hold_nothing_are_not_judged(tmp_path: Path) -> None:

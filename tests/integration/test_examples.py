@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from dbtune.profile_file import Location, load
+from tests.command import dbtune
 from tests.servers import Postgres
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -184,3 +185,13 @@ def test_the_check_passes_on_a_healthy_server_and_fails_on_a_flaw(
     pg.stop()
     (tmp_path / report).unlink() if report else None
     assert step(command).returncode == 3
+
+
+def test_the_example_snapshots_show_a_regression() -> None:
+    folder = EXAMPLES / "compare"
+    files = [str(folder / f"{name}.json.gz") for name in ("start", "deploy", "end")]
+    note = ("--note", "replaced orders_customer by orders_status")
+    made = dbtune("compare", *files, *note, "--fail-on", "regression", "-f", "json")
+    assert made.code == 1
+    assert made.json["hypotheses"][0]["verdict"] == "worse"
+    assert dbtune("compare", *files[:2], "--fail-on", "regression").code == 0

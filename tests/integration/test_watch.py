@@ -152,6 +152,7 @@ def test_snapshots_in_a_postgresql(new_pg: Callable[[int], Postgres], redis_serv
             "watch", target, "--every", "1s", "--count", "2", "--store", store, "-f", "json"
         ).ok()
         assert made.json["summary"]["kept"] == 2
+        assert ":k@" not in made.out + made.err
     tables = pg.psql("SELECT count(*) FROM dbtune.snapshots", "kept")
     assert tables == [(4,)]
     several = dbtune("compare", "--store", store)

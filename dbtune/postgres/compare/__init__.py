@@ -104,8 +104,9 @@ def _server_notes(before: Span, after: Span, relation: Related) -> Iterator[str]
         yield f"the server was {roles[0]} before, {roles[1]} after"
     if relation.cluster is not False and one.started_at != other.started_at:
         when = other.started_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+        restarted = "was restarted" if relation.continues else "(or another one) was started"
         yield (
-            f"the server was restarted at {when}: its cache was empty then, so the first "
+            f"the server {restarted} at {when}: its cache was empty then, so the first "
             "minutes after it are slower whatever was changed"
         )
 

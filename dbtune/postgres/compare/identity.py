@@ -21,9 +21,9 @@ def related(first: Held, second: Held) -> Related:
         return Related(False, False, why="they are of different servers")
     one, other = first.maybe(server), second.maybe(server)
     if one is not None and other is not None and one.started_at == other.started_at:
-        return Related(cluster, True)
+        return Related(True, True)
     if _same_beginning(first, second):
-        return Related(cluster, True, restarted=True)
+        return Related(True, True, restarted=True)
     if one is not None and other is not None and one.is_standby != other.is_standby:
         return Related(cluster, False, why="one is of a primary and one of a standby")
     return Related(

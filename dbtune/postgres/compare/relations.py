@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from dbtune.compare.model import ObjectChange, ObjectState
+from dbtune.compare.model import ObjectChange, ObjectState, use_state
 from dbtune.postgres.relations.facts import Index, Relations, Table
 
 GROWN_BYTES = 8 * 1024**2
 GROWN_RATIO = 0.1
 """From so many bytes and such a share of its size on a relation is said to have grown or shrunk."""
-MISSED_SCANS = 20
-"""An index that would have been searched so often at the rate before, and was not, is unused now:
-by chance that happens once in e^20 times (Poisson)."""
 
 
 class Uses(NamedTuple):
@@ -83,7 +80,9 @@ def index_changes(
             changes.append(said("new", one, why))
             continue
         changes += (said(*change) for change in _alterations(old[name], one))
-        use = _use(before.scans.get(name), after.scans.get(name), before.seconds, after.seconds)
+        use = use_state(
+            before.scans.get(name), after.scans.get(name), before.seconds, after.seconds
+        )
         if use:
             changes.append(said(use, one))
     changes += (said("gone", one) for one in gone.values())
@@ -105,19 +104,6 @@ def _state(one: Index) -> str:
     if one.building:
         return "is being built"
     return "" if one.valid else "is invalid: no statement uses it"
-
-
-def _use(
-    before: int | None, after: int | None, seconds: float | None, later: float | None
-) -> ObjectState | None:
-    """Whether the absence of searches in one period can't be chance."""
-    if before is None or after is None or not seconds or not later:
-        return None
-    if before == 0 and after * min(1.0, seconds / later) >= MISSED_SCANS:
-        return "now used"
-    if after == 0 and before * min(1.0, later / seconds) >= MISSED_SCANS:
-        return "no longer used"
-    return None
 
 
 def _form(one: Index) -> tuple[object, ...]:

@@ -45,9 +45,9 @@ def test_another_plan_shows_in_blocks_and_time() -> None:
     assert (found.verdict, found.work_verdict) == (Verdict.worse, Verdict.worse)
 
 
-def test_time_alone_is_believed_from_half_as_much_again() -> None:
-    assert one(statement(mean=1), statement(mean=1.45)).verdict is Verdict.unknown
-    assert one(statement(mean=1), statement(mean=1.55)).verdict is Verdict.worse
+def test_time_alone_is_believed_from_twice_as_much_on() -> None:
+    assert one(statement(mean=1), statement(mean=1.9)).verdict is Verdict.unknown
+    assert one(statement(mean=1), statement(mean=2.1)).verdict is Verdict.worse
     assert one(statement(mean=1), statement(mean=1.15)).verdict is Verdict.same
 
 
@@ -116,7 +116,8 @@ def _clear(change: StatementChange) -> bool:
     """Not so near a limit that the rounding of rows and blocks decides."""
     ratios = (change.own_ratio, change.shift.ratio, change.work, change.rows)
     return all(
-        one is None or min(abs(one * limit - 1) for limit in (1.2, 1.5, 1 / 1.2, 1 / 1.5)) > 1e-3
+        one is None
+        or min(abs(one * limit - 1) for limit in (1.2, 1.5, 2, 1 / 1.2, 1 / 1.5, 1 / 2)) > 1e-3
         for one in ratios
     )
 
@@ -134,7 +135,7 @@ def test_the_verdict_on_the_whole_is_mirrored(
     before: dict[str, Statement], after: dict[str, Statement]
 ) -> None:
     there, back = workload_of(align(before, after)), workload_of(align(after, before))
-    if there.time and all(abs(there.time * x - 1) > 1e-6 for x in (1.1, 1.5, 1 / 1.1, 1 / 1.5)):
+    if there.time and all(abs(there.time * x - 1) > 1e-6 for x in (1.1, 2, 1 / 1.1, 1 / 2)):
         assert judge(there).verdict.mirrored is judge(back).verdict
 
 
