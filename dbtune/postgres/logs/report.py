@@ -164,6 +164,12 @@ def _notes(digest: Digest) -> list[str]:
             f"{plural(digest.left_out.count, 'execution')} of rare statements are not told apart: "
             "there are more different ones than are kept"
         )
+    kinds = sorted({name.split()[0] for name in digest.seen.formats})
+    if len(kinds) > 1:
+        notes.append(
+            f"the logs are in several formats ({', '.join(kinds)}): if one server wrote them side "
+            "by side (log_destination), everything is counted more than once; name one format's"
+        )
     if not knows_zone(digest.seen.last):
         notes.append("the log's time zone is not known: its times are taken for UTC")
     return notes

@@ -250,6 +250,17 @@ def test_what_is_no_log_in_a_folder_is_passed_over_and_told(tmp_path: Path) -> N
     assert "b.log is no log" in dbtune("slow-queries", "--log", str(tmp_path)).err
 
 
+def test_formats_side_by_side_are_told() -> None:
+    """What log_destination = 'stderr,csvlog' writes is the same twice."""
+    both = dbtune(
+        *("slow-queries", "--log", str(SAMPLES / "pg18.log"), str(SAMPLES / "pg18.csv")),
+        *("-f", "json"),
+    ).ok()
+    assert any("several formats (csvlog, stderr)" in note for note in both.json["notes"])
+    one = dbtune("slow-queries", "--log", str(SAMPLES / "pg18.log"), "-f", "json").ok()
+    assert not any("several formats" in note for note in one.json["notes"])
+
+
 @pytest.mark.parametrize("width", ["80", "200"])
 def test_tables_keep_to_the_width(width: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = dbtune("slow-queries", "--log", str(SAMPLES / "pg18.log"), env={"COLUMNS": width}).ok()
