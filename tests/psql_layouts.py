@@ -87,6 +87,7 @@ class Psql:
         self.server = server
         self.dbname = dbname
         self.names: list[str] = []
+        self.plain: dict[str, str] = {}
         self.expected: dict[str, str] = {}
         with psycopg.connect(server.dsn(dbname), autocommit=True) as connection:
             connection.execute("CREATE TABLE plans (name text, n int, line text)")
@@ -100,7 +101,8 @@ class Psql:
             for form, rows in forms_of(printed).items():
                 key = f"{name}.{form}"
                 self.names.append(key)
-                [plan] = read_plans("\n".join(rows))
+                self.plain[key] = "\n".join(rows)
+                [plan] = read_plans(self.plain[key])
                 self.expected[key] = as_json(plan)
                 values = [(key, n, row) for n, row in enumerate(rows)]
                 cursor.executemany("INSERT INTO plans VALUES (%s, %s, %s)", values)

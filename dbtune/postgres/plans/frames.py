@@ -47,7 +47,7 @@ def _without_quotes(lines: Sequence[Line]) -> Iterator[Line]:
             index += 1
             continue
         cell = [line]
-        if line.text.startswith('"'):
+        if line.text.startswith('"') and line.edge is None:
             cell = _cell(lines, index)
         if first_row:
             cell[0] = cell[0]._replace(first_row=True)

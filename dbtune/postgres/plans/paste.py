@@ -7,21 +7,29 @@ is passed over. What looks like a plan and is none is an error with line and col
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from dbtune.postgres.plans import jsonplan, xmlplan, yamlplan
-from dbtune.postgres.plans.lines import Joined, Line, OpenString, PlanSyntaxError, number_lines
-from dbtune.postgres.plans.textplan import Document, read_text
+from dbtune.postgres.plans.lines import (
+    Joined,
+    Line,
+    OpenString,
+    PlanSyntaxError,
+    edge_of,
+    number_lines,
+    padding,
+)
+from dbtune.postgres.plans.textplan import Document, read_text, wrapped_warning
 from dbtune.postgres.plans.wrapped import root_at
 
 _JSON = re.compile(r'\s*(?:[\[{]|"Plan":)')
 _JSON_INSIDE = re.compile(
     r"""["'](?:Plan|Node Type|Query Text|QUERY PLAN)["']\s*:|^\s*\[+\s*".*\(cost="""
 )
-_XML = re.compile(r"<(explain|Query|Plan)\b[^<]*>")
-_YAML = re.compile(r"\s*(?:- +)?(?:Plan|Query Text|Node Type): *(?:\"(?:[^\"\\]|\\.)*\")? *$")
+_XML = re.compile(r"<(explain(?=\s|>|$)|Query(?=>)|Plan(?=>))[^<]*(?:>|$)")
+_YAML = re.compile(r"\s*(?:- +)?(?:Plan|Query Text|Node Type): *(?:\"(?:[^\"\\]|\\.)*\"?)? *$")
 _YAML_INSIDE = re.compile(r"\s*(?:- +)?Node Type: ")
 _QUERY = re.compile(r"\s*Query Text: (.*)")
 _PARAMETERS = re.compile(r"\s*Query Parameters: (\$\d+ = .*)")
@@ -126,21 +134,26 @@ def _json(lines: Sequence[Line]) -> tuple[list[Found], int]:
     return found, joined.index(max(0, end - 1)) + 1
 
 
-def _glue_xml(lines: Sequence[Line]) -> Callable[[str, str | None], str]:
-    """A tag has no line break; one in a text is the text's own, unless a terminal made it.
+class _GlueXml:
+    """What stands between lines of XML.
 
-    A terminal breaks all long lines at its edge; a statement has but one that is the longest.
+    A tag has no line break; one in a text is the text's own, unless a terminal made it. A terminal
+    breaks all long lines at its edge; a statement has but one that is the longest.
     """
-    broken = [len(line.text) for line in lines if not line.text.endswith(">")]
-    by_terminal = len(broken) > 1 and broken.count(max(broken)) > 1
 
-    def glue(text: str, pad: str | None) -> str:
+    def __init__(self, lines: Sequence[Line]) -> None:
+        edge = edge_of(lines)
+        pads = [(padding(line, edge), line.text) for line in lines if not line.text.endswith(">")]
+        near = [text for pad, text in pads if pad is not None and len(pad) < _NEAR_EDGE]
+        statement = len(near) == 1 and ("<Query-Text>" in near[0] or "<" not in near[0])
+        self.by_terminal = bool(near) and not statement
+        self.guessed_width = edge if near and lines[0].edge else 0
+
+    def __call__(self, text: str, pad: str | None) -> str:
         if text.rfind("<") > text.rfind(">"):
             return pad or ""
         near_edge = pad is not None and len(pad) < _NEAR_EDGE
-        return pad or "" if by_terminal and near_edge else "\n"
-
-    return glue
+        return pad or "" if self.by_terminal and near_edge else "\n"
 
 
 def _xml(lines: Sequence[Line], tag: re.Match[str]) -> tuple[list[Found], int]:
@@ -155,7 +168,8 @@ def _xml(lines: Sequence[Line], tag: re.Match[str]) -> tuple[list[Found], int]:
     last = block[-1]
     if closing in last.text:
         block[-1] = last.cut(0, last.text.index(closing) + len(closing))
-    joined = Joined(block, _glue_xml(block))
+    glue = _GlueXml(block)
+    joined = Joined(block, glue)
     try:
         value, truncated = xmlplan.decode(joined.text)
     except xmlplan.XmlError as error:
@@ -166,6 +180,8 @@ def _xml(lines: Sequence[Line], tag: re.Match[str]) -> tuple[list[Found], int]:
     found = [_found(one, "xml", first.number, truncated) for one in _documents(value, 0)]
     if not found:
         raise PlanSyntaxError(last.number, len(last.text) + 1, "expected a <Plan>")
+    if glue.guessed_width:
+        found[0].document.warnings.append(wrapped_warning(glue.guessed_width))
     return found, length
 
 

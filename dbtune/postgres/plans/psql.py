@@ -31,9 +31,10 @@ _BARE_FIELD = re.compile(rf"{_NAME}( ?[|│║,;:\t]| )(?=.*\S)")
 _BOXED_FIELD = re.compile(rf"[|│║] {_NAME} [|│║](?=.*[^\s|│║])")
 _ANY_FIELD = re.compile(r"(?:[|│║] )?[^\s|│║][^|│║]{0,62} [|│║](?= )")
 FOOTER = re.compile(r"\s*[(（]\s*\d+\D{1,30}[)）]\s*")
-_BROKEN_RANGE = re.compile(r"(?:time=\d+\.\d{3}|cost=\d+\.\d\d)\.\s*$")
-"""``time=0.010..0.020`` that a terminal broke between its dots."""
-_NO_TEXT_FORMAT = re.compile(r"\s*(?:[\[{<]|- )")
+_NO_NUMBER = re.compile(r"\d\.\d*\.\d|\d\.\.\.\d")
+_LAST_DOT, _FIRST_DOT = re.compile(r"\d\.\d{2,3}\.$"), re.compile(r"\.\d")
+_OPEN = re.compile(r"\([^()]*[^\d()]\.$")
+_NO_TEXT_FORMAT = re.compile(r'\s*(?:[\[{<]|- |Plan: *$|Query Text: ")')
 
 
 class _Piece(NamedTuple):
@@ -91,35 +92,42 @@ def _records_at(lines: Sequence[Line], index: int) -> int | None:
 
 def _records(lines: Sequence[Line], index: int) -> tuple[int, list[Line]]:
     """The index after records whose first field stands at an index, and the lines in them."""
-    rows: list[Line] = []
-    cells: list[list[_Piece]] = []
     named = index > 0 and _RECORD.fullmatch(lines[index - 1].text) is not None
     found = _field(lines[index], named=named)
     assert found is not None
+    if " " not in found[0][-2:]:
+        return _raw_records(lines, index, found[0])
+    rows: list[Line] = []
+    cells: list[list[_Piece]] = []
     boxed = lines[index].text.startswith(_BARS)
     name = found[0]
-    raw = name[-1] != " " and name[-2] != " "
     while found is not None:
-        end = index + 1 if raw else _end_of_field(lines, index + 1, found)
-        cells.append([_piece(line, found, boxed=boxed, raw=raw) for line in lines[index:end]])
-        # CSV and the unaligned format have lines of a record as they are.
-        while raw and end < len(lines) and lines[end].text.strip():
-            if _field(lines[end], named=False):
-                break
-            cells[-1].append(_Piece(lines[end]))
-            end += 1
-        index = end
-        after = _after_separators(lines, index)
-        found = _field(lines[after], named=named) if after < len(lines) else None
-        if found is not None and found[0] == name:
-            index = after
-        elif found is not None and after == index and len(found[0]) == len(name):
+        end = _end_of_field(lines, index + 1, found)
+        cells.append([_piece(line, found, boxed=boxed) for line in lines[index:end]])
+        index = _after_separators(lines, end)
+        found = _field(lines[index], named=named) if index < len(lines) else None
+        if found is None or len(found[0]) != len(name):
+            found, index = None, end
+        elif found[0] != name:
             rows += _mended(cells, _last_column(cells) if boxed else None)
-            rows.append(lines[index].cut(0, 0))
+            rows.append(lines[end - 1].cut(0, 0))
             cells, name = [], found[0]
-        else:
-            found = None
     rows += _mended(cells, _last_column(cells) if boxed else None)
+    return index, _first_row(rows)
+
+
+def _raw_records(lines: Sequence[Line], index: int, name: str) -> tuple[int, list[Line]]:
+    """CSV and the unaligned format have the lines of a record as they are."""
+    rows: list[Line] = []
+    while index < len(lines) and lines[index].text.startswith(name):
+        rows.append(lines[index].cut(len(name)))
+        index += 1
+        while index < len(lines) and lines[index].text.strip():
+            if lines[index].text.startswith(name):
+                break
+            rows.append(lines[index])
+            index += 1
+        index = _after_separators(lines, index)
     return index, _first_row(rows)
 
 
@@ -137,25 +145,25 @@ def _after_separators(lines: Sequence[Line], index: int) -> int:
 def _end_of_field(lines: Sequence[Line], index: int, field: re.Match[str]) -> int:
     """The index after a field: what belongs to it has no name, and the same divider."""
     end = field.end()
-    barred = field[0].endswith(_BARS)
+    dividers = (*_BARS, ":", ";") if field[0].endswith(_BARS) else (" ", *_WRAPS)
     while index < len(lines):
         text = lines[index].text
         name = text[: end - 1]
         inside = name[1:] if name.startswith(_BARS) else name
-        divider = text[end - 1 : end]
-        if inside.strip() or not divider or (barred and divider not in (*_BARS, ":", ";", " ")):
+        if inside.strip() or text[end - 1 : end] not in dividers:
             break
-        if not text.strip() or (barred and divider == " " and text.strip(" |│║") == ""):
-            break
+        if not text.strip():
+            # Between records, or what was wrapped of a line that begins with many spaces.
+            following = lines[index + 1].text if index + 1 < len(lines) else ""
+            if not following.strip() or following[: end - 1].strip():
+                break
         index += 1
     return index
 
 
-def _piece(line: Line, field: re.Match[str], *, boxed: bool, raw: bool) -> _Piece:
+def _piece(line: Line, field: re.Match[str], *, boxed: bool) -> _Piece:
     """A line of a record's value."""
     end = field.end()
-    if raw:
-        return _Piece(line.cut(end))
     if boxed:
         line = line.cut(0, len(line.text.rstrip()) - 1)
     if not field[0].endswith(_BARS):  # \pset border 0: the mark stands where a divider would
@@ -246,6 +254,9 @@ def _headless(rows: Sequence[Line], *, barred: bool) -> Iterator[Line]:
         return
     if all(row.text.rstrip().endswith(_BARS) for row in rows):
         rows = [row.cut(0, len(row.text.rstrip()) - 1) for row in rows]
+    if edge := _filled_up(rows):  # old-ascii, which has no marks
+        yield from _plain([row._replace(text=row.text.rstrip(), edge=edge) for row in rows])
+        return
     # Whoever copied them may have missed the first row's margin.
     rest = rows[1:]
     first = rows[0]
@@ -253,15 +264,41 @@ def _headless(rows: Sequence[Line], *, barred: bool) -> Iterator[Line]:
         if not first.text.startswith(_MARGIN):
             first = first._replace(column=first.column - 1, text=f" {first.text}")
         cells = [[_with_margin(row) for row in (first, *rest)]]
-        if _mark_column(cells) is not None or (
-            rows[0] is first and _NO_TEXT_FORMAT.match(first.text)
-        ):
+        if _mark_column(cells) is not None:
             yield from _mended(cells, None)
             return
     cells = [[_Piece(row, "") for row in rows]]
     column = _mark_column(cells)
-    marked = 0 if column is None else sum(bool(_split(one, column)[1]) for one in cells[0])
-    yield from _mended(cells, column) if marked > 1 else rows
+    marked = (
+        [] if column is None else [pair for pair in _pairs(cells[0]) if _split(pair[0], column)[1]]
+    )
+    if len(marked) > 1 or any(_must_be_marked(*pair) for pair in marked):
+        yield from _mended(cells, column)
+    else:
+        yield from _plain(rows)
+
+
+def _plain(rows: Sequence[Line]) -> Iterator[Line]:
+    """Lines without marks; strings in a format other than text must not get the margin in them."""
+    margin = all(row.text.startswith(" ") for row in rows)
+    if margin and _NO_TEXT_FORMAT.match(rows[0].text):
+        for row in rows:
+            yield row.cut(1)._replace(edge=row.edge and row.edge - 1)
+    else:
+        yield from rows
+
+
+def _must_be_marked(piece: _Piece, following: _Piece | None) -> bool:
+    """Whether what ends a line cannot be its own last character."""
+    text = piece.line.text.rstrip()
+    joined = text[-20:] + (following.line.text[:20] if following else "")
+    return bool(text.endswith("…") or _NO_NUMBER.search(joined) or _OPEN.search(text))
+
+
+def _filled_up(rows: Sequence[Line]) -> int:
+    """The column up to which spaces fill up lines where other styles have marks, or 0."""
+    filled = [display_width(row.text) for row in rows[:-1] if row.text.endswith(" ")]
+    return filled[0] - 1 if len(filled) > 1 and len(set(filled)) == 1 else 0
 
 
 def _is_outermost(first: Line, second: Line) -> bool:
@@ -300,10 +337,16 @@ def _mark_column(cells: Sequence[Sequence[_Piece]]) -> int | None:
     column = max(widths) - 1
     if column < 0:
         return None
+    marks = ""
     for (one, following), width in zip(pieces, widths, strict=True):
-        if width == column + 1 and not _goes_on(one, following):
-            return None
-    return column
+        if width == column + 1:
+            if not _goes_on(one, following):
+                return None
+            marks += one.line.text.rstrip()[-1]
+    # All lines of a cell have the mark but its last.
+    several = any(len(cell) > 1 for cell in cells)
+    breaks = several and any(mark in marks for mark in _BREAKS)
+    return None if breaks and len(marks) < (len(pieces) - 1) // 2 else column
 
 
 def _pairs(cell: Sequence[_Piece]) -> Iterator[tuple[_Piece, _Piece | None]]:
@@ -317,10 +360,11 @@ def _goes_on(piece: _Piece, following: _Piece | None) -> bool:
     if following is None or mark not in (*_WRAPS, *_BREAKS):
         return False
     if mark in _BREAKS:
-        return following.left in ("", " ", ":")
+        return following.left in ("", " ")
     if following.left == "":
-        return _BROKEN_RANGE.search(text) is None
-    return following.left in (mark, ";")
+        # ``0.010..0.020`` that a terminal broke between its dots
+        return not (_LAST_DOT.search(text) and _FIRST_DOT.match(following.line.text))
+    return following.left == mark
 
 
 def _split(piece: _Piece, column: int | None) -> tuple[str, str]:
@@ -344,11 +388,12 @@ def _mended(cells: Sequence[Sequence[_Piece]], column: int | None) -> list[Line]
     """
     cells = [cell for cell in cells if cell]
     given = column is not None
-    if column is None and cells:
+    divided = any(one.left in (":", ";") for cell in cells for one in cell)
+    if column is None and cells and not divided:
         column = _mark_column(cells)
     split = [[(one, *_split(one, column)) for one in cell] for cell in cells]
-    marked = any(mark or one.left in (":", ";") for cell in split for one, _, mark in cell)
-    bodies = [body if given else body.rstrip() for cell in split for _, body, _ in cell]
+    marked = divided or any(mark for cell in split for _, _, mark in cell)
+    bodies = [body for cell in split for _, body, _ in cell]
     width = column if given and column else max(map(display_width, bodies), default=0)
     found: list[Line] = []
     for cell in split:

@@ -21,7 +21,14 @@ from dbtune.postgres.plans.properties import (
     parse_trigger,
 )
 from dbtune.postgres.plans.tree import Placed, grow
-from dbtune.postgres.plans.wrapped import ARROW, LABEL, PROPERTY, logical_lines, split_tail
+from dbtune.postgres.plans.wrapped import (
+    ARROW,
+    LABEL,
+    PROPERTY,
+    guessed_width,
+    logical_lines,
+    split_tail,
+)
 
 _COST = re.compile(r"cost=(\d+\.\d+)\.\.(\d+\.\d+)")
 _COST_ROWS = re.compile(r"\.\.[\d.]+\s*rows=(\d+)(?:\s*width=(\d+))?")
@@ -73,7 +80,18 @@ def read_text(lines: Sequence[Line]) -> Document:
     Raises:
         PlanSyntaxError: that line is no plan node.
     """
-    return _Reader(lines[0].indent).read(lines)
+    document = _Reader(lines[0].indent).read(lines)
+    if width := guessed_width(lines):
+        document.warnings.append(wrapped_warning(width))
+    return document
+
+
+def wrapped_warning(width: int) -> str:
+    """What is doubtful about lines that a table wrapped without saying where."""
+    return (
+        f"the table's lines were wrapped at {width} columns without marks (linestyle old-ascii): "
+        "where names and literals were joined is a guess"
+    )
 
 
 class _Reader:

@@ -106,6 +106,12 @@ def logical_lines(lines: Sequence[Line]) -> Iterator[Logical]:
     return _Wrapped(lines).logical_lines()
 
 
+def guessed_width(lines: Sequence[Line]) -> int:
+    """The width at which a table without marks wrapped its lines, or 0 if it did not."""
+    wrapped = _Wrapped(lines)
+    return wrapped.width if lines[0].edge and wrapped.broken else 0
+
+
 class _Wrapped:
     def __init__(self, lines: Sequence[Line]) -> None:
         self.lines = lines
@@ -113,7 +119,7 @@ class _Wrapped:
         block = list(takewhile(lambda line: line.text.strip(), lines))
         self.width = edge_of(block)
         self.margin = " " * min(line.indent for line in block)
-        self.flat = is_flat(lines)
+        self.flat = lines[0].edge is None and is_flat(lines)
         # Lines that break off inside parentheses are all as wide as the terminal that broke them,
         # but for spaces at its edge; a mail program breaks between words.
         cut = [self._missing(line) for line in block if open_quote(line.text) == "("]
@@ -122,7 +128,7 @@ class _Wrapped:
             self.broken &= self.width >= _NARROWEST
         elif not cut:
             self.broken = any(
-                self._missing(line) == 0 and not self._is_whole(following.text)
+                self._missing(line) <= _AT_EDGE and not self._is_whole(following.text)
                 for line, following in pairwise(block)
             )
 
@@ -192,7 +198,7 @@ class _Wrapped:
             return False
         if self._is_broken(index) or self._is_later_pair(line):
             return True
-        if self._starts(line):
+        if line.edge is not None or self._starts(line):
             return False
         if start and not ARROW.match(text) and root_at(self.lines, index):
             return False
@@ -206,11 +212,11 @@ class _Wrapped:
         at_edge = 0 <= self._missing(self.lines[index - 1]) <= _AT_EDGE
         if not self.broken or self.flat or not at_edge:
             return False
-        return (
-            line.indent <= self.root_indent + 1
-            and not ARROW.match(line.text)
-            and not _is_statement_line(line.text)
-        )
+        if ARROW.match(line.text) or _is_statement_line(line.text):
+            return False
+        if line.edge and line.indent == len(self.margin) + _AT_EDGE:
+            return LATER_PAIR.match(line.text) is not None or not _is_detail(line.text)
+        return line.indent <= self.root_indent + 1
 
     def _is_later_pair(self, line: Line) -> bool:
         """Whether a line has what stands in the same line after another key."""
@@ -222,6 +228,8 @@ class _Wrapped:
         """Whether a line begins something that can be recognised."""
         if ARROW.match(line.text):
             return True
+        if line.edge and line.indent > len(self.margin) + _AT_EDGE:
+            return True  # what was wrapped goes on at the left
         return _is_detail(line.text) and not self._is_later_pair(line)
 
     def _belongs(self, index: int) -> bool:

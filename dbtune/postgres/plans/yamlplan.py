@@ -61,7 +61,7 @@ class _Item:
 def _items(lines: Sequence[Line]) -> list[_Item]:
     """The lines that say something, put together where a terminal broke them inside a string."""
     edge = edge_of(lines)
-    wrapped = sum(padding(line, edge) == "" for line in lines) > 1
+    wrapped = bool(lines[0].edge) or sum(padding(line, edge) == "" for line in lines) > 1
     items: list[_Item] = []
     index = 0
     while index < len(lines):
