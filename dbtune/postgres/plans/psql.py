@@ -29,9 +29,9 @@ _RECORD = re.compile(
 _NAME = "QUERY PLAN"
 _BARE_FIELD = re.compile(rf"{_NAME}( ?[|│║,;:\t]| )(?=.*\S)")
 _BOXED_FIELD = re.compile(rf"[|│║] {_NAME} [|│║](?=.*[^\s|│║])")
-_ANY_FIELD = re.compile(r"(?:[|│║] )?[^\s|│║][^|│║]{0,62} [|│║](?= )")
+_ANY_FIELD = re.compile(rf"(?:[|│║] )?(?:[^\s|│║][^|│║]{{0,62}} [|│║](?= )|{_NAME} )")
 FOOTER = re.compile(r"\s*[(（]\s*\d+\D{1,30}[)）]\s*")
-_NO_NUMBER = re.compile(r"\d\.\d*\.\d|\d\.\.\.\d")
+_NO_NUMBER = re.compile(r"\d\.\d+\.\d|\d\.\.\.\d|=\d+\.\.\d+\.\.")
 _LAST_DOT, _FIRST_DOT = re.compile(r"\d\.\d{2,3}\.$"), re.compile(r"\.\d")
 _OPEN = re.compile(r"\([^()]*[^\d()]\.$")
 _NO_TEXT_FORMAT = re.compile(r'\s*(?:[\[{<]|- |Plan: *$|Query Text: ")')

@@ -98,6 +98,8 @@ def _is_broken(line: Line, last: Line, following: Line, edge: int) -> bool:
     pad = padding(last, edge)
     if pad is None or len(pad) > 1 or not following.text.strip():
         return False
+    if following.indent > 2:
+        return False
     return not _WHOLE.fullmatch(line.text) or not _WHOLE.fullmatch(following.text)
 
 
