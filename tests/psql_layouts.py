@@ -99,6 +99,8 @@ class Psql:
             connection.cursor() as cursor,
         ):
             for form, rows in forms_of(printed).items():
+                if any("\t" in row for row in rows):
+                    continue  # psql prints spaces instead
                 key = f"{name}.{form}"
                 self.names.append(key)
                 self.plain[key] = "\n".join(rows)

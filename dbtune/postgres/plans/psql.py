@@ -240,7 +240,10 @@ def _table(rows: Sequence[Line], rule: re.Match[str]) -> Iterator[Line]:
     column = width - 2 if margin else width  # \pset border 0 has no margin
     cells = [[_with_margin(row) if margin else _Piece(row, "") for row in rows]]
     widest = max((display_width(one.line.text.rstrip()) for one in cells[0]), default=0)
-    yield from _first_row(_mended(cells, column if widest <= column + 1 else None))
+    marked = any(_split(one, column)[1] for one in cells[0])
+    # Rules are shortened and lengthened by who edits tables.
+    known = widest <= column + 1 and (marked or not rows or _mark_column(cells) is None)
+    yield from _first_row(_mended(cells, column if known else None))
 
 
 def _headless(rows: Sequence[Line], *, barred: bool) -> Iterator[Line]:
