@@ -20,13 +20,13 @@ def facts_of(plan: Plan) -> tuple[Fact, ...]:
     return tuple(_statement_facts(plan))
 
 
-def node_facts(plan: Plan, node: Node) -> tuple[Fact, ...]:
+def node_facts(node: Node) -> tuple[Fact, ...]:
     """What is said of a node."""
     return tuple(
         Fact(group, label, shorten(text, _LONGEST))
         for group, label, text in (
             *_times(node),
-            *_rows(plan, node),
+            *_rows(node),
             *_cost(node),
             *(("Conditions", key, text) for key, text in node.conditions.items()),
             *_counters("Blocks", node.self_buffers, node.buffers),
@@ -61,11 +61,11 @@ def _times(node: Node) -> Facts:
         yield "Time", "of it JIT", ms_text(node.jit_ms)
 
 
-def _rows(plan: Plan, node: Node) -> Facts:
+def _rows(node: Node) -> Facts:
     each = " a loop" if (node.loops or 0) > 1 else ""
     if node.plan_rows is not None:
         yield "Rows", "planned", count_text(node.plan_rows) + each
-    if plan.analyzed and not node.executed:
+    if node.loops == 0:
         yield "Rows", "loops", "never executed"
         return
     if node.actual_rows is not None and each:

@@ -181,7 +181,8 @@ def _tree_node(
     payers: Sequence[int],
 ) -> TreeNode:
     own = amount(node, unit)
-    executed = not plan.analyzed or node.executed
+    # A node without numbers (Citus' Task) is not one that never ran.
+    executed = not plan.analyzed or node.loops != 0
     ordered = sorted(findings, key=lambda one: -(one.level or Level.info))
     rules = dict.fromkeys(one.rule.partition(".")[2] for one in ordered)
     return TreeNode(
@@ -196,11 +197,11 @@ def _tree_node(
         factor=_factor(plan, node),
         more=node.row_direction == "under",
         executed=executed,
-        marks=(*_payments(node, payers), *_marks(plan, node)),
+        marks=(*_payments(node, payers), *_marks(node)),
         details=tuple(_details(node)),
         level=max((one.level or Level.info for one in ordered), default=None),
         rules=tuple(rules),
-        facts=partial(node_facts, plan, node),
+        facts=partial(node_facts, node),
     )
 
 
@@ -241,8 +242,8 @@ def title(node: Node) -> str:
     return " ".join(words)
 
 
-def _marks(plan: Plan, node: Node) -> Iterator[str]:
-    if plan.analyzed and not node.executed:
+def _marks(node: Node) -> Iterator[str]:
+    if node.loops == 0:
         yield "never executed"
         return
     if node.disabled:

@@ -105,6 +105,9 @@ DOCUMENT = (
 )
 """Keys that belong to the statement and not to one of its nodes."""
 
+REMOTE = ("Task", "Distributed Subplan")
+"""What Citus runs as a statement of its own, with a plan and times."""
+
 _INTEGER = re.compile(r"[+-]?\d{1,30}")
 _FLOAT = re.compile(r"[+-]?\d{1,30}\.\d{1,30}")
 _SURROGATE = re.compile("[\ud800-\udfff]")

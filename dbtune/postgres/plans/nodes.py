@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dbtune.postgres.plans.citus import with_tasks
 from dbtune.postgres.plans.keys import CONDITIONS, Value, number, text, typed
 from dbtune.postgres.plans.model import Buffers, IoTimes, Node, Removed, Wal, Worker
 from dbtune.postgres.plans.names import label
@@ -24,7 +25,7 @@ _FIELDS = frozenset(
         *("CTE Name", "Strategy", "Partial Mode", "Operation", "Join Type", "Parallel Aware"),
         *("Disabled", "Startup Cost", "Total Cost", "Plan Rows", "Plan Width"),
         *("Actual Startup Time", "Actual Total Time", "Actual Rows", "Actual Loops"),
-        *("Distributed Query", "Worker Number"),
+        *("Worker Number",),
     )
 ) | {*BUFFERS, *IO, *WAL, *_REMOVED, *CONDITIONS}
 _SILENT = frozenset(
@@ -64,6 +65,7 @@ def _walk(root: Raw) -> Iterator[tuple[tuple[int, int | None, int], Raw]]:
     number_ = 0
     while stack:
         depth, parent, nth, node = stack.pop()
+        node = with_tasks(node)
         yield (depth, parent, nth), node
         plain, children = 0, []
         for child in _children(node):
@@ -77,35 +79,6 @@ def _children(node: Raw) -> Iterator[Raw]:
     for child in items(node.get("Plans")):
         if isinstance(child, Mapping):
             yield child
-    yield from _tasks(node.get("Distributed Query"))
-
-
-def _tasks(query: object) -> Iterator[Raw]:
-    """What Citus has below its Custom Scan: sub-plans and tasks, as its text format shows them."""
-    if not isinstance(query, Mapping):
-        return
-    for subplan in items(query.get("Subplans")):
-        if isinstance(subplan, Mapping):
-            yield {"Node Type": "Distributed Subplan", "Plans": _remote(subplan), **subplan}
-    job = query.get("Job")
-    for task in items(job.get("Tasks") if isinstance(job, Mapping) else None):
-        if isinstance(task, Mapping):
-            yield {"Node Type": "Task", "Plans": _remote(task), **task}
-
-
-def _remote(task: Raw) -> list[Raw]:
-    found: list[Raw] = []
-    pending = [task.get("Remote Plan"), task.get("PlannedStmt")]
-    while pending:
-        one = pending.pop(0)
-        if isinstance(one, list):
-            pending = [*one, *pending]
-        elif isinstance(one, Mapping):
-            if "Node Type" in one:
-                found.append(one)
-            else:
-                pending.insert(0, one.get("Plan"))
-    return found
 
 
 def _node(

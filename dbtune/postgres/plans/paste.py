@@ -145,8 +145,8 @@ class _GlueXml:
         edge = edge_of(lines)
         pads = [(padding(line, edge), line.text) for line in lines if not line.text.endswith(">")]
         near = [text for pad, text in pads if pad is not None and len(pad) < _NEAR_EDGE]
-        statement = len(near) == 1 and ("<Query-Text>" in near[0] or "<" not in near[0])
-        self.by_terminal = bool(near) and not statement
+        own = "<Query-Text>" in "".join(near) or "<" not in "".join(near) or not lines[0].edge
+        self.by_terminal = len(near) > 1 or (len(near) == 1 and not own)
         self.guessed_width = edge if near and lines[0].edge else 0
 
     def __call__(self, text: str, pad: str | None) -> str:

@@ -19,6 +19,8 @@ _BARS = tuple("|│║")
 _WRAPS = tuple(".…")
 _BREAKS = tuple("+↵")
 _MARGIN = (" ", *_WRAPS)
+_EDITED = (" +", " ↵")
+"""A mark moved away from its column by who shortened the line."""
 
 RULE = re.compile(r"\s*([+├╠╟|┼]?)[ :]*([-─═]{3,})[ :]*([+┤╣╢|]?)\s*")
 _EDGE = re.compile(r"\s*[+┌└╔╚├╠╟╞╘╒][-─═┬┴╤╧┼╪╥╨╫╬╦╩+]{3,}[+┐┘╗╝┤╣╢╡╛╕]?\s*")
@@ -377,6 +379,8 @@ def _split(piece: _Piece, column: int | None) -> tuple[str, str]:
         return text, ""
     body, rest = split_at(text, column)
     mark = rest.strip()
+    if not mark and body.rstrip().endswith(_EDITED):
+        return body.rstrip()[:-1], body.rstrip()[-1]
     if not mark:
         return body, ""
     return (body, mark) if mark in (*_WRAPS, *_BREAKS) else (text, "")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbtune.postgres.plans.keys import DOCUMENT, number
+from dbtune.postgres.plans.keys import DOCUMENT, REMOTE, number
 from dbtune.postgres.plans.lines import Line, PlanSyntaxError
 from dbtune.postgres.plans.names import parse_name
 from dbtune.postgres.plans.properties import (
@@ -187,17 +187,31 @@ class _Reader:
             self.groups = [_Group(indent, raw.setdefault(key, {}), key)]
 
     def _take_property(self, key: str, value: str, indent: int) -> None:
-        target = self.groups[-1].keys if self.groups else self._node()
-        kind = str(self._node().get("Node Type", ""))
+        node = self._owner(key, indent)
+        target = self.groups[-1].keys if self.groups else node
+        kind = str(node.get("Node Type", ""))
         if worker := _WORKER.fullmatch(key):
             self._take_worker(int(worker[1]), value, indent)
         elif not value and key != "Output":
             self.groups.append(_Group(indent, target.setdefault(key, {}), key))
         elif key in ("Group Key", "Hash Key", "Sort Key") and kind in ("Aggregate", "Group"):
-            self._node().setdefault("Grouping Sets", []).append(parse_property("", key, value))
+            node.setdefault("Grouping Sets", []).append(parse_property("", key, value))
         else:
             for name, found in parse_property(kind, key, value).items():
                 target.setdefault(name, found)
+
+    def _owner(self, key: str, indent: int) -> dict[str, Any]:
+        """The node of which a line at a column speaks: the last one, but for Citus.
+
+        Citus prints sub-plans before a node's own lines, and a task's times after its plan.
+        """
+        last = self.placed[-1]
+        if indent > last.column and key not in DOCUMENT:
+            return self._node()
+        left = (one for one in reversed(self.placed) if one.column < indent and not one.label)
+        if key in DOCUMENT:
+            return next((one.node for one in left if one.type in REMOTE), self._node())
+        return next((one.node for one in left), self._node())
 
     def _take_worker(self, worker_number: int, value: str, indent: int) -> None:
         workers = self._node().setdefault("Workers", [])
