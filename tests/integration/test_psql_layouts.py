@@ -5,6 +5,7 @@ scripts/bench/explain-frames does it with every layout and many more plans.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -13,12 +14,9 @@ from tests.psql_layouts import Psql, layouts, psqls
 from tests.servers import Postgres, fresh_database
 from tests.unit.postgres.plans.test_frames import FORMATS, sample
 
-PLANS = ("pg14-triggers", "pg18-parallel-sort")
-LAYOUTS = {
-    name: commands
-    for name, commands in layouts()
-    if not ("wrapped" in name and "old-ascii" in name)
-}
+PLANS = ("pg18-literal", "pg18-parallel-sort")
+OTHERS = re.compile(r"(?:titled|no footer) border [01]|wrapped (?:40|80|100|132)|border 2$")
+LAYOUTS = {name: commands for name, commands in layouts() if not OTHERS.search(name)}
 
 
 @pytest.fixture(scope="module")
@@ -37,4 +35,6 @@ def test_psql(psql: Psql, layout: str) -> None:
     printed = psql.printed(program, LAYOUTS[layout], psql.names)
     assert len(printed) == len(psql.names), f"psql {version} printed nothing"
     verdicts = {name: psql.verdict(name, text) for name, text in printed.items()}
-    assert verdicts == dict.fromkeys(psql.names, "equal")
+    # A wrapped table of old-ascii does not say where it broke lines.
+    right = {"equal", "warned"} if "wrapped" in layout and "old-ascii" in layout else {"equal"}
+    assert {name for name, verdict in verdicts.items() if verdict not in right} == set()

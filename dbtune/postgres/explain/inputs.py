@@ -97,10 +97,19 @@ def _weight(found: Plan | Entry) -> tuple[float, float]:
 
 def _nothing(names: Sequence[str]) -> UsageError:
     where = " and ".join(map(_shown, names))
+    if all(map(_is_empty, names)):
+        return UsageError(f"{where}: expected a plan, but there is nothing in it")
+    remedy = ""
+    if len(names) == 1 and names[0].endswith(".sql"):
+        remedy = f"; to ask a server for a statement's plan: dbtune explain --file {where} TARGET"
     return UsageError(
         f"{where}: expected a plan: the output of EXPLAIN in any format, or a log with entries of "
-        "auto_explain"
+        f"auto_explain{remedy}"
     )
+
+
+def _is_empty(name: str) -> bool:
+    return name != STDIN and Path(name).is_file() and not Path(name).stat().st_size
 
 
 def _shown(name: str) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from dbtune.postgres.plans.lines import Line, unescape_html
 from dbtune.postgres.plans.markup import without_markup
+from dbtune.postgres.plans.prefixes import without_prefixes
 from dbtune.postgres.plans.psql import without_tables
 
 _HEADER = re.compile(r"\s*\"?QUERY PLAN\"?\s*")
-_REPLY = re.compile(r"\s{0,3}(?:> ?)+")
 _FENCE = re.compile(r"\s*(?:```|~~~)[\w+-]*\s*")
+_OPENED, _CLOSED = re.compile(r"\s*(?:```|~~~)"), re.compile(r"(?:```|~~~)\s*$")
 _CELL = re.compile(r'"((?:[^"]|"")*)"(?:\s*$|[,;\t]\S)')
 _OPEN_CELL = re.compile(r'"(\s*(?:[\[{]|<explain|- Plan:|Plan:|[A-Z])(?:[^"]|"")*)$')
 
@@ -19,19 +20,23 @@ _OPEN_CELL = re.compile(r'"(\s*(?:[\[{]|<explain|- Plan:|Plan:|[A-Z])(?:[^"]|"")
 def unframe(lines: Sequence[Line]) -> list[Line]:
     """The lines in which a plan may stand, as the server printed them."""
     lines = without_markup(unescape_html(lines))
-    lines = [
-        line._replace(text="") if _FENCE.fullmatch(line.text) else line
-        for line in _without_replies(lines)
-    ]
+    lines = list(_without_fences(without_prefixes(lines)))
     lines = list(without_tables(lines))
     return list(_without_quotes(lines))
 
 
-def _without_replies(lines: Sequence[Line]) -> Iterator[Line]:
-    """Quoted mail and markdown: ``> `` before two or more lines in a row."""
-    marks = [_REPLY.match(line.text) for line in lines]
-    for line, mark, *near in zip(lines, marks, [None, *marks], [*marks[1:], None], strict=False):
-        yield line.cut(mark.end()) if mark and any(near) else line
+def _without_fences(lines: Sequence[Line]) -> Iterator[Line]:
+    """Markdown's fences, on lines of their own or around the text."""
+    for line in lines:
+        if "```" not in line.text and "~~~" not in line.text:
+            yield line
+        elif _FENCE.fullmatch(line.text):
+            yield line._replace(text="")
+        else:
+            opened = _OPENED.match(line.text)
+            line = line.cut(opened.end()) if opened else line
+            closed = _CLOSED.search(line.text)
+            yield line.cut(0, closed.start()) if closed else line
 
 
 # --- quotes of CSV and of programs that copy cells -----------------------------------------------

@@ -130,7 +130,7 @@ def _close(text: str, start: int) -> str | None:
 
 def _python_literal(text: str) -> Any:
     """What Python prints for a plan that a driver has decoded, or ``None``."""
-    if not re.match(r"[\[{]\s*[\[{]?\s*'", text) or len(text) > 5_000_000:
+    if not re.match(r"[\[{]\s*(?:[\[{]?\s*'|\(['\"])", text) or len(text) > 5_000_000:
         return None
     try:
         return ast.literal_eval(text.strip())

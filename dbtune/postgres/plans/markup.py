@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dbtune.postgres.plans.lines import Line
 
 _HTML_CELL = re.compile(r"<td(?! colspan)[^>]*>(.*?)</td>", re.DOTALL | re.IGNORECASE)
+_PREFORMATTED = re.compile(r"^\s*(?:<(?:pre|code)\b[^>]*>)+|(?:</(?:code|pre)>)+\s*$")
 _HTML_BREAK = re.compile(r"<br ?/?>\n?")
 
 _ASCIIDOC = re.compile(r"^(?:\[[^\n]*\]\n)?\|====\n(.*?)^\|====$", re.DOTALL | re.MULTILINE)
@@ -43,6 +44,11 @@ def without_markup(lines: Sequence[Line]) -> Sequence[Line]:
             text = "\n".join(line.text for line in lines)
             found = list(_replaced(lines, text, table, cells))
             lines = found or lines
+    if any(_PREFORMATTED.search(line.text) for line in lines):
+        texts = [_PREFORMATTED.sub("", line.text) for line in lines]
+        if not any("<explain" in text for text in texts):  # XML escapes such characters itself
+            texts = [html.unescape(text) for text in texts]
+        lines = [line._replace(text=text) for line, text in zip(lines, texts, strict=True)]
     return lines
 
 

@@ -26,7 +26,8 @@ from dbtune.postgres.plans.wrapped import root_at
 
 _JSON = re.compile(r'\s*(?:[\[{]|"Plan":)')
 _JSON_INSIDE = re.compile(
-    r"""["'](?:Plan|Node Type|Query Text|QUERY PLAN)["']\s*:|^\s*\[+\s*".*\(cost="""
+    r"""["'](?:Plan|Node Type|Query Text|QUERY PLAN)["']\s*:"""
+    r"""|^\s*\[+\s*\(?['"].*\((?:cost=|actual )"""
 )
 _XML = re.compile(r"<(explain(?=\s|>|$)|Query(?=>)|Plan(?=>))[^<]*(?:>|$)")
 _YAML = re.compile(r"\s*(?:- +)?(?:Plan|Query Text|Node Type): *(?:\"(?:[^\"\\]|\\.)*\"?)? *$")
@@ -226,7 +227,7 @@ def _only_text(row: object) -> str | None:
     """The text of a table's only column, as drivers and tools return rows."""
     if isinstance(row, Mapping) and len(row) == 1:
         row = next(iter(row.values()))
-    elif isinstance(row, list) and len(row) == 1:
+    elif isinstance(row, list | tuple) and len(row) == 1:
         row = row[0]
     return row if isinstance(row, str) else None
 

@@ -119,7 +119,6 @@ class _Wrapped:
         block = list(takewhile(lambda line: line.text.strip(), lines))
         self.width = edge_of(block)
         self.margin = " " * min(line.indent for line in block)
-        self.flat = lines[0].edge is None and is_flat(lines)
         # Lines that break off inside parentheses are all as wide as the terminal that broke them,
         # but for spaces at its edge; a mail program breaks between words.
         cut = [self._missing(line) for line in block if open_quote(line.text) == "("]
@@ -131,6 +130,9 @@ class _Wrapped:
                 self._missing(line) <= _AT_EDGE and not self._is_whole(following.text)
                 for line, following in pairwise(block)
             )
+
+        # An arrow at the left of a wrapped table stands in a literal.
+        self.flat = is_flat(lines) and not (self.broken and lines[0].edge)
 
     def _missing(self, line: Line) -> int:
         """How many columns a line lacks to the edge."""

@@ -106,6 +106,28 @@ TEXT_ONLY: dict[str, Callable[[str], str]] = {
     "arrows of a chat": lambda text: text.replace("->  ", "→ "),
     "JSON rows": lambda text: json.dumps([{"QUERY PLAN": line} for line in text.split("\n")]),
     "lists of rows": lambda text: json.dumps([[line] for line in text.split("\n")]),
+    "DBeaver's text": lambda text: "\n".join(
+        [f"{'QUERY PLAN':<250}|", "-" * 250 + "+", *(f"{line:<250}|" for line in text.split("\n"))]
+    ),
+    "table of markdown": lambda text: "\n".join(
+        ["| QUERY PLAN |", "|---|", *(f"| {line} |" for line in text.split("\n"))]
+    ),
+    "reply to a reply": lambda text: "Hi\n> see:\n" + textwrap.indent(text, "> > ", lambda _: True),
+    "reply without spaces": lambda text: textwrap.indent(text, ">", lambda _: True),
+    "fence in the line": lambda text: f"hey, look at this:\n```{text}```",
+    "preformatted": lambda text: f"<pre><code>{html.escape(text)}</code></pre>",
+    "numbered": lambda text: "\n".join(
+        f"{number:6}\t{line}" for number, line in enumerate(text.split("\n"), 1)
+    ),
+    "grep -n": lambda text: "\n".join(
+        f"{number}:{line}" for number, line in enumerate(text.split("\n"), 98)
+    ),
+    "cat -A": lambda text: text.replace("\n", "$\n") + "$",
+    "diff": lambda text: "@@ -0,0 +1,9 @@\n" + textwrap.indent(text, "+", lambda _: True),
+    "log prefixes": lambda text: textwrap.indent(
+        text, "2026-11-29 01:02:03.123 UTC [4711] app@db LOG:  ", lambda _: True
+    ),
+    "rows of a driver": lambda text: repr([(line,) for line in text.split("\n")]),
     "a list": lambda text: "\n".join(f"- {line}" for line in ["see", "this"]) + "\n" + text,
 }
 
