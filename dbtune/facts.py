@@ -314,9 +314,9 @@ def write(snapshot: Snapshot) -> bytes:
     import json
 
     document = {"schema": SCHEMA} | {
-        key: dump(getattr(snapshot, key))
-        for key in ("dbtune", "engine", "target", "collected_at", "facts")
+        key: dump(getattr(snapshot, key)) for key in ("dbtune", "engine", "target", "collected_at")
     }
+    document["facts"] = snapshot.facts  # as JSON has them already
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=True)
     return gzip.compress(text.encode("utf-8", "surrogatepass"), compresslevel=6, mtime=0)
 

@@ -28,6 +28,9 @@ _PAGE = 2_000
 _VALUES_BYTES = 48_000_000
 """Common values and histograms take at most so much memory: the largest tables' are read."""
 _VALUES_PAGE = 50
+"""Relations whose values are read together, until they are seen to be small."""
+_SMALL_BYTES, _SMALL_PAGE = 1_000_000, 400
+"""While the values of a page take less, the next page is larger, up to so many: each costs time."""
 _LEAST_BLOCKS = 8
 """Indexes of smaller tables are not asked for their size: each costs the server memory."""
 
@@ -205,12 +208,15 @@ class _Reader:
                 [*rows, *with_expressions], key=lambda row: order[row.get("table", row["oid"])]
             )
         ]
-        full = 0
+        full, size = 0, _VALUES_PAGE
         while full < len(names) and self._values_left > 0:
-            part = names[full : full + _VALUES_PAGE]
+            part = names[full : full + size]
             full += len(part)
+            before = self._values_left
             for page in self._pages.by_name("relations_statistics", part, full=True):
                 self._values_left -= sum(map(self._catalog.add_statistics, page))
+            small = before - self._values_left < _SMALL_BYTES * size / _VALUES_PAGE
+            size = min(2 * size, _SMALL_PAGE) if small else _VALUES_PAGE
         self._without_values += len(names) - full
         for page in self._pages.by_name("relations_statistics", names[full:]):
             for row in page:
