@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Remedy, check
 from dbtune.postgres.facts.schema import Flaw
+from dbtune.text import plural
 
 
 @check(
@@ -27,7 +28,7 @@ def default_partition_has_rows(
         if one.kind == "default-partition-used" and one.rows >= min_rows:
             yield Finding(
                 f"table {one.name}",
-                f"{one.rows:,.0f} rows in the default partition of {one.detail}",
+                f"{plural(round(one.rows), 'row')} in the default partition of {one.detail}",
                 Remedy(
                     "Make the missing partitions: detach the default one, create them, move rows."
                 ),

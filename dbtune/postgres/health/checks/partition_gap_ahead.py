@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.postgres.facts.partitions import Partitioned
 from dbtune.postgres.facts.sequences import Sequence
-from dbtune.text import ms_text, plain, ratio_text
+from dbtune.text import ms_text, plain, plural, ratio_text
 
 _DAY = 86_400.0
 
@@ -105,7 +105,7 @@ def _beyond(one: Partitioned, *, over: bool) -> str:
     if one.default_rows is None:
         return "rows beyond it are refused" if over else "rows beyond it will be refused"
     if one.default_rows:
-        return f"the default partition has {one.default_rows:,.0f} rows already"
+        return f"the default partition has {plural(round(one.default_rows), 'row')} already"
     return "rows beyond it go into the default partition"
 
 
