@@ -53,7 +53,8 @@ def _placeholder(text: str, mark: str, start: int, before: str) -> tuple[str, in
     if before in (")", "]"):
         return "", 0
     if mark == "?":
-        return "", 1
+        # jsonb's operator @? is no placeholder behind an operator.
+        return "", 0 if text[:start].endswith("@") else 1
     if mark == "%":
         if text.startswith("%s", start):
             return "", 2

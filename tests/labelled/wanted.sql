@@ -171,6 +171,10 @@ SELECT * FROM customers WHERE profile->'tags' ? 't77';
 --: customers USING gin (profile jsonb_path_ops)
 SELECT * FROM customers WHERE profile @@ '$.sku == "S99"';
 
+-- json path exists
+--: customers USING gin (profile jsonb_path_ops)
+SELECT * FROM customers WHERE profile @? '$.tags[*] ? (@ == "t77")';
+
 -- array contains
 --: articles USING gin (tags)
 SELECT * FROM articles WHERE tags @> ARRAY['tag77'];

@@ -177,7 +177,14 @@ def without_hopeless(
     ]
 
 
+_PARTS = re.compile(r"EXTRACT\((?:year|decade|quarter|month|dow|isodow)\b", re.IGNORECASE)
+_PART_VALUES = 12.0
+"""At most, of parts of a time (years are as few in practice)."""
+
+
 def _values(key: Key, table: Table, catalog: Catalog) -> float:
+    if _PARTS.match(bare(key.sql)):
+        return _PART_VALUES
     names = [name for name in re.findall(r"[\w$]+", key.sql) if name in table.column]
     known = [
         catalog.distinct(table, name)

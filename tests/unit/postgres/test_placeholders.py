@@ -20,6 +20,7 @@ from dbtune.postgres.sqltext import has_parameters
         # no placeholders
         ("data ? 'k' AND data ?| array['a'] AND b->'c' ? 'd'", None),
         ("a::int, b[1:2], c::text, d[:3]", None),
+        ("data @? '$.a[*] ? (@ > 5)'", None),
         ("'?' || \"?\" /* ? */ -- ?", None),
         ("a % s", None),
         ("a = $1 AND data ? 'x' AND $3 ? $2", None),
