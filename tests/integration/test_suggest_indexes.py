@@ -116,6 +116,7 @@ def test_the_workload_of_pg_stat_statements(pg15: Postgres) -> None:
         assert found(result)[0] == "public.orders (customer_id)"
         row = next(r for r in result.json["statements"] if "customer_id = $1" in r["statement"])
         assert row["calls"] == 20
+        assert any("planned with values" in note for note in result.json["notes"])
         assert row["total_ms"] > 0
 
 

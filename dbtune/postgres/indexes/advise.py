@@ -30,10 +30,12 @@ from dbtune.postgres.indexes.work import Work
 from dbtune.postgres.indexes.workload import Passed, Workload
 from dbtune.postgres.normalised import normalised
 from dbtune.postgres.relations.facts import Column, Relations, Table
+from dbtune.text import plural
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
+_UNPARSED = "its text can't be parsed: candidates come from its plan only"
 _SMALL_PAGES = 10
 """A table of fewer blocks is read in whole as fast as by an index."""
 _CHEAP = 10.0
@@ -90,6 +92,7 @@ class _Adviser:
         self._started = time.monotonic()
         self._passed = list(workload.passed)
         self._notes = list(workload.notes)
+        self._valued = self._generic = 0
 
     def run(self) -> Advice:
         works = list(self._plan_all())
@@ -126,13 +129,27 @@ class _Adviser:
             except NotPlannable as refused:
                 self._passed.append(Passed(query.text, str(refused)))
                 continue
+            self._valued += any(form.values for form, _ in found)
+            self._generic += any(form.generic for form, _ in found)
             tree = normalised(query.text).parse()
             if tree is None:
-                self._passed.append(Passed(query.text, "its text can't be parsed"))
+                self._passed.append(Passed(query.text, _UNPARSED))
             for form, base in found:
                 uses = self._uses(tree, schemas_of(form.search_path))
                 add_from_plan(uses, base.plan, self._catalog)
                 yield Work(query, form, base, uses)
+
+    def _parameter_notes(self) -> Iterable[str]:
+        if self._valued:
+            yield (
+                f"{plural(self._valued, 'statement')} with parameters were planned with values "
+                "that the columns' statistics know"
+            )
+        if self._generic:
+            yield (
+                f"{plural(self._generic, 'statement')} with parameters of which no statistics tell "
+                "a value were planned for any: skew is not seen"
+            )
 
     def _uses(self, tree: exp.Expr | None, path: Sequence[str]) -> list[Use]:
         try:
@@ -292,7 +309,7 @@ class _Adviser:
             self._planner.calls,
             time.monotonic() - self._started,
             search.stopped,
-            tuple(self._notes),
+            (*self._notes, *self._parameter_notes()),
             tuple(self._unserved(works, effects)),
         )
 
