@@ -138,8 +138,9 @@ def test_what_is_small_is_counted_and_limits_hold(
     assert "nothing is as large as 1.00 GiB" in nothing.out
     few = dbtune("bloat", pg.dsn(name), "--min-size", "100kB", "-n", "2").ok()
     assert "relations more (--limit)" in few.out
-    none = dbtune("bloat", pg.dsn(name), "--schema", "none").ok()
-    assert "there are no relations here" in none.out
+    none = dbtune("bloat", pg.dsn(name), "--schema", "none", "--schema", "public")
+    assert none.code == 2
+    assert "has no schema none" in none.err
 
 
 ODD_TABLE = '"Odd; DROP"."t""\'; %s {--}"'
