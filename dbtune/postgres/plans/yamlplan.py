@@ -40,6 +40,7 @@ def decode(lines: Sequence[Line]) -> tuple[Any, int, bool]:
     return value, count, reader.truncated
 
 
+_FIRST = ("Query Text", "Plan")
 _STRING = re.compile(r'\s*(?:- +)*(?:[^":]+: *)?"')
 _MOST_WRAPPED = 100
 _WHOLE = re.compile(r'\s*(?:- +)*(?:"|[^\s"][^:]*:(?: .*)?|-) *', re.DOTALL)
@@ -142,6 +143,8 @@ class _Reader:
                 break
             key = pair[1]
             key = json.loads(key) if key.startswith('"') else key
+            if key in _FIRST and key in values and indent == self.items[0].indent:
+                break  # auto_explain's next plan
             self.index += 1
             rest = (pair[2] or "").strip()
             value = self.scalar(item, rest) if rest else self.nested(indent)

@@ -156,3 +156,13 @@ def test_frames_of_text(name: str, frame: str) -> None:
         pytest.skip("a literal with a line break is not what it was in this frame")
     plain = sample(name, "text")
     assert one(TEXT_ONLY[frame](plain)) == one(plain)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "frame", ["as it is", "fence", "CSV cell", "pgAdmin cells", "table", "box"]
+)
+def test_two_plans_in_one_paste_are_two(frame: str, form: str) -> None:
+    texts = [sample(name, form) for name in ("pg14-triggers", "pg13-cube")]
+    got = read_plans("\n\n".join(map(ANY_FORMAT[frame], texts)))
+    assert got == list(map(one, texts))
