@@ -149,11 +149,16 @@ def _repaired(text: str) -> tuple[Normalised, set[int]]:
     done = ""
     position = 0
     for kind, token, start, end in places(text):
-        if kind != "parameter" or start < position:
+        if start < position:
+            continue
+        position = end
+        if kind != "parameter":
+            done += text[start:end]
+            if text.startswith(("--", "/*"), start):  # no type of what follows stands in there
+                pieces.append(Piece(done))
+                done = ""
             continue
         number = int(token[1:])
-        done += text[position:start]
-        position = end
         if _EXTRACT.search(done[-_LONGEST_TYPE:]) and _FROM.match(text, end):
             fields.add(number)
         cast = ""
@@ -168,7 +173,7 @@ def _repaired(text: str) -> tuple[Normalised, set[int]]:
             lists.add(number)
         pieces += [Piece(done), Piece(token, number)]
         done = f"::{cast}" if cast else ""
-    pieces.append(Piece(done + text[position:]))
+    pieces.append(Piece(done))
     return Normalised(tuple(pieces), units, frozenset(lists)), fields
 
 

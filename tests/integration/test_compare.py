@@ -12,6 +12,7 @@ import pytest
 
 from dbtune.facts import SCHEMA
 from tests.command import Result, dbtune
+from tests.health import eventually
 from tests.servers import MongoDB, Postgres, Redis
 
 CONF = {"shared_preload_libraries": "pg_stat_statements", "autovacuum": "off"}
@@ -32,13 +33,21 @@ class Shop:
         pg.psql("CREATE INDEX orders_id ON orders (id)")
         pg.psql("VACUUM ANALYZE orders")
 
+    def _searches(self) -> int:
+        told = self.pg.psql("SELECT sum(idx_scan) FROM pg_stat_user_indexes")
+        return int(told[0][0] or 0)
+
     def work(self, times: int = 60) -> None:
+        before = self._searches()
         with self.pg.connect() as connection:
             for n in range(times):
                 connection.execute("SELECT count(*) FROM orders WHERE customer = %s", (n,))
                 connection.execute("SELECT pad FROM orders WHERE id = %s", (n,))
                 connection.execute("SELECT id FROM orders ORDER BY id LIMIT %s", (3 + n % 3,))
                 connection.execute("SELECT %s::int + 1", (n,))
+        # Before 15 a collector counts, somewhat later.
+        enough = before + 2 * times
+        assert eventually(lambda: [{}] if self._searches() >= enough else [], there=True)
 
     def snapshot(self, name: str, *arguments: str) -> str:
         path = self.folder / f"{name}.json.gz"

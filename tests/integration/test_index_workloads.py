@@ -231,15 +231,15 @@ def test_where_little_is_allowed(
         server.psql("SELECT pg_stat_statements_reset()", name)
         for number in range(5):
             server.psql(f"SELECT * FROM orders WHERE customer_id = {number}", name)
-        server.psql("CREATE ROLE watcher LOGIN PASSWORD 'w' IN ROLE pg_monitor")
+        server.psql("CREATE ROLE index_watcher LOGIN PASSWORD 'w' IN ROLE pg_monitor")
         try:
-            result = suggest(server.dsn(name, "watcher", "w"))
+            result = suggest(server.dsn(name, "index_watcher", "w"))
             assert "public.orders (customer_id)" in indexes(result)
             pooler = pgbouncer().start_for(server)
             pooled = suggest(pooler.dsn(name))
             assert "public.orders (customer_id)" in indexes(pooled)
         finally:
-            server.psql("DROP ROLE watcher")
+            server.psql("DROP ROLE index_watcher")
 
 
 def test_a_standby(new_pg: Callable[[int], Postgres]) -> None:

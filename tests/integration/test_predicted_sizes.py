@@ -172,15 +172,15 @@ def test_without_privileges_the_size_is_uncertain_and_says_why(
     pg, name = database18
     pg.psql(
         "CREATE TABLE t AS SELECT i AS id, i % 10 AS kind FROM generate_series(1, 60000) i; "
-        "ANALYZE; DROP ROLE IF EXISTS watcher; "
-        "CREATE ROLE watcher LOGIN PASSWORD 'p' IN ROLE pg_monitor",
+        "ANALYZE; DROP ROLE IF EXISTS size_watcher; "
+        "CREATE ROLE size_watcher LOGIN PASSWORD 'p' IN ROLE pg_monitor",
         name,
     )
     for text in ("t (id)", "t (kind)"):
-        (size,) = predicted(pg, name, (text,), "watcher", sample=False)
+        (size,) = predicted(pg, name, (text,), "size_watcher", sample=False)
         truth = built(pg, name, text)
         assert size.low_bytes <= truth <= size.high_bytes
         assert "may see them" in size.basis
-    with open_postgres(profile_from_url(pg.dsn(name, "watcher", "p"), "test")) as session:
+    with open_postgres(profile_from_url(pg.dsn(name, "size_watcher", "p"), "test")) as session:
         _, notes = with_samples(session, read_relations(session), [definition("t (id)")])
     assert notes == ["public.t was not sampled: permission denied for table t"]

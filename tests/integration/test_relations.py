@@ -251,10 +251,10 @@ def test_some_schemas_and_tables(shop: tuple[Postgres, str]) -> None:
 
 def test_pg_monitor_sees_all_but_statistics(shop: tuple[Postgres, str]) -> None:
     pg, name = shop
-    pg.psql("DROP ROLE IF EXISTS watcher; CREATE ROLE watcher LOGIN PASSWORD 'w'")
-    plain = read(pg.dsn(name, "watcher", "w"))
-    pg.psql("GRANT pg_monitor TO watcher")
-    monitor = read(pg.dsn(name, "watcher", "w"))
+    pg.psql("DROP ROLE IF EXISTS relation_watcher; CREATE ROLE relation_watcher LOGIN PASSWORD 'w'")
+    plain = read(pg.dsn(name, "relation_watcher", "w"))
+    pg.psql("GRANT pg_monitor TO relation_watcher")
+    monitor = read(pg.dsn(name, "relation_watcher", "w"))
     superuser = read(pg.dsn(name))
     for relations in (plain, monitor):
         assert relations.left_out == ()
@@ -263,11 +263,11 @@ def test_pg_monitor_sees_all_but_statistics(shop: tuple[Postgres, str]) -> None:
         assert table(relations, "orders").size_bytes == table(superuser, "orders").size_bytes
         assert "public.orders" in relations.hidden_statistics
         assert table(relations, "orders").column["a"].statistics is None
-    pg.psql("GRANT SELECT ON orders TO watcher", name)
-    allowed = read(pg.dsn(name, "watcher", "w"))
+    pg.psql("GRANT SELECT ON orders TO relation_watcher", name)
+    allowed = read(pg.dsn(name, "relation_watcher", "w"))
     assert "public.orders" not in allowed.hidden_statistics
     assert table(allowed, "orders").column["a"].statistics
-    pg.psql("DROP OWNED BY watcher", name)
+    pg.psql("DROP OWNED BY relation_watcher", name)
 
 
 def test_a_locked_table_is_left_out_and_not_waited_for(database18: tuple[Postgres, str]) -> None:
