@@ -22,6 +22,8 @@ _IMMUTABLE = frozenset(
     "substring replace reverse coalesce nullif initcap round floor ceil sign mod".split()
 )
 """Functions that an index may be made of, whatever the type of their arguments."""
+_SHARD = re.compile(r"_\d{5,}$")
+"""What Citus adds to a table's name for one of its shards; numbers begin at 102008."""
 _CALLED = re.compile(r'([\w"]+)\(')
 _SAFE_OPERATORS = re.compile(r"->>|->|#>>|#>|%|\*")
 
@@ -33,8 +35,14 @@ def quote(name: str) -> str:
 
 def table_of(node: Node) -> str:
     """The node's table for a statement; the schema is known with VERBOSE only."""
+    name = _table(node)
+    return f"{quote(node.schema)}.{quote(name)}" if node.schema else quote(name)
+
+
+def _table(node: Node) -> str:
+    """The table's name: a statement on a shard of Citus has to name the distributed table."""
     assert node.relation is not None
-    return f"{quote(node.schema)}.{quote(node.relation)}" if node.schema else quote(node.relation)
+    return _SHARD.sub("", node.relation) if node.remote else node.relation
 
 
 def object_name(parts: Iterable[str], ending: str, *, unlike: str = "") -> str:
@@ -65,13 +73,12 @@ def create_index(
         method: ``gin`` or ``gist``; "" for a b-tree.
         where: the predicate of a partial index.
     """
-    assert node.relation is not None
     keys = [key if isinstance(key, Column) else without_alias(key, node) for key in keys]
     written = [quote(key.name) if isinstance(key, Column) else key for key in keys]
     named = [key.name if isinstance(key, Column) else _words(key) for key in keys]
     plain = not method and not where and all(isinstance(key, Column) for key in keys)
     unlike = "" if plain else " ".join((method, *written, where))
-    name = object_name((node.relation, *named), "idx", unlike=unlike)
+    name = object_name((_table(node), *named), "idx", unlike=unlike)
     using = f" USING {method}" if method else ""
     condition = f" WHERE {where}" if where else ""
     return (

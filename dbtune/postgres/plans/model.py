@@ -141,6 +141,7 @@ class Node:
         function: function of a Function Scan.
         cte: CTE that a CTE Scan or WorkTable Scan reads.
         subplan: what a sub-plan is called: ``InitPlan 1``, ``CTE x``, ``SubPlan 2``.
+        remote: it ran on another server as a part of a distributed statement (Citus).
         actual_rows: rows per loop, rounded by EXPLAIN to ``rows_step``.
         loops: how often it ran, in all processes; 0 if never executed.
         processes: by how many processes its time is to be divided to get time on the clock;
@@ -184,6 +185,7 @@ class Node:
     join_type: str | None = None
     parallel_aware: bool = False
     disabled: bool = False
+    remote: bool = False
     startup_cost: float | None = None
     total_cost: float | None = None
     self_cost: float | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dbtune.postgres.plans.citus import with_tasks
-from dbtune.postgres.plans.keys import CONDITIONS, Value, number, text, typed
+from dbtune.postgres.plans.keys import CONDITIONS, REMOTE, Value, number, text, typed
 from dbtune.postgres.plans.model import Buffers, IoTimes, Node, Removed, Wal, Worker
 from dbtune.postgres.plans.names import label
 from dbtune.postgres.plans.raw import BUFFERS, IO, WAL, Raw, counters, items, name, positive
@@ -118,6 +118,7 @@ def _node(
         join_type=name(raw, "Join Type"),
         parallel_aware=raw.get("Parallel Aware") in (True, "true"),
         disabled=raw.get("Disabled") in (True, "true"),
+        remote=parent is not None and (parent.remote or parent.type in REMOTE),
         startup_cost=number(raw.get("Startup Cost")),
         total_cost=number(raw.get("Total Cost")),
         plan_rows=number(raw.get("Plan Rows")),

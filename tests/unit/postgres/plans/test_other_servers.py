@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from dbtune.postgres.plans.conditions import Column
+from dbtune.postgres.plans.ddl import create_index, table_of
 from dbtune.postgres.plans.model import Plan
 from dbtune.postgres.plans.read import read_plans
 from tests.plan_printer import as_json
@@ -113,6 +115,18 @@ def test_the_times_of_a_citus_task_are_its_own() -> None:
     assert scan.parent == task.id
     assert scan.conditions == {"Filter": "(kind = 3)"}
     assert not scan.props
+
+
+def test_a_statement_on_a_shard_names_the_table() -> None:
+    plan = one(CITUS)
+    [scan] = [node for node in plan.nodes if node.type == "Seq Scan"]
+    assert scan.relation == "orders_102008"
+    assert create_index(scan, [Column("kind")]) == (
+        'CREATE INDEX CONCURRENTLY "orders_kind_idx" ON "orders" ("kind");'
+    )
+    # Elsewhere a number at the end is the table's own.
+    local = one("Seq Scan on orders_202611  (cost=0.00..10.00 rows=9 width=4)\n")
+    assert table_of(local.nodes[0]) == '"orders_202611"'
 
 
 def test_every_line_of_unknown_nodes_is_kept() -> None:
