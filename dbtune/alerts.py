@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from dbtune import __version__
 from dbtune.pooling.model import PoolPlan
+from dbtune.pooling.timeouts import Timeouts
 from dbtune.report import Artifact, Column, Report, Table
 from dbtune.text import ms_text
 
@@ -85,11 +86,6 @@ class Limits:
     plan: PoolPlan
     request_seconds: float = 30.0
     lag_seconds: float = 30.0
-
-    @property
-    def queue_seconds(self) -> int:
-        """PgBouncer's ``query_wait_timeout`` as gen-config pgbouncer sets it."""
-        return max(1, min(15, int(self.request_seconds / 2)))
 
     @property
     def wait_seconds(self) -> float:
@@ -262,7 +258,7 @@ def _pgbouncer(limits: Limits) -> Iterator[Alert]:
         "dbtune pool-size: is the pool too small, or do transactions take too long?",
         f"{ms_text(waiting * 1000)}: ten times the target, at least 1 s",
     )
-    queue = limits.queue_seconds
+    queue = Timeouts(limits.request_seconds).queue
     yield Alert(
         "PgbouncerClientsAboutToFail",
         f"pgbouncer_pools_client_maxwait_seconds > {queue / 2:g}",

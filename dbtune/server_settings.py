@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from dbtune import __version__
 from dbtune.errors import UsageError
 from dbtune.hardware import read_machine
 from dbtune.report import Artifact, Column, Report, Table
-from dbtune.text import bytes_text
+from dbtune.text import bytes_text, plain
 
 _WIDTH = 78
 
@@ -133,6 +134,32 @@ def report(
         notes=notes,
         artifacts=(Artifact(filename, text, language),),
     )
+
+
+Version = tuple[int, int]
+"""Major and minor version of a server."""
+
+
+def parse_version(text: str, product: str, oldest: Version, example: str) -> Version:
+    """``7.2.4``, ``7.2``, ``7`` or ``7.2.0-rc1`` as (7, 2).
+
+    Args:
+        text: what a user or a server says.
+        product: its name, for the message.
+        oldest: the first version that settings are made for.
+        example: a version, for the message.
+
+    Raises:
+        UsageError: it is no version, or too old.
+    """
+    match = re.fullmatch(r"\s*(\d{1,3})(?:\.(\d{1,3})(?:[.-][\w.-]*)?)?\s*", text)
+    if match is None:
+        raise UsageError(f"{plain(text)!r} is no version of {product}; write for example {example}")
+    version = int(match[1]), int(match[2] or 0)
+    if version < oldest:
+        first = ".".join(map(str, oldest))
+        raise UsageError(f"{product} {first} is the oldest that settings are made for")
+    return version
 
 
 def ram_of(given: int | None, told: int | None, who: str, least: int) -> tuple[int, str]:

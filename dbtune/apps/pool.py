@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dbtune.pooling.timeouts import Timeouts
 from dbtune.snippet import Snippet
 
 LIFETIME_SECONDS = 1500
@@ -34,24 +35,29 @@ class AppPool:
     request_seconds: float = 30.0
 
     @property
+    def timeouts(self) -> Timeouts:
+        """The ladder of timeouts below the request's."""
+        return Timeouts(self.request_seconds)
+
+    @property
     def acquire_seconds(self) -> float:
         """How long to wait for a connection: the request must still be able to answer.
 
         Behind PgBouncer longer than its ``query_wait_timeout``, so that its error, which says what
         is wrong, comes first.
         """
-        half = max(1, min(15, int(self.request_seconds / 2)))
-        return (self.request_seconds + half) / 2 if self.pooler else float(half)
+        times = self.timeouts
+        return times.acquire_behind_pooler if self.pooler else float(times.queue)
 
     @property
     def connect_seconds(self) -> int:
         """How long to wait for a server that does not answer."""
-        return max(1, min(5, int(self.request_seconds / 2)))
+        return self.timeouts.connect
 
     @property
     def statement_seconds(self) -> int:
         """``statement_timeout``: the server gives up before the application does."""
-        return max(1, min(15, int(self.request_seconds / 2)) * 2 // 3)
+        return self.timeouts.statement
 
 
 Framework = Callable[[AppPool], Snippet]

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dbtune.errors import TargetError, Unavailable, UsageError
+from dbtune.errors import TargetError, Unavailable
 from dbtune.report import Report
-from dbtune.server_settings import Setting, commented, ram_of, report
-from dbtune.text import bytes_text, plain
+from dbtune.server_settings import Setting, Version, commented, ram_of, report
+from dbtune.server_settings import parse_version as version_of
+from dbtune.text import bytes_text
 
 if TYPE_CHECKING:
     from dbtune.mongo.session import Session
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 GB = 1024**3
 MB = 1024**2
 LEAST_RAM = GB // 2
-Version = tuple[int, int]
 OLDEST: Version = (4, 4)
 DEFAULT_VERSION: Version = (7, 0)
 RESERVED_SHARE = 0.2
@@ -50,18 +50,8 @@ class Inputs:
 
 
 def parse_version(text: str) -> Version:
-    """``6.0.5`` or ``6.0`` or ``6`` as (6, 0).
-
-    Raises:
-        UsageError: it is no version, or older than 4.4.
-    """
-    parts = text.strip().split(".")
-    if not 1 <= len(parts) <= 3 or not all(part.isdigit() and len(part) < 4 for part in parts):
-        raise UsageError(f"{plain(text)!r} is no version of MongoDB; write for example 7.0")
-    version = int(parts[0]), int(parts[1]) if len(parts) > 1 else 0
-    if version < OLDEST:
-        raise UsageError("MongoDB 4.4, of 2020, is the oldest that settings are made for")
-    return version
+    """A version of MongoDB; see :func:`dbtune.server_settings.parse_version`."""
+    return version_of(text, "MongoDB", OLDEST, "7.0")
 
 
 def settings(inputs: Inputs) -> Iterator[Setting]:

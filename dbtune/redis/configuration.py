@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from dbtune.errors import TargetError, Unavailable, UsageError
+from dbtune.errors import TargetError, Unavailable
 from dbtune.report import Report
-from dbtune.server_settings import Setting, commented, ram_of, report
-from dbtune.text import bytes_text, plain
+from dbtune.server_settings import Setting, Version, commented, ram_of, report
+from dbtune.server_settings import parse_version as version_of
+from dbtune.text import bytes_text
 
 if TYPE_CHECKING:
     from dbtune.redis.session import Session
 
 MB = 1024**2
 LEAST_RAM = 64 * MB
-Version = tuple[int, int]
 OLDEST: Version = (6, 0)
 DEFAULT_VERSION: Version = (7, 0)
 DEFAULT_CLIENTS = 10_000
@@ -71,18 +71,8 @@ POLICIES = {
 
 
 def parse_version(text: str) -> Version:
-    """``7.2.4`` or ``7.2`` or ``7`` as (7, 2).
-
-    Raises:
-        UsageError: it is no version, or older than 6.0.
-    """
-    parts = text.strip().split(".")
-    if not 1 <= len(parts) <= 3 or not all(part.isdigit() and len(part) < 4 for part in parts):
-        raise UsageError(f"{plain(text)!r} is no version of Redis; write for example 7.2")
-    version = int(parts[0]), int(parts[1]) if len(parts) > 1 else 0
-    if version < OLDEST:
-        raise UsageError("Redis 6.0, of 2020, is the oldest that settings are made for")
-    return version
+    """A version of Redis; see :func:`dbtune.server_settings.parse_version`."""
+    return version_of(text, "Redis", OLDEST, "7.2")
 
 
 def settings(inputs: Inputs) -> Iterator[Setting]:
@@ -350,12 +340,10 @@ def from_session(session: Session, options: Options) -> Report:
         version,
         options.clients,
     )
+    from dbtune.redis.facts.config import config
+
     try:
-        current = {
-            name: value
-            for one in settings(inputs)
-            for name, value in session.config(one.name).items()
-        }
+        current = config.read(session).values
     except Unavailable as missing:
         raise TargetError(f"{profile.name}: {missing}") from None
     return replace(generate(inputs, current), target=session.target())

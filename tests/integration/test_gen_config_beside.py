@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dbtune.mongo import configuration as mongo
 from dbtune.redis import configuration as redis
 from dbtune.redis.configuration import Role
+from dbtune.server_settings import Version, parse_version
 from tests.command import dbtune
 from tests.servers import MongoDB, Redis
 
@@ -47,7 +48,7 @@ def test_redis_starts_with_the_file_and_then_lacks_nothing(
     version=st.sampled_from([(6, 0), (6, 2), (7, 0), (7, 2), (8, 0)]),
 )
 def test_redis_stays_within_ram(
-    ram: int, role: Role, clients: int | None, version: redis.Version
+    ram: int, role: Role, clients: int | None, version: Version
 ) -> None:
     inputs = redis.Inputs(ram, "given", role, 8, version, clients)
     made = {one.name: one for one in redis.settings(inputs)}
@@ -93,7 +94,7 @@ def test_a_running_mongod_is_told_what_it_lacks(mongodb: MongoDB) -> None:
 )
 @settings(suppress_health_check=[HealthCheck.too_slow])
 def test_mongod_conf_is_yaml_and_within_ram(
-    ram: int, members: int, clients: int | None, rate: float | None, version: mongo.Version
+    ram: int, members: int, clients: int | None, rate: float | None, version: Version
 ) -> None:
     inputs = mongo.Inputs(ram, "given", version, members, clients, rate)
     made = yaml.safe_load(mongo.generate(inputs).artifacts[0].text)
@@ -118,3 +119,11 @@ def test_mistakes_get_a_sentence(arguments: tuple[str, ...], words: str) -> None
     result = dbtune("gen-config", *arguments)
     assert result.code == 2
     assert words in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("7", (7, 0)), (" 7.2 ", (7, 2)), ("7.2.4", (7, 2)), ("8.0.0-rc5", (8, 0))],
+)
+def test_versions_as_servers_tell_them(text: str, version: Version) -> None:
+    assert parse_version(text, "Redis", (6, 0), "7.2") == version

@@ -131,11 +131,6 @@ def _branches(queries: Examples, ordered: bool) -> list[Examples]:
     return found
 
 
-def best_choice(sample: Sample, queries: Examples, existing: Sequence[Index] = ()) -> Choice | None:
-    """The best indexes that could be made for a query; ``None`` if none serves it."""
-    return preferred(choices(sample, queries, existing))
-
-
 def choices(sample: Sample, queries: Examples, existing: Sequence[Index] = ()) -> list[Choice]:
     """Every index, or set of indexes for an ``$or``, that serves a query."""
     estimator = examined_of(sample, queries)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbtune.errors import TargetError, UsageError
+from dbtune.errors import UsageError
 from dbtune.hardware import read_machine
 from dbtune.postgres.config.guc import NEWEST, read_setting
 from dbtune.postgres.config.plan import Decision, Plan
@@ -59,6 +59,7 @@ def try_plan(plan: Plan, bindir: Path | None = None) -> Trial:
 
     Raises:
         UsageError: no PostgreSQL of that version is installed here.
+        TargetError: not even an empty cluster could be made.
     """
     version = plan.inputs.version
     programs = bindir or find_programs(version)
@@ -66,7 +67,8 @@ def try_plan(plan: Plan, bindir: Path | None = None) -> Trial:
     chosen = {one.name: one for one in plan.changes}
     notes: list[str] = []
     ram = read_machine().ram_bytes.value or 0
-    if plan.number(_BUFFERS) > ram / 4:
+    too_large = plan.number(_BUFFERS) > ram / 4
+    if too_large:
         chosen.pop(_BUFFERS, None)
         notes.append(
             f"this machine is too small to try {_BUFFERS}: tried with {bytes_text(_SMALL_BUFFERS)}"
@@ -74,11 +76,11 @@ def try_plan(plan: Plan, bindir: Path | None = None) -> Trial:
     absent: list[str] = []
     while True:
         lines = dict(_lines(chosen, absent))
-        if plan.number(_BUFFERS) > ram / 4:
+        if too_large:
             lines[_BUFFERS] = f"{_SMALL_BUFFERS // 1024}kB"
         try:
             problems = tuple(_problems(lines, chosen, programs, version))
-        except TargetError as error:
+        except embedded.DidNotStart as error:
             missing = _MISSING.search(str(error))
             if missing is None or missing[1] in absent or _LIBRARIES not in chosen:
                 return Trial(name, (("start", plain(str(error))),), tuple(notes))

@@ -44,6 +44,10 @@ _LONGEST_BASE = 60
 """A Unix socket's path may have 103 bytes on macOS; the folder's and the file's name take 40."""
 
 
+class DidNotStart(TargetError):
+    """The cluster was made, and the server then refused to run with its settings."""
+
+
 class EmbeddedPostgres:
     """A running server; a context manager.
 
@@ -227,7 +231,7 @@ class EmbeddedPostgres:
             if taken and given:
                 raise UsageError(f"port {given} is taken; choose another, or none for a free one")
             if not taken or attempt == _ATTEMPTS - 1:
-                raise TargetError(f"the embedded PostgreSQL did not start: {_end_of(log)}")
+                raise DidNotStart(f"the embedded PostgreSQL did not start: {_end_of(log)}")
 
     def _launch(self) -> None:
         with self.log.open("wb") as log:

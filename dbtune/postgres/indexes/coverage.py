@@ -8,8 +8,7 @@ missed.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -202,41 +201,6 @@ def covered_indexes(relations: Relations) -> list[Covered]:
             by = min(keepers, key=lambda one: (len(one.keys) + len(one.include), one.oid))
             found.append(Covered(index, by, covers(form, forms[by.oid])))
     return sorted(found, key=lambda one: (one.index.table, one.index.oid))
-
-
-def superseded(relations: Relations, definitions: Iterable[Definition]) -> list[Index]:
-    """The existing indexes that new ones would make superfluous, and that may be dropped then."""
-    wanted: defaultdict[tuple[str, str], list[Definition]] = defaultdict(list)
-    for one in definitions:
-        wanted[one.schema, one.table].append(one)
-    found = []
-    for oid, indexes in by_table(relations).items():
-        table = relations.tables[oid]
-        new = [form_of_definition(one) for one in wanted.get((table.schema, table.name), ())]
-        for index in indexes if new else ():
-            form = form_of_index(index, beside_new=True)
-            if not why_kept(index) and any(covers(one, form) for one in new):
-                found.append(index)
-    return found
-
-
-def already_served(
-    relations: Relations, definitions: Iterable[Definition]
-) -> dict[Definition, Index]:
-    """The new indexes that an existing one makes needless, with that one."""
-    tables = {(one.schema, one.name): one for one in relations.tables.values()}
-    existing = by_table(relations)
-    found = {}
-    for definition in definitions:
-        table = tables.get((definition.schema, definition.table))
-        if table is None:
-            continue
-        form = form_of_definition(definition)
-        for index in existing.get(table.oid, ()):
-            if index.valid and index.ready and covers(form_of_index(index, beside_new=True), form):
-                found[definition] = index
-                break
-    return found
 
 
 def by_table(relations: Relations) -> dict[int, list[Index]]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from dbtune.postgres.indexes.definition import Definition
+if TYPE_CHECKING:  # PlannerChoice is an option: help needs no more
+    from dbtune.postgres.indexes.definition import Definition
 
 
 class PlannerChoice(StrEnum):

@@ -76,11 +76,6 @@ class Workload:
     passed: tuple[Passed, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
-    def is_timed(self) -> bool:
-        """Whether execution times were measured."""
-        return all(query.total_ms is not None for query in self.queries)
-
 
 def from_script(text: str, source: str) -> Workload:
     """The statements of an SQL script, each of equal weight; one that occurs twice counts twice."""

@@ -8,7 +8,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from dbtune.errors import UsageError
 
@@ -18,13 +18,6 @@ _LITTLE = 1 << 14
 
 class Damaged(Exception):
     """An archive that cannot be read to its end; what stands before the damage has been read."""
-
-
-class _Decompressor(Protocol):
-    eof: bool
-    unused_data: bytes
-
-    def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
 
 
 class _Inflate:

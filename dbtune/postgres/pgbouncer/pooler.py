@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from dbtune.errors import UsageError
+from dbtune.pooling.timeouts import Timeouts
 from dbtune.text import CONTROL, plain
 
 Version = tuple[int, int]
@@ -158,9 +159,9 @@ class Pooler:
         return self.version is not None and self.version >= HAS_AUTH_DBNAME and len(servers) == 1
 
     @property
-    def query_wait_seconds(self) -> int:
-        """``query_wait_timeout``: half of what the application waits for, from 1 to 15 s."""
-        return max(1, min(15, int(self.request_seconds / 2)))
+    def timeouts(self) -> Timeouts:
+        """The ladder of timeouts below the application's own."""
+        return Timeouts(self.request_seconds)
 
 
 def parse_version(text: str) -> Version:

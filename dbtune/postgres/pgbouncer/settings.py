@@ -231,13 +231,14 @@ def _pools(plan: PoolPlan, pooler: Pooler) -> Iterator[Setting]:
 
 def _timeouts(pooler: Pooler) -> Iterator[Setting]:
     setting = partial(_setting, "Timeouts, in seconds")
-    request, queue = pooler.request_seconds, pooler.query_wait_seconds
+    times = pooler.timeouts
+    request, queue = times.request, times.queue
     yield setting(
         "query_wait_timeout",
         queue,
         "Who waits longer for a connection gets an error while the application can still handle"
         f" it. From outside in: request {request:g} > acquire timeout of the application's pool"
-        f" {(request + queue) / 2:g} > this > statement_timeout {max(1, queue * 2 // 3)} (ALTER"
+        f" {times.acquire_behind_pooler:g} > this > statement_timeout {times.statement} (ALTER"
         " ROLE ... SET statement_timeout; a SET would leak to other clients).",
         f"half of the request's {request:g}, from 1 to 15; PgBouncer's default is 120",
     )
@@ -264,7 +265,7 @@ def _timeouts(pooler: Pooler) -> Iterator[Setting]:
     )
     yield setting(
         "server_connect_timeout",
-        min(5, queue),
+        times.connect,
         "A server that doesn't answer is given up before the clients' patience ends.",
         "at most query_wait_timeout; PgBouncer's default is 15",
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from dbtune.postgres.plans.conditions import Term, key_columns, terms
+from dbtune.postgres.plans.conditions import Term, terms
 from dbtune.postgres.plans.model import Node, Plan
 from dbtune.postgres.plans.scans import JOINS, TABLE_SCANS, child, is_user_table, without_hash
 
@@ -245,9 +245,3 @@ def _is_generic(plan: Plan, found: tuple[Term, ...]) -> bool:
         # InitPlan 1 (returns $0)
         internal.update(re.findall(r"\$\d+", node.subplan or ""))
     return any(term.parameter and term.parameter not in internal for term in found)
-
-
-def group_columns(node: Node) -> list[str]:
-    """The columns by which an Aggregate groups; none if one of them is no column."""
-    keys = key_columns(node.texts("Group Key"))
-    return [column.name for column, _ in keys] if keys else []

@@ -37,5 +37,10 @@ UNION ALL
 SELECT 'database-invalid', d.datname::text, '', -1, -1
 FROM pg_catalog.pg_database d
 WHERE d.datconnlimit = -2
+UNION ALL
+SELECT 'partition-detach-pending', i.inhrelid::regclass::text, i.inhparent::regclass::text, -1, -1
+FROM pg_catalog.pg_inherits i
+-- The column is there since 14.
+WHERE pg_catalog.to_jsonb(i) ->> 'inhdetachpending' = 'true'
 ORDER BY 1, 2
 LIMIT 2000

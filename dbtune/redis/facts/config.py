@@ -13,6 +13,7 @@ _PATTERNS = (
     "latency-monitor-threshold", "slowlog-*", "lazyfree-*", "activedefrag", "bind",
     "protected-mode", "client-output-buffer-limit", "repl-backlog-size", "min-replicas-*",
     "no-appendfsync-on-rewrite", "stop-writes-on-bgsave-error", "io-threads", "tls-port",
+    "replica-lazy-flush",
 )  # fmt: skip
 
 
