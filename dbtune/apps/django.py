@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, AppPool
+from dbtune.apps.psycopg_pool import connection_arguments
 from dbtune.snippet import Line, Snippet, block, heading, item, number
 
 DOCUMENT = "https://docs.djangoproject.com/en/stable/ref/databases/#connection-pool"
@@ -62,14 +65,8 @@ def snippet(pool: AppPool) -> Snippet:
             "600",
         ),
     )
-    connection = (
-        Line(
-            "connect_timeout",
-            str(pool.connect_seconds),
-            "Seconds. A server that does not answer is given up in time.",
-            "130",
-        ),
-    )
+    # Django turns prepared statements off itself.
+    connection = connection_arguments(replace(pool, prepares=True))
     text = f"""{heading("Into settings.py. Needs Django 5.1 or later and psycopg[binary,pool].")}
 import os
 

@@ -9,7 +9,7 @@ from dbtune.apps.pool import AppPool, Framework
 from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.model import PoolPlan, derive
-from dbtune.pooling.report import RECOMMENDATION
+from dbtune.pooling.report import RECOMMENDATION, no_size
 from dbtune.pooling.report import report as report_on
 from dbtune.report import Artifact, Column, Report, Table
 from dbtune.snippet import Snippet
@@ -55,12 +55,13 @@ def generate(name: str, plan: PoolPlan, *, prepares: bool, request_seconds: floa
     """
     about = report_on(plan, command=f"gen-config {name}")
     if plan.app_pool_max is None:
-        raise UsageError(_no_size(about))
+        raise UsageError(no_size(about, _NEEDS))
+    pooler = plan.inputs.pooler
     pool = AppPool(
         largest=plan.app_pool_max,
         smallest=min(plan.app_pool_min or 1, plan.app_pool_max),
-        pooler=plan.inputs.pooler,
-        prepares=prepares or not plan.inputs.pooler,
+        pooler=pooler,
+        prepares=prepares or not pooler,
         request_seconds=request_seconds,
     )
     made = framework(name)(pool)
@@ -154,10 +155,3 @@ def _postgres_notes(plan: PoolPlan, pool: AppPool) -> tuple[str, ...]:
         " then gives up before the application does"
     )
     return tuple(notes)
-
-
-def _no_size(about: Report) -> str:
-    if about.findings:
-        worst = about.findings[0]
-        return f"no pool size works: {worst.message}. {worst.remedy.text}"
-    return _NEEDS

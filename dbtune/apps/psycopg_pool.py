@@ -10,6 +10,26 @@ WAITING_PER_CONNECTION = 10
 """Requests in the queue for each connection: with more, an error is sooner than an answer."""
 
 
+def connection_arguments(pool: AppPool) -> tuple[Line, ...]:
+    """What psycopg itself is to be told, whoever makes its connections."""
+    timeout = Line(
+        "connect_timeout",
+        str(pool.connect_seconds),
+        "Seconds. A server that does not answer is given up in time.",
+        "130",
+    )
+    if pool.prepares:
+        return (timeout,)
+    prepare = Line(
+        "prepare_threshold",
+        "None",
+        "Nothing stays prepared: behind this pooler the next transaction may meet another"
+        " connection.",
+        "5",
+    )
+    return timeout, prepare
+
+
 def snippet(pool: AppPool) -> Snippet:
     """A pool that is opened at start-up."""
     lines = (
@@ -54,24 +74,7 @@ def snippet(pool: AppPool) -> Snippet:
             "True (in an async pool deprecated)",
         ),
     )
-    arguments = [
-        Line(
-            "connect_timeout",
-            str(pool.connect_seconds),
-            "Seconds. A server that does not answer is given up in time.",
-            "130",
-        )
-    ]
-    if not pool.prepares:
-        arguments.append(
-            Line(
-                "prepare_threshold",
-                "None",
-                "Nothing stays prepared: behind this pooler the next transaction may meet another"
-                " connection.",
-                "5",
-            )
-        )
+    arguments = connection_arguments(pool)
     text = f"""{heading("Needs psycopg[binary,pool]; AsyncConnectionPool takes the same.")}
 import os
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dbtune.apps.pool import LIFETIME_SECONDS, AppPool
+from dbtune.apps.psycopg_pool import connection_arguments
 from dbtune.snippet import Line, Snippet, block, heading, item, keyword, number
 
 DOCUMENT = "https://docs.sqlalchemy.org/en/20/core/pooling.html"
@@ -45,24 +46,7 @@ def snippet(pool: AppPool) -> Snippet:
             "False",
         ),
     )
-    arguments = [
-        Line(
-            "connect_timeout",
-            str(pool.connect_seconds),
-            "Seconds. A server that does not answer is given up in time.",
-            "130",
-        )
-    ]
-    if not pool.prepares:
-        arguments.append(
-            Line(
-                "prepare_threshold",
-                "None",
-                "Nothing stays prepared: behind this pooler the next transaction may meet another"
-                " connection.",
-                "5",
-            )
-        )
+    arguments = connection_arguments(pool)
     text = f"""{heading("Needs SQLAlchemy 2 and psycopg[binary]; also for create_async_engine.")}
 import os
 

@@ -350,3 +350,11 @@ def _formula(one: Formula) -> Row:
         "wait_p95_ms": None if one.wait is None else one.wait.p95_ms,
         "remark": one.remark,
     }
+
+
+def no_size(about: Report, otherwise: str) -> str:
+    """Why a plan has no size: its worst finding, or else which inputs it lacks."""
+    if about.findings:
+        worst = about.findings[0]
+        return f"no pool size works: {worst.message}. {worst.remedy.text}"
+    return otherwise

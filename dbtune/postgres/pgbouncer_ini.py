@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dbtune.errors import UsageError
 from dbtune.pooling.model import PoolPlan, derive
-from dbtune.pooling.report import RECOMMENDATION
+from dbtune.pooling.report import RECOMMENDATION, no_size
 from dbtune.pooling.report import report as report_on
 from dbtune.postgres.pgbouncer import files
 from dbtune.postgres.pgbouncer.pooler import HAS_PREPARED_STATEMENTS, HAS_QUOTED_KEYS, Pooler
@@ -27,6 +27,7 @@ SETTINGS = Table(
     ),
 )
 TABLES = (RECOMMENDATION, SETTINGS)
+_NEEDS = "a pool size needs --cpus, or --rps with --hold-time; dbtune pool-size explains"
 
 
 def generate(plan: PoolPlan, pooler: Pooler) -> Report:
@@ -43,7 +44,7 @@ def generate(plan: PoolPlan, pooler: Pooler) -> Report:
         plan = derive(replace(plan.inputs, databases=len(pooler.databases)))
     about = report_on(plan, command="gen-config pgbouncer")
     if plan.pool_size is None:
-        raise UsageError(_no_size(about))
+        raise UsageError(no_size(about, _NEEDS))
     lines = tuple(settings(plan, pooler))
     rows = tuple(
         {
@@ -67,13 +68,6 @@ def generate(plan: PoolPlan, pooler: Pooler) -> Report:
             Artifact("pgbouncer-auth.sql", files.auth_sql(pooler), "sql"),
         ),
     )
-
-
-def _no_size(about: Report) -> str:
-    if about.findings:
-        worst = about.findings[0]
-        return f"no pool size works: {worst.message}. {worst.remedy.text}"
-    return "a pool size needs --cpus, or --rps with --hold-time; dbtune pool-size explains"
 
 
 def _notes(plan: PoolPlan, pooler: Pooler) -> Iterator[str]:
