@@ -134,7 +134,8 @@ def alert_rules(
     Sizes come from the same options as in dbtune pool-size; without them thresholds are shares of
     what the servers themselves tell.
     """
-    from dbtune.alerts import Limits, generate
+    from dbtune.alerts import generate
+    from dbtune.alerts.model import Limits
     from dbtune.pooling.model import derive
 
     limits = Limits(derive(given), request_timeout, max_lag)

@@ -11,7 +11,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbtune.alerts import Exporter, Limits, generate
+from dbtune.alerts import Exporter, generate
+from dbtune.alerts.model import Limits
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.model import derive
 from tests.command import dbtune
