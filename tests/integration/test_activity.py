@@ -99,6 +99,8 @@ def test_a_role_that_sees_nothing_of_others(any_database: tuple[Postgres, str]) 
                 "--strict",
             )
             assert strict.code == 4
+            # What it may not see is not said to be idle.
+            assert "all sessions are idle, of those that this role may see" in strict.out
             ended = dbtune(
                 *("activity", "terminate", str(holder), server.dsn(name, "onlooker", "p"), "--yes")
             )

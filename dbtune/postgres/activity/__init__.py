@@ -70,7 +70,7 @@ class Watch:
             tables.append(view.locks_table(self._read(lock_waits, ()), limit))
         tables.append(view.sessions_table(seen, limit))
         if self._waits is not None:
-            tables.append(view.waits_table(self._waits, limit))
+            tables.append(view.waits_table(self._waits, limit, seen.hidden))
         tables += self._of_statements()
         if running := self._read(progress, ()):
             tables.append(view.progress_table(running))

@@ -100,7 +100,12 @@ def sessions_table(sessions: Sessions, limit: int) -> Table:
     rows = tuple(_session_row(one) for one in shown[:limit])
     left = len(shown) - len(rows)
     more = f"and {left}{' or more' if sessions.cut else ''} more (--limit)" if left else ""
-    return replace(SESSIONS, rows=rows, footer=more)
+    return replace(SESSIONS, rows=rows, footer=more, empty=_empty(SESSIONS, sessions.hidden))
+
+
+def _empty(table: Table, hidden: int) -> str:
+    """What stands in place of no rows: what a role may not see is not said to be idle."""
+    return f"{table.empty}, of those that this role may see" if hidden else table.empty
 
 
 def _matters(one: Backend) -> bool:
@@ -129,15 +134,15 @@ def _session_row(one: Backend) -> Row:
     }
 
 
-def waits_table(waits: Waits, limit: int) -> Table:
-    """What active sessions wait for."""
+def waits_table(waits: Waits, limit: int, hidden: int) -> Table:
+    """What active sessions wait for; of some the role may not see it."""
     whole = sum(waits.sessions.values())
     ordered = sorted(waits.sessions.items(), key=lambda item: (-item[1], item[0]))
     rows: list[Row] = [
         {"wait": name, "sessions": count / waits.samples, "share": count / whole}
         for name, count in ordered[:limit]
     ]
-    return replace(WAITS, rows=tuple(rows))
+    return replace(WAITS, rows=tuple(rows), empty=_empty(WAITS, hidden))
 
 
 def statements_table(between: Difference, texts: Mapping[Key, str], limit: int) -> Table:
