@@ -286,7 +286,7 @@ def test_a_target_cannot_run_commands_on_this_machine(pg15: Postgres) -> None:
         deed = (
             "CREATE FUNCTION deed() RETURNS int LANGUAGE plpgsql AS $q$BEGIN "
             "RESET ROLE; RESET SESSION AUTHORIZATION; "
-            f"COPY (SELECT 1) TO PROGRAM 'touch {temp}/done'; RETURN 1; END$q$"
+            f"COPY (SELECT 1) TO PROGRAM 'cat >{temp}/done'; RETURN 1; END$q$"
         )
         evil = (
             "CREATE FUNCTION evil(int) RETURNS int LANGUAGE plpgsql IMMUTABLE "

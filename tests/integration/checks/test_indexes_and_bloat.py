@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.command import dbtune
+from tests.health import eventually
 from tests.servers import Postgres, fresh_database
 
 SCHEMA = """
@@ -76,13 +77,15 @@ def test_indexes_and_bloat(pg: Callable[[int], Postgres], version: int, tmp_path
         assert {one.partition(" ")[0] for one in left} <= {"pg.unused-index"}  # what was just made
         server.psql("DELETE FROM child WHERE id % 10 > 0", name)
         server.psql("VACUUM ANALYZE child", name)
-        wasted = found(server, name, file, "pg.table-bloated", "pg.index-bloated")
-        assert {
-            "pg.table-bloated table public.child",
-            "pg.index-bloated index public.child_pkey",
-        } <= (wasted.keys())
+        wanted = {"pg.table-bloated table public.child", "pg.index-bloated index public.child_pkey"}
+
+        def wasted() -> dict[str, dict[str, Any]]:
+            return found(server, name, file, "pg.table-bloated", "pg.index-bloated")
+
+        # Before 15 a collector counts what was deleted and analysed, somewhat later.
+        assert eventually(lambda: [{}] if wanted <= wasted().keys() else [], there=True)
         server.psql("VACUUM FULL ANALYZE child", name)
-        assert found(server, name, file, "pg.table-bloated", "pg.index-bloated") == {}
+        assert eventually(lambda: list(wasted().values()), there=False) == []
 
 
 def test_scans_that_are_counted_for_a_short_time_only_are_said_to_be_unknown(
