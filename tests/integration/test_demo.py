@@ -484,4 +484,5 @@ def _drop(demo: Demo, names: set[str]) -> None:
     with psycopg.connect(demo.kept.url, autocommit=True) as connection:
         for name in names:
             if not name.startswith("pg_"):
-                connection.execute(f"DROP INDEX IF EXISTS {name}".encode())
+                # CASCADE: a partition's index goes with its parent's only, and the set has no order.
+                connection.execute(f"DROP INDEX IF EXISTS {name} CASCADE".encode())
