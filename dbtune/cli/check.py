@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbtune.cli import complete
 from dbtune.cli.command import FailOn, Run, command, duration_option, new_app
 from dbtune.errors import UsageError
 from dbtune.finding import Finding
@@ -53,10 +54,16 @@ def check(
     run: Run,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Only these checks: name, pattern or tag. Repeat it for several."),
+        typer.Option(
+            help="Only these checks: name, pattern or tag. Repeat it for several.",
+            autocompletion=complete.health_checks,
+        ),
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(help="Not these checks: name, pattern or tag.")
+        list[str] | None,
+        typer.Option(
+            help="Not these checks: name, pattern or tag.", autocompletion=complete.health_checks
+        ),
     ] = None,
     interval: Annotated[
         float,
@@ -80,7 +87,12 @@ def check(
         ),
     ] = None,
     tag: Annotated[
-        str, typer.Option(help="Check all profiles with this tag, at once.", show_default=False)
+        str,
+        typer.Option(
+            help="Check all profiles with this tag, at once.",
+            show_default=False,
+            autocompletion=complete.tags,
+        ),
     ] = "",
     jobs: Annotated[int, typer.Option(min=1, max=64, help="With --tag: so many at a time.")] = 8,
 ) -> Report:

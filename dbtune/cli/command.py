@@ -20,11 +20,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, NoReturn, get_args
 
 import typer
 from typer.core import TyperCommand
+from typer.models import ArgumentInfo, ParameterInfo
 
+from dbtune.cli import complete
 from dbtune.errors import UsageError
 from dbtune.text import parse_bytes, parse_seconds
 
@@ -323,6 +325,7 @@ Target = Annotated[
         metavar="[TARGET]",
         help="Profile name or URL; without it the environment and dbtune.yaml are asked.",
         show_default=False,
+        autocompletion=complete.profiles,
     ),
 ]
 _TARGET_OPTIONS: dict[str, tuple[Any, object]] = {
@@ -333,21 +336,32 @@ _TARGET_OPTIONS: dict[str, tuple[Any, object]] = {
     "profile": (
         Annotated[
             str | None,
-            typer.Option("--profile", "-p", help="Profile of the target.", rich_help_panel=_TARGET),
+            typer.Option(
+                "--profile",
+                "-p",
+                metavar="NAME",
+                help="Profile of the target.",
+                rich_help_panel=_TARGET,
+                autocompletion=complete.profiles,
+            ),
         ],
         None,
     ),
     "timeout": (
         Annotated[
             str,
-            typer.Option(help="Time limit for one statement.", rich_help_panel=_TARGET),
+            typer.Option(
+                metavar="DURATION", help="Time limit for one statement.", rich_help_panel=_TARGET
+            ),
         ],
         "15s",
     ),
     "connect_timeout": (
         Annotated[
             str,
-            typer.Option(help="Time limit for connecting.", rich_help_panel=_TARGET),
+            typer.Option(
+                metavar="DURATION", help="Time limit for connecting.", rich_help_panel=_TARGET
+            ),
         ],
         "10s",
     ),
@@ -399,7 +413,9 @@ _OUTPUT_OPTIONS: dict[str, tuple[Any, object]] = {
         Annotated[
             FailOn,
             typer.Option(
-                help="Exit with 1 on findings of this level or above.", rich_help_panel=_OUTPUT
+                metavar="LEVEL",
+                help=f"Exit with 1 on findings of this level or above: {', '.join(FailOn)}.",
+                rich_help_panel=_OUTPUT,
             ),
         ],
         FailOn.never,
@@ -434,7 +450,9 @@ _OUTPUT_OPTIONS: dict[str, tuple[Any, object]] = {
 _GATE = Annotated[
     Gate,
     typer.Option(
-        help="Exit with 1 on what became worse, or on findings of this level or above.",
+        metavar="LEVEL",
+        help="Exit with 1 on what became worse (regression), or on findings of this level or "
+        f"above: {', '.join(Gate)}.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -444,7 +462,8 @@ def _format_option(formats: type[Format] | type[Picture]) -> tuple[Any, object]:
     option = typer.Option(
         "--format",
         "-f",
-        help="Output format.",
+        metavar="FORMAT",
+        help=f"Output format: {', '.join(formats)}.",
         rich_help_panel=_OUTPUT,
         show_default=f"by the name of --output, else {next(iter(formats))}",
     )
@@ -466,6 +485,10 @@ def new_app(*, group_help: str = "") -> typer.Typer:
 
 class _SectionedCommand(TyperCommand):
     """Help with the options in sections: the command's own, Target, Output."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """A required argument without the braces that Typer puts around it."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
@@ -530,6 +553,8 @@ def command(
                 ),
             )
         keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+        for one in keywords + extra:
+            _name_value(one)
 
         def wrapper(**values: Any) -> None:
             given = {key: values.pop(key) for key in [one.name for one in extra]}
@@ -543,6 +568,24 @@ def command(
         return function
 
     return decorate
+
+
+_VALUES = {str: "TEXT", int: "N", float: "NUMBER", Path: "FILE"}
+
+
+def _name_value(parameter: inspect.Parameter) -> None:
+    """Call a value in help as manuals do; Typer says ``<int range>`` and ``{name}``."""
+    kind, *details = get_args(parameter.annotation)
+    kinds = {*get_args(kind), kind} & _VALUES.keys()  # int of int | None, and of list[int] | None
+    kinds |= {k for one in get_args(kind) for k in get_args(one)} & _VALUES.keys()
+    for detail in details:
+        if not isinstance(detail, ParameterInfo) or detail.metavar is not None:
+            continue
+        if isinstance(detail, ArgumentInfo):
+            name = parameter.name.upper()
+            detail.metavar = name if parameter.default is parameter.empty else f"[{name}]"
+        elif kinds and not detail.parser:
+            detail.metavar = _VALUES[kinds.pop()]
 
 
 def _run(

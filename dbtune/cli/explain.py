@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dbtune.cli import complete
 from dbtune.cli.command import Run, command, new_app, piped, text_parser
 from dbtune.errors import UsageError
 from dbtune.postgres.explain import from_files, from_session
@@ -70,6 +71,7 @@ def explain(
             metavar="[PLAN_FILE]...",
             help="Plans in any format, server logs, MongoDB's explain(); - or a pipe: stdin.",
             show_default=False,
+            autocompletion=complete.after("explain"),
         ),
     ] = None,
     limit: Annotated[

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbtune.cli import complete
 from dbtune.cli.command import Run, command, new_app
 from dbtune.errors import UsageError
 from dbtune.readiness import TABLES as TEST_TABLES
@@ -323,7 +324,9 @@ def edit(run: Run) -> Report:
 @command(app, target="none", name="remove", epilog="Example: dbtune profile remove prod")
 def remove(
     run: Run,
-    name: Annotated[str, typer.Argument(help="The profile's name.")],
+    name: Annotated[
+        str, typer.Argument(help="The profile's name.", autocompletion=complete.profiles)
+    ],
 ) -> Report:
     """Take a profile out of your own profile file, with a password that dbtune stored for it."""
     from dbtune.profile_store import Store

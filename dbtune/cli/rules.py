@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from dbtune.cli import complete
 from dbtune.cli.command import Run, command, new_app
 from dbtune.errors import UsageError
 from dbtune.finding import Check, load_checks
@@ -66,7 +67,10 @@ app = new_app()
 def rules(
     run: Run,
     name: Annotated[
-        str | None, typer.Argument(help="A rule to explain; all are listed without it.")
+        str | None,
+        typer.Argument(
+            help="A rule to explain; all are listed without it.", autocompletion=complete.rules
+        ),
     ] = None,
 ) -> Report:
     """List every rule, or explain one."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbtune.cli import complete
 from dbtune.cli.command import new_app
 from dbtune.errors import UsageError
 from dbtune.text import plain
@@ -20,7 +21,12 @@ app = new_app()
 
 @app.command(epilog="Example: dbtune schema slow-queries > slow-queries.schema.json")
 def schema(
-    command_name: Annotated[str, typer.Argument(metavar="COMMAND", help="A dbtune command.")],
+    command_name: Annotated[
+        str,
+        typer.Argument(
+            metavar="COMMAND", help="A dbtune command.", autocompletion=complete.commands
+        ),
+    ],
 ) -> None:
     """Print the JSON Schema (2020-12) of a command's --format json output."""
     from dbtune.cli import COMMANDS

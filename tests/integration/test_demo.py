@@ -484,5 +484,5 @@ def _drop(demo: Demo, names: set[str]) -> None:
     with psycopg.connect(demo.kept.url, autocommit=True) as connection:
         for name in names:
             if not name.startswith("pg_"):
-                # CASCADE: a partition's index goes with its parent's only, and the set has no order.
+                # CASCADE: a partition's index goes only with its parent's.
                 connection.execute(f"DROP INDEX IF EXISTS {name} CASCADE".encode())
