@@ -66,7 +66,7 @@ def _skipped(skipped: Skipped) -> str:
 def _table(table: Table) -> str:
     if not table.rows:
         return ""
-    title = f"### {escape(table.title)}\n\n"
+    title = f"### {escape(table.title)}\n\n" if table.title else ""
     if table.trees:
         return "\n\n".join([*(_tree(tree) for tree in table.trees), escape(legend(table.trees))])
     if table.record:

@@ -309,3 +309,10 @@ def test_a_report_without_tables_or_target(name: str) -> None:
 @pytest.mark.parametrize("width", [1, 10, 39])
 def test_a_very_narrow_terminal(width: int) -> None:
     assert "pg.bad" in re.sub(r"\s+", "", render(REPORT, "table", Style(width)))
+
+
+def test_a_table_without_a_title_gets_no_empty_heading() -> None:
+    untitled = Table("found", "", (Column("name", "name", "text", ""),), ({"name": "a"},))
+    made = render(Report("check", (untitled,)), "markdown", Style())
+    headings = [line for line in made.splitlines() if line.startswith("#")]
+    assert headings == ["## dbtune check"]
