@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "gen_config",
         "Generate postgresql.conf, pgbouncer.ini or an application's pool, with reasons.",
     ),
+    "bench": ("bench", "Measure what a tuning guide claims: pool, writes, index or cache."),
+    "bench pool": ("bench_pool", "Throughput and times by pool size, through a real PgBouncer."),
     "snapshot": ("snapshot", "Save all facts of a target to a file, for later or for comparison."),
     "compare": ("compare", "Compare snapshots: what changed, and whether it is better or worse."),
     "watch": ("watch", "Take snapshots at regular times, and tell what became worse."),

@@ -13,6 +13,7 @@ A subcommand is a function that takes a :class:`Run` first, then its own options
 from __future__ import annotations
 
 import inspect
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -641,6 +642,24 @@ def piped(otherwise: str) -> list[str]:
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError(otherwise)
     return ["-"]
+
+
+@contextmanager
+def interrupted_by_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the command as Ctrl-C does, with everything cleaned up."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # A signal that is ignored stays so: nohup.
+    caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in caught}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # --------------------------------------------------------------------------- types of option values

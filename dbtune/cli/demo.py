@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtune.cli.command import Color, Format, Output, Run, new_app
+from dbtune.cli.command import Color, Format, Output, Run, interrupted_by_signals, new_app
 from dbtune.demo.report import TABLES as TABLES
 from dbtune.report import Report
 
@@ -81,7 +80,7 @@ def demo(
     check_writable(out)
     run = Run(verbose=verbose, quiet=quiet)
     shown: list[Shown] = []
-    with _interrupted_by_signals():
+    with interrupted_by_signals():
         if action is Action.run:
             shown, final = _run(run, seconds, keep, port or 0)
         elif action is Action.drive:
@@ -190,21 +189,3 @@ def _timed(run: Run, description: str, total: float) -> Iterator[Callable[[float
     with run.progress(description, total) as advance:
         yield advance
     run.say(f"{description}: done in {time.monotonic() - started:.1f} s")
-
-
-@contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
-    """SIGTERM and a closed terminal end the command as Ctrl-C does, with everything cleaned up."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    # A signal that is ignored stays so: nohup.
-    caught = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in caught}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

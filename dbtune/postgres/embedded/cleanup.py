@@ -21,17 +21,24 @@ _REMOVE_SECONDS = 10.0
 
 
 def postmaster_pid(folder: Path) -> int | None:
-    """The process of the server whose data lie in ``folder/data``, or ``None`` if none runs.
+    """The process of the server whose data lie in ``folder/data``, or ``None`` if none runs."""
+    return _running(folder, "data/postmaster.pid")
+
+
+def _running(folder: Path, *names: str) -> int | None:
+    """The process that one of these files of the folder names, or ``None`` if none runs.
 
     A file left by a server that was killed may name a process that is another program's by now, so
     the process is asked whether it works in that folder.
     """
-    try:
-        first, _, _ = (folder / "data/postmaster.pid").read_text().partition("\n")
-        pid = int(first)
-    except (OSError, ValueError):
-        return None
-    return pid if _serves(pid, folder) else None
+    for name in names:
+        try:
+            pid = int((folder / name).read_text().partition("\n")[0])
+        except (OSError, ValueError):
+            continue
+        if _serves(pid, folder):
+            return pid
+    return None
 
 
 def _serves(pid: int, folder: Path) -> bool:
@@ -52,7 +59,7 @@ def remove(folder: Path) -> None:
     The server stops without a checkpoint: nobody needs its data any more.
     """
     for how in (signal.SIGQUIT, signal.SIGKILL):
-        pid = postmaster_pid(folder)
+        pid = _running(folder, "data/postmaster.pid", "pgbouncer.pid")
         if pid is None:
             break
         try:

@@ -80,7 +80,7 @@ class EmbeddedPostgres:
         self._tcp = port is not None
         self._disk_bytes = disk_bytes
         self._initdb = tuple(initdb)
-        self._account = _account()
+        self._account = account()
         self._given = programs
         self._programs = Path()
         self._server: subprocess.Popen[bytes] | None = None
@@ -94,16 +94,16 @@ class EmbeddedPostgres:
             TargetError: the server did not start.
         """
         wheel = None if self._given else _wheel()
-        self.folder = _new_folder(self._disk_bytes, bool(self._account))
+        self.folder = new_folder(self._disk_bytes, bool(self._account))
         try:
-            self._watchdog = _watch(self.folder)
+            self._watchdog = watch(self.folder)
             self.own(self.folder)
             self._programs = self._given or self._runnable(wheel or _wheel())
             self._create_cluster()
             self._start()
         except BaseException:
             self.stop()
-            with contextlib.suppress(OSError):  # it is there if we were interrupted before _watch
+            with contextlib.suppress(OSError):  # it is there if we were interrupted before watch
                 self.folder.rmdir()
             raise
         return self
@@ -296,8 +296,12 @@ def _wheel() -> Path:
     return Path(found.origin).parent
 
 
-def _account() -> dict[str, Any]:
-    """Arguments that make subprocess run the server unprivileged; none unless we are root."""
+def account() -> dict[str, Any]:
+    """Arguments that make subprocess run a server unprivileged; none unless we are root.
+
+    Raises:
+        UsageError: we are root, and there is nobody else to run it.
+    """
     if os.name != "posix" or os.geteuid() != 0:
         return {}
     import pwd
@@ -311,7 +315,12 @@ def _account() -> dict[str, Any]:
     raise UsageError("PostgreSQL refuses to run as root, and there is no user postgres or nobody")
 
 
-def _new_folder(disk_bytes: int, for_other_user: bool) -> Path:
+def new_folder(disk_bytes: int, for_other_user: bool) -> Path:
+    """A new folder that only its owner can enter, short enough for the name of a Unix socket.
+
+    Raises:
+        UsageError: there is no room, or no permission.
+    """
     wanted = Path(tempfile.gettempdir()).resolve()
     fits = len(str(wanted)) <= _LONGEST_BASE
     base = wanted if fits and (not for_other_user or _open_to_all(wanted)) else Path("/tmp")  # noqa: S108 -- mkdtemp below makes a private one
@@ -331,7 +340,8 @@ def _open_to_all(folder: Path) -> bool:
     return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
 
 
-def _watch(folder: Path) -> subprocess.Popen[str]:
+def watch(folder: Path) -> subprocess.Popen[str]:
+    """Start the watchdog of a folder: see :mod:`dbtune.postgres.embedded.cleanup`."""
     return subprocess.Popen(
         [sys.executable, "-I", "-S", cleanup.__file__, str(folder)],
         stdin=subprocess.PIPE,

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.parameter_roles import Kind, Role, roles
@@ -24,7 +24,7 @@ from dbtune.postgres.indexes.parameter_values import (
     value_of,
     values_of,
 )
-from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
+from dbtune.postgres.indexes.planner import NotPlannable, Planned
 from dbtune.postgres.indexes.statement_uses import column_finder
 from dbtune.postgres.indexes.workload import Query
 from dbtune.postgres.normalised import Normalised, normalised
@@ -70,10 +70,22 @@ class PlannedForm(NamedTuple):
     plan: Planned
 
 
+class Asked(Protocol):
+    """What is asked of a planner: a part of :class:`~dbtune.postgres.indexes.planner.Planner`."""
+
+    def plan(self, statement: str, *, search_path: str = "") -> Planned:
+        """See :meth:`dbtune.postgres.indexes.planner.Planner.plan`."""
+        ...
+
+    def parameter_types(self, statement: str, *, search_path: str = "") -> list[str]:
+        """See :meth:`dbtune.postgres.indexes.planner.Planner.parameter_types`."""
+        ...
+
+
 class Forms:
     """Makes the forms of a workload's statements."""
 
-    def __init__(self, planner: Planner, catalog: Catalog, search_path: str = "") -> None:
+    def __init__(self, planner: Asked, catalog: Catalog, search_path: str = "") -> None:
         """
         Args:
             planner: is asked which types parameters have, and whether a form can be planned.

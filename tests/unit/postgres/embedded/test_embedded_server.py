@@ -102,7 +102,7 @@ def test_removing_twice_does_nothing(tmp_path: Path) -> None:
 def test_the_watchdog_cleans_up_when_its_input_ends(tmp_path: Path, said: str, there: bool) -> None:
     folder = tmp_path / "x"
     folder.mkdir()
-    watchdog = server._watch(folder)
+    watchdog = server.watch(folder)
     watchdog.communicate(said, timeout=20)
     assert watchdog.returncode == 0
     assert folder.exists() is there

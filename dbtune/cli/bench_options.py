@@ -1,0 +1,77 @@
+"""Options that all measurements share, and how a person is asked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dbtune.cli.command import Run
+from dbtune.errors import UsageError
+from dbtune.text import plain
+
+if TYPE_CHECKING:
+    from dbtune.postgres.bench.permission import Permission
+    from dbtune.postgres.bench.pool import Surroundings
+    from dbtune.profile import Profile
+
+LOCK_SECONDS = 10.0
+
+YES = Annotated[
+    bool,
+    typer.Option(
+        "--yes",
+        "-y",
+        help="LOADS the target: do not ask. (Nobody asks for the demo, and for profiles with the "
+        "tag staging, test, dev or bench.)",
+    ),
+]
+BUSY = Annotated[bool, typer.Option("--allow-busy", help="Even if others use the server just now.")]
+ROUNDS = Annotated[
+    int, typer.Option(min=1, max=100, help="How often everything is measured, interleaved.")
+]
+
+
+def permission(yes: bool, busy: bool) -> Permission:
+    """What the person allowed by options, and how to ask for more."""
+    from dbtune.postgres.bench.permission import Permission
+
+    def ask(sentence: str) -> bool:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise UsageError(f"{sentence} Nobody is there to be asked; give --yes to do it")
+        return typer.confirm(f"{sentence}\nDo it?", err=True)
+
+    return Permission(yes, busy, ask)
+
+
+def surroundings(run: Run, profile: Profile, yes: bool, busy: bool) -> Surroundings:
+    """What a measurement needs of the command line."""
+    from dbtune.postgres.bench.pool import Surroundings
+
+    return Surroundings(
+        run.limits,
+        permission(yes, busy),
+        lambda: run.writer(profile, LOCK_SECONDS),
+        run.wait,
+        run.progress,
+        run.say,
+    )
+
+
+def read_file(file: Path) -> str:
+    """The text of ``--file``; ``-`` is standard input.
+
+    Raises:
+        UsageError: it can't be read, or is empty.
+    """
+    shown = plain(str(file))
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise UsageError(f"--file {shown} can't be read: {reason}") from None
+    if not text.strip():
+        raise UsageError(f"--file {shown} has no statement")
+    return text

@@ -1,0 +1,1 @@
+"""Measurements that load a PostgreSQL server on purpose: ``dbtune bench``."""

@@ -1,0 +1,88 @@
+"""A schema of our own on the target, for tables that are written to; dropped at the end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Self
+
+from dbtune.errors import TargetError, UsageError
+from dbtune.postgres.plans.ddl import quote
+from dbtune.postgres.session import Session
+from dbtune.postgres.writer import WriteFailed, Writer
+from dbtune.text import plain
+
+PREFIX = "dbtune_bench_"
+LOCK_SECONDS = 10.0
+
+
+class Scratch:
+    """A schema that exists within a ``with`` block.
+
+    Attributes:
+        name: of the schema.
+    """
+
+    def __init__(self, open_writer: Callable[[], Writer], say: Callable[[str], None]) -> None:
+        """
+        Args:
+            open_writer: makes a connection that writes.
+            say: tells the person what could not be removed.
+        """
+        self.name = f"{PREFIX}{secrets.token_hex(6)}"
+        self._open = open_writer
+        self._say = say
+
+    def __enter__(self) -> Self:
+        try:
+            with self._open() as writer:
+                writer.run(f"CREATE SCHEMA {quote(self.name)}")
+        except WriteFailed as failed:
+            raise UsageError(
+                f"can't make a scratch schema: {failed}; it needs CREATE on the database"
+            ) from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        statement = f"DROP SCHEMA {quote(self.name)} CASCADE"
+        try:
+            with self._open() as writer:
+                writer.run(statement)
+        except (WriteFailed, TargetError) as failed:
+            self._say(f"could not remove what was made: {failed}; do it with: {statement};")
+
+    def run(self, *statements: str, search_path: str = "") -> None:
+        """Run statements in the schema, one by one.
+
+        Args:
+            statements: to run.
+            search_path: of schemas behind the scratch schema, as SQL.
+
+        Raises:
+            TargetError: one failed.
+        """
+        path = quote(self.name) + (f", {search_path}" if search_path else "")
+        with self._open() as writer:
+            try:
+                writer.run(f"SET search_path = {path}")
+                for statement in statements:
+                    writer.run(statement)
+            except WriteFailed as failed:
+                raise TargetError(f"a scratch table could not be made: {failed}") from None
+            except KeyboardInterrupt:
+                writer.cancel()
+                raise
+
+
+def leftovers(session: Session) -> list[str]:
+    """Notes on schemas of earlier runs that were killed before they could clean up."""
+    rows = session.rows(
+        "SELECT n.nspname AS name FROM pg_catalog.pg_namespace n "
+        "WHERE pg_catalog.starts_with(n.nspname::text, %s) ORDER BY 1",
+        (PREFIX,),
+    )
+    return [
+        f"schema {plain(row['name'])} is another run's, or was left by one that was killed; then "
+        f"remove it: DROP SCHEMA {quote(row['name'])} CASCADE;"
+        for row in rows
+    ]
