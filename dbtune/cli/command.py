@@ -557,14 +557,23 @@ def command(
         for one in keywords + extra:
             _name_value(one)
 
-        def wrapper(**values: Any) -> None:
+        caller = inspect.Parameter(
+            "caller", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
+        )
+
+        def wrapper(caller: typer.Context, **values: Any) -> None:
             given = {key: values.pop(key) for key in [one.name for one in extra]}
-            _finish(*_run(function, values, given, formats))
+            made = _run(function, values, given, formats)
+            if isinstance(caller.obj, list):  # a program wants the report: dbtune.cli.ask
+                caller.obj.append(made[0])
+            else:
+                _finish(*made)
 
         wrapper.__doc__ = function.__doc__
         wrapper.__name__ = function.__name__
-        wrapper.__signature__ = inspect.Signature(keywords + extra)  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {one.name: one.annotation for one in keywords + extra}
+        parameters = [*keywords, *extra, caller]
+        wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {one.name: one.annotation for one in parameters}
         app.command(name=name, cls=_SectionedCommand, epilog=epilog)(wrapper)
         return function
 

@@ -1,0 +1,47 @@
+"""``dbtune mcp``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from dbtune.cli import complete
+from dbtune.cli.command import new_app
+from dbtune.errors import UsageError
+
+app = new_app()
+
+
+@app.command(
+    epilog='Example of an assistant\'s settings: {"command": "dbtune", "args": ["mcp", "prod"]}'
+)
+def mcp(
+    profiles: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROFILE]...",
+            help="Only these targets may be asked for; without any, every profile.",
+            show_default=False,
+            autocompletion=complete.profiles,
+        ),
+    ] = None,
+) -> None:
+    """Offer the read-only subcommands to assistants and editors (Model Context Protocol).
+
+    It speaks on standard input and output, and is started by the assistant. Targets are named by
+    profile: no password is seen. Nothing is written, and no statement is executed.
+    """
+    try:
+        from dbtune.service.mcp import server
+    except ImportError:
+        raise UsageError("this needs the MCP SDK: pip install 'dbtune[mcp]'") from None
+    from dbtune.cli.ask import ask
+    from dbtune.profile import named
+
+    for name in profiles or ():
+        named(name)  # a mistyped name is said now, not to the assistant
+    if sys.stdin.isatty():
+        typer.echo("waiting for an assistant on standard input; Ctrl-C ends it", err=True)
+    server(ask, profiles or ()).run()
