@@ -35,7 +35,7 @@ def __getattr__(name: str) -> tuple[Table, ...]:
 
 
 def _time(text: str) -> str:
-    from dbtune.postgres.logs.period import check_time
+    from dbtune.logs.period import check_time
 
     return check_time(text)
 

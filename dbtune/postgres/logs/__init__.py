@@ -1,5 +1,5 @@
 """Server logs of any size and kind: read in blocks, in constant memory.
 
-:mod:`~dbtune.postgres.logs.blocks` undoes compression, :mod:`~dbtune.postgres.logs.scan` finds the
+:mod:`~dbtune.logs.blocks` undoes compression, :mod:`~dbtune.postgres.logs.scan` finds the
 lines that are asked for and passes over the rest.
 """

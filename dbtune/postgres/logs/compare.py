@@ -14,7 +14,7 @@ from dbtune.compare.statements import align, workload_of
 from dbtune.compare.tables import MEASURES, STATEMENTS
 from dbtune.compare.verdict import judge
 from dbtune.finding import load_checks, run_checks, sort_findings
-from dbtune.postgres.logs.clock import moment
+from dbtune.logs.clock import moment
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.tables import statements_of
 from dbtune.report import Column, Table

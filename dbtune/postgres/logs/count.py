@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from operator import mul
 
+from dbtune.logs.blocks import decoded
+from dbtune.logs.tally import MOST_NAMES, Sum, add, buckets
 from dbtune.postgres.logs.auto_explain import query_text
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.events import Events
-from dbtune.postgres.logs.record import FIELDS, Format, Raw, Record, Who, decoded
+from dbtune.postgres.logs.record import FIELDS, Format, Raw, Record, Who
 from dbtune.postgres.logs.samples import Sampler
-from dbtune.postgres.logs.statement import MOST_NAMES, Logged, add
-from dbtune.postgres.logs.tally import Sum, buckets
+from dbtune.postgres.logs.statement import Logged
 from dbtune.postgres.logs.texts import ZEROS, Texts
 from dbtune.postgres.sqltext import masked, parameterised
 from dbtune.text import shorten

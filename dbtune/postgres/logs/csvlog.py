@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from dbtune.postgres.logs.record import Raw, Who, decoded
+from dbtune.logs.blocks import decoded
+from dbtune.postgres.logs.record import Raw, Who
 from dbtune.postgres.logs.stderr import DURATION
 
 _FIELD = rb'(?:"[^"]*(?:""[^"]*)*"|[^",\n]*)'

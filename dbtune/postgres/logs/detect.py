@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass, replace
 
 from dbtune.errors import UsageError
+from dbtune.logs.blocks import decoded
+from dbtune.logs.envelopes import ENVELOPES, Envelope, Json, Plain, Syslog
 from dbtune.postgres.logs.csvlog import Csvlog
-from dbtune.postgres.logs.envelopes import ENVELOPES, Envelope, Json, Plain, Syslog
 from dbtune.postgres.logs.formats import LogFormat
 from dbtune.postgres.logs.infer import infer
 from dbtune.postgres.logs.jsonlog import Jsonlog
 from dbtune.postgres.logs.prefix import compile_prefix
-from dbtune.postgres.logs.record import Format, decoded
+from dbtune.postgres.logs.record import Format
 from dbtune.postgres.logs.stderr import Stderr
 from dbtune.text import plain, shorten
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dbtune.logs.tally import Sum, Top, merge, trim
 from dbtune.postgres.logs.events import Events
 from dbtune.postgres.logs.samples import Samples
 from dbtune.postgres.logs.statement import Logged
-from dbtune.postgres.logs.tally import Sum, Top, merge, trim
 
 MOST_STATEMENTS = 10_000
 """Statements that are told apart; of more, those with the least time are only counted."""

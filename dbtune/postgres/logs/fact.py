@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from dbtune.errors import Unavailable
 from dbtune.facts import Fact
-from dbtune.postgres.logs.clock import moment
+from dbtune.logs.clock import moment
 from dbtune.postgres.logs.digest import Digest
 from dbtune.text import plain
 
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot
-    from dbtune.postgres.logs.read import Progress
+    from dbtune.logs.parts import Progress
     from dbtune.postgres.logs.stream import Wanted
 
 
@@ -59,7 +59,7 @@ def read_log(
     Raises:
         UsageError: one of them can't be read, or is no log.
     """
-    from dbtune.postgres.logs.files import expand
+    from dbtune.logs.files import expand
     from dbtune.postgres.logs.read import read
     from dbtune.postgres.logs.stream import Wanted
 

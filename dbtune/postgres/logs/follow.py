@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import IO
 
 from dbtune.errors import UsageError
+from dbtune.logs.files import STDIN, expand, is_packed
 from dbtune.postgres.logs.detect import Detected, detect, fits
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.files import STDIN, expand, is_packed, look_if_log
+from dbtune.postgres.logs.look import look_if_log
 from dbtune.postgres.logs.stream import Stream, Wanted
 
 _BLOCK_BYTES = 1 << 20

@@ -83,11 +83,3 @@ class Format(Protocol):
 
     def extras(self, tail: bytes) -> Mapping[str, str]:
         """Detail, hint, context and statement, as far as a record has them itself."""
-
-
-def decoded(raw: bytes) -> str:
-    """Text of a log in UTF-8 or, where it is none, in Latin-1: databases differ."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dbtune.finding import Skipped, load_checks, run_checks, sort_findings
-from dbtune.postgres.logs.clock import knows_zone, moment
+from dbtune.logs.clock import knows_zone, moment
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.tables import for_people, statements_of, tables_of
 from dbtune.report import Report

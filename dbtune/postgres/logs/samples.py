@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from zlib import crc32
 
+from dbtune.logs.blocks import decoded
 from dbtune.postgres.logs.auto_explain import query_text
-from dbtune.postgres.logs.record import FIELDS, Format, Raw, decoded
+from dbtune.postgres.logs.record import FIELDS, Format, Raw
 from dbtune.postgres.sqltext import with_parameters
 
 _LONGEST = 8192

@@ -13,9 +13,9 @@ from dbtune.text import plain
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from dbtune.logs.parts import Progress
     from dbtune.postgres.logs.digest import Digest
     from dbtune.postgres.logs.follow import Interval
-    from dbtune.postgres.logs.read import Progress
     from dbtune.postgres.logs.report import Thresholds
     from dbtune.postgres.logs.state import Progressed
     from dbtune.postgres.logs.stream import Wanted
@@ -45,7 +45,7 @@ def slow_queries(
     Raises:
         UsageError: one of them can't be read or is no log, or nothing in them is of that time.
     """
-    from dbtune.postgres.logs.files import expand
+    from dbtune.logs.files import expand
     from dbtune.postgres.logs.read import read
     from dbtune.postgres.logs.report import report
 
@@ -77,7 +77,7 @@ def _periods(
     Raises:
         UsageError: a time is none, or several are named.
     """
-    from dbtune.postgres.logs.period import check_time
+    from dbtune.logs.period import check_time
 
     if not baseline:
         return wanted, None

@@ -18,10 +18,12 @@ from pathlib import Path
 
 from dbtune.codec import Mismatch, dump, load
 from dbtune.errors import UsageError
+from dbtune.logs.files import STDIN, expand, head_of, is_packed, opened
+from dbtune.logs.parts import Progress
 from dbtune.postgres.logs.detect import Detected
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.files import STDIN, expand, head_of, is_packed, look, look_if_log, opened
-from dbtune.postgres.logs.read import Part, Progress, read_parts, split
+from dbtune.postgres.logs.look import look, look_if_log
+from dbtune.postgres.logs.read import Part, read_parts, split
 from dbtune.postgres.logs.stream import Wanted
 from dbtune.text import plain
 

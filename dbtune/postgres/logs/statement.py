@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dbtune.postgres.logs.tally import Sum, merge
-
-MOST_NAMES = 200
-"""Users, databases, applications or hosts of a statement that are told apart."""
-OTHERS = "(others)"
+from dbtune.logs.tally import OTHERS, Sum, merge
 
 
 @dataclass(slots=True)
@@ -20,7 +16,7 @@ class Logged:
         text: with ``$1`` ... in place of constants.
         squares: sum of the squares of the durations.
         buckets: how many executions lie in which bucket of
-            :func:`~dbtune.postgres.logs.tally.buckets`.
+            :func:`~dbtune.logs.tally.buckets`.
         plan_ms: time of parse and bind.
         temp_bytes: temporary files it wrote.
         hours: executions and their time by hour.
@@ -84,18 +80,6 @@ _ADDED = (
     *("calls", "total_ms", "squares", "buckets", "plan_ms", "temp_bytes", "temp_files", "hours"),
     *("users", "databases", "applications", "hosts", "bursts", "burst_calls", "parents", "errors"),
 )
-
-
-def add(names: dict[str, Sum], name: str, count: int, total: float, largest: float) -> None:
-    """Count some more of a name; beyond a number of names they are one."""
-    one = names.get(name)
-    if one is None:
-        if len(names) >= MOST_NAMES:
-            name = OTHERS
-        one = names.setdefault(name, Sum())
-    one.count += count
-    one.total += total
-    one.largest = max(one.largest, largest)
 
 
 class Statements(Protocol):

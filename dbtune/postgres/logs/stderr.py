@@ -8,9 +8,10 @@ from functools import lru_cache
 from operator import itemgetter
 from types import MappingProxyType
 
+from dbtune.logs.blocks import decoded
 from dbtune.postgres.logs.infer import LEVELS
 from dbtune.postgres.logs.prefix import Prefix
-from dbtune.postgres.logs.record import FIELDS, Raw, Who, decoded
+from dbtune.postgres.logs.record import FIELDS, Raw, Who
 
 _MAIN = rb"(?:DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC)"
 DURATION = (

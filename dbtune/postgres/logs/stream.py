@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dbtune.postgres.logs.blocks import Damaged
-from dbtune.postgres.logs.clock import moment
+from dbtune.logs.blocks import Damaged
+from dbtune.logs.clock import moment
+from dbtune.logs.period import as_logged
 from dbtune.postgres.logs.count import Counting
 from dbtune.postgres.logs.detect import Detected
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.formats import LogFormat
-from dbtune.postgres.logs.period import as_logged
 from dbtune.text import plain
 
 _LONGEST = 32_000_000

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from dbtune.postgres.logs.clock import moment
+from dbtune.logs.clock import moment
+from dbtune.logs.tally import Sum, decades, merge, quantile
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.events import EVENT_TABLES
 from dbtune.postgres.logs.statement import Logged
-from dbtune.postgres.logs.tally import Sum, decades, merge, quantile
 from dbtune.report import Column, Row, Table
 from dbtune.statements import Hour, Statement
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from dbtune.postgres.logs.record import decoded
+from dbtune.logs.blocks import decoded
 from dbtune.postgres.sqltext import fingerprint
 
 T = TypeVar("T")

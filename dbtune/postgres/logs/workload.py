@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dbtune.postgres.logs.read import Progress
+    from dbtune.logs.parts import Progress
     from dbtune.postgres.logs.stream import Wanted
 
 SAMPLES = 5
@@ -67,8 +67,8 @@ def workload(
         UsageError: one of them can't be read or is no log, or has no statement.
     """
     from dbtune.errors import UsageError
-    from dbtune.postgres.logs.clock import moment
-    from dbtune.postgres.logs.files import expand
+    from dbtune.logs.clock import moment
+    from dbtune.logs.files import expand
     from dbtune.postgres.logs.read import read
     from dbtune.postgres.logs.report import skipped_parts
     from dbtune.postgres.logs.stream import Wanted

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import IO, cast
 
 from dbtune.errors import UsageError
-from dbtune.postgres.logs.blocks import Damaged, blocks
+from dbtune.logs.blocks import Damaged, blocks
 from dbtune.postgres.logs.scan import Scanner
 from dbtune.postgres.plans.build import EXECUTION_KEYS, build, version_of
 from dbtune.postgres.plans.frames import unframe

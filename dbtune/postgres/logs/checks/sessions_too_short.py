@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbtune.finding import Finding, Remedy, check
+from dbtune.logs.tally import quantile
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.tally import quantile
 from dbtune.text import count_text, ms_text
 
 

@@ -2,7 +2,7 @@
 
 An event's class takes records and lays out its table. Several parts of a log are read at the same
 time, and a file read tomorrow goes on where today's ended: so what an event keeps can be added up
-(:func:`~dbtune.postgres.logs.tally.merge`) and written to a file, and is all that is kept.
+(:func:`~dbtune.logs.tally.merge`) and written to a file, and is all that is kept.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from dbtune.postgres.logs.clock import moment
+from dbtune.logs.clock import moment
+from dbtune.logs.tally import Sum, add, merge, trim
 from dbtune.postgres.logs.record import Record
-from dbtune.postgres.logs.statement import Statements, add
-from dbtune.postgres.logs.tally import Sum, merge, trim
+from dbtune.postgres.logs.statement import Statements
 from dbtune.report import Column, Row, Table
 from dbtune.text import shorten
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from dbtune.logs.tally import Sum, trim
 from dbtune.postgres.logs.record import Record
 from dbtune.postgres.logs.statement import Statements
-from dbtune.postgres.logs.tally import Sum, trim
 from dbtune.report import Column, Table
 
 _MOST = 1000

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from dbtune.finding import Finding, load_checks, run_checks
-from dbtune.postgres.logs.clock import moment
+from dbtune.logs.clock import moment
 from dbtune.postgres.logs.detect import detect
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.report import CHECKS

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 
 from dbtune.codec import dump
 from dbtune.errors import UsageError
+from dbtune.logs import parts as reading
+from dbtune.logs.files import expand
 from dbtune.postgres.logs import digest as digesting
-from dbtune.postgres.logs import read as reading
 from dbtune.postgres.logs import stream as streaming
 from dbtune.postgres.logs.count import NOT_LOGGED
 from dbtune.postgres.logs.detect import detect
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.files import expand, look
 from dbtune.postgres.logs.formats import LogFormat
+from dbtune.postgres.logs.look import look
 from dbtune.postgres.logs.read import read
 from dbtune.postgres.logs.stream import Wanted, count_blocks
 from tests.command import dbtune

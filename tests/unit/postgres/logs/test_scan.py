@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtune.errors import UsageError
-from dbtune.postgres.logs import blocks as blocks_module
+from dbtune.logs import blocks as blocks_module
+from dbtune.logs.blocks import Damaged, blocks
 from dbtune.postgres.logs import scan
-from dbtune.postgres.logs.blocks import Damaged, blocks
 from dbtune.postgres.logs.scan import Scanner
 
 texts = st.text(st.sampled_from("ab\n plan:\réß\x00\t"), max_size=200)

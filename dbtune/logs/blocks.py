@@ -66,6 +66,14 @@ def blocks(stream: IO[bytes], size: int = BLOCK_BYTES) -> Iterator[bytes]:
     yield from raw
 
 
+def decoded(raw: bytes) -> str:
+    """Text of a log in UTF-8 or, where it is none, in Latin-1: databases differ."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
 def _raw(stream: IO[bytes], size: int) -> Iterator[bytes]:
     # A pipe gives what there is: the first bytes decide about compression, so have six of them.
     read: Callable[[int], bytes] = getattr(stream, "read1", None) or stream.read

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 
 STEPS_PER_DECADE = 48
 """Buckets of a histogram in a factor of ten: each is 4.9 % wide, so a quantile is within 2.5 %."""
+MOST_NAMES = 200
+"""Users, databases, applications or hosts that are told apart."""
+OTHERS = "(others)"
 _LEAST_MS = 1e-4
 _SCALE = 1 / _LEAST_MS
 
@@ -110,6 +113,18 @@ def merge(mine: Any, its: Any) -> Any:
     elif isinstance(mine, int | float):
         return mine + its
     return mine
+
+
+def add(names: dict[str, Sum], name: str, count: int, total: float, largest: float) -> None:
+    """Count some more of a name; beyond a number of names they are one."""
+    one = names.get(name)
+    if one is None:
+        if len(names) >= MOST_NAMES:
+            name = OTHERS
+        one = names.setdefault(name, Sum())
+    one.count += count
+    one.total += total
+    one.largest = max(one.largest, largest)
 
 
 def trim(items: dict[str, Any], limit: int, weight: Any) -> int:
