@@ -79,6 +79,9 @@ class Statement:
         jit_ms: time spent compiling.
         docs_examined: documents looked at (MongoDB).
         keys_examined: index keys looked at (MongoDB).
+        collection_scans, memory_sorts: calls that read the whole collection, that sorted what no
+            index had in order (MongoDB).
+        yields: how often they let others go first (MongoDB's logs).
         plan_summary: how it was executed (MongoDB: COLLSCAN, IXSCAN {...}).
         waits: wait events seen while it ran, most frequent first (sampled sources).
         databases: databases (or namespaces) it ran in.
@@ -114,6 +117,9 @@ class Statement:
     jit_ms: float | None = None
     docs_examined: int | None = None
     keys_examined: int | None = None
+    collection_scans: int | None = None
+    memory_sorts: int | None = None
+    yields: int | None = None
     plan_summary: str = ""
     waits: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
@@ -233,6 +239,11 @@ STATEMENTS = Table(
         Column("jit_ms", "JIT", "ms", "Time spent compiling.", 4),
         Column("docs_examined", "docs", "int", "Documents looked at (MongoDB).", 1),
         Column("keys_examined", "keys", "int", "Index keys looked at (MongoDB).", 2),
+        Column("docs_per_row", "docs/row", "float", "Documents looked at for one returned.", 2),
+        Column("keys_per_row", "keys/row", "float", "Index keys looked at for one returned.", 4),
+        Column("collection_scans", "COLLSCAN", "int", "Calls that read the whole collection.", 3),
+        Column("memory_sorts", "sorts", "int", "Calls that sorted in memory (MongoDB).", 4),
+        Column("yields", "yields", "int", "How often they let others go first (MongoDB).", 5),
         Column("plan_summary", "plan", "text", "How it was executed (MongoDB).", 1),
         Column("waits", "waits", "list", "Wait events seen, most frequent first (sampled).", 1),
         Column("databases", "database", "list", "Databases it ran in.", 4),
@@ -349,5 +360,12 @@ def _row(rank: int, one: Statement, total_ms: float, window: Window) -> Row:
         "share_ratio": one.total_ms / total_ms if total_ms else 0.0,
         "calls_per_second": one.calls / window.seconds if window.seconds else None,
         "rows_per_call": one.rows / one.calls if one.rows is not None and one.calls else None,
+        "docs_per_row": _per_row(one.docs_examined, one.rows),
+        "keys_per_row": _per_row(one.keys_examined, one.rows),
         "statement": one.text,
     }
+
+
+def _per_row(examined: int | None, rows: int | None) -> float | None:
+    """Looked at for one that is returned; if none is, all of them were looked at for nothing."""
+    return None if examined is None or rows is None else examined / max(1, rows)

@@ -28,10 +28,12 @@ def __getattr__(name: str) -> tuple[Table, ...]:
     """``TABLES``, of which logs have many: only ``dbtune schema`` needs them."""
     if name != "TABLES":
         raise AttributeError(name)
+    from dbtune.mongo.logs.report import TABLES as OF_MONGO
     from dbtune.postgres.logs.compare import TABLES as COMPARED
     from dbtune.postgres.logs.tables import TABLES
 
-    return (STATEMENTS, SUMMARY_RECORD, *TABLES, *COMPARED)
+    more = [one for one in OF_MONGO if one not in TABLES]
+    return (STATEMENTS, SUMMARY_RECORD, *TABLES, *more, *COMPARED)
 
 
 def _time(text: str) -> str:
@@ -159,7 +161,8 @@ def slow_queries(
     """Rank statements by what they cost, and say what is wrong with them.
 
     PostgreSQL: pg_stat_statements, or samples of pg_stat_activity where that is missing; or, with
-    --log, server logs in any format. MongoDB: the profiler's collection. Redis: SLOWLOG.
+    --log, server logs in any format. MongoDB: the profiler's collection; with --log, logs since
+    4.4. Redis: SLOWLOG.
     """
     selection = Selection(by, limit, min_calls, database, user, grep, interval)
     # The last of the files stands where a TARGET may stand.

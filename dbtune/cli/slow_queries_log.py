@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 EVERY_SECONDS = 60.0
 _NOT_IN_A_LOG = (Order.rows, Order.io, Order.wal, Order.jit)
+_NOT_IN_MONGOS_LOG = (Order.temp, Order.wal, Order.jit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +86,20 @@ def refuse_without_log(given: Given) -> None:
 
 
 def of_logs(run: Run, given: Given, selection: Selection) -> Report:
-    """The report on logs.
+    """The report on logs: of the engine that the first of them is of.
 
     Raises:
         UsageError: options do not go together, or a log can't be read.
     """
+    from dbtune.mongo.logs.entries import looks_like_mongo
     from dbtune.postgres.logs.slow_queries import slow_queries
 
     _refuse(run, selection)
+    if looks_like_mongo(_beginning(given.names)):
+        return _of_mongo(run, given, selection)
+    if selection.order in _NOT_IN_A_LOG:
+        told = ", ".join(one.value for one in Order if one not in _NOT_IN_A_LOG)
+        raise UsageError(f"--by {plain(selection.order)}: a log does not tell it; it has {told}")
     if given.baseline and (given.follow or given.state is not None):
         other = "--follow" if given.follow else "--state"
         raise UsageError(f"--baseline does not go with {other}")
@@ -107,6 +114,40 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
         selection,
         given.wanted(selection),
         baseline=given.baseline,
+        progress=run.reading,
+        thresholds=run.thresholds,
+    )
+
+
+def _beginning(names: tuple[str, ...]) -> bytes:
+    """The first bytes of the first log that has some; "" of a pipe that can't be looked into."""
+    from dbtune.logs.files import beginning, expand, without_empty
+
+    return beginning(without_empty(expand(names))[0])
+
+
+def _of_mongo(run: Run, given: Given, selection: Selection) -> Report:
+    """The report on logs of MongoDB.
+
+    Raises:
+        UsageError: an option is for PostgreSQL's logs only, or a log can't be read.
+    """
+    from dbtune.mongo.logs.read import Wanted
+    from dbtune.mongo.logs.report import slow_queries
+
+    default = Given()
+    for name in ("format", "prefix", "show_parameters", "state", "follow", "baseline"):
+        if getattr(given, name) != getattr(default, name):
+            raise UsageError(f"{_OPTIONS[name]} is for logs of PostgreSQL; this is MongoDB's")
+    if selection.user:
+        raise UsageError("--user: MongoDB's log does not tell it; --grep and --database narrow it")
+    if selection.order in _NOT_IN_MONGOS_LOG:
+        told = ", ".join(one.value for one in Order if one not in _NOT_IN_MONGOS_LOG)
+        raise UsageError(f"--by {plain(selection.order)}: a log does not tell it; it has {told}")
+    return slow_queries(
+        given.names,
+        selection,
+        Wanted(given.since, given.until, selection.database, given.jobs),
         progress=run.reading,
         thresholds=run.thresholds,
     )
@@ -206,6 +247,3 @@ def _refuse(run: Run, selection: Selection) -> None:
     ):
         if seconds != default:
             raise UsageError(f"{name} is a server's; --log reads files and asks none")
-    if selection.order in _NOT_IN_A_LOG:
-        told = ", ".join(one.value for one in Order if one not in _NOT_IN_A_LOG)
-        raise UsageError(f"--by {plain(selection.order)}: a log does not tell it; it has {told}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from glob import glob
 from pathlib import Path
 from typing import IO
@@ -73,6 +74,20 @@ def head_of(name: str, size: int) -> bytes:
     """
     with opened(name) as stream:
         return first_of(blocks(stream, size), size)
+
+
+def beginning(name: str, size: int = 4096) -> bytes:
+    """The first bytes of a file, decompressed, without taking any from standard input.
+
+    Of another pipe, and of a standard input that can't be looked into, it knows nothing: "".
+
+    Raises:
+        UsageError: it can't be read.
+    """
+    if name != STDIN:
+        return head_of(name, size) if Path(name).is_file() else b""
+    peek: Callable[[int], bytes] = getattr(sys.stdin.buffer, "peek", lambda _size: b"")
+    return first_of(blocks(io.BytesIO(peek(size)), size), size)
 
 
 def first_of(source: Iterator[bytes], size: int) -> bytes:

@@ -241,6 +241,8 @@ class _Sum:
             read_bytes=counts.get("read_bytes"),
             docs_examined=counts.get("docs"),
             keys_examined=counts.get("keys"),
+            collection_scans=self.collection_scans,
+            memory_sorts=self.memory_sorts,
             plan_summary="; ".join(plan for plan, _ in plans[:2]) + ("; …" if plans[2:] else ""),
             databases=(self.shape.namespace.partition(".")[0],),
             users=tuple(sorted(self.users)),

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from dbtune.finding import load_checks
 from dbtune.health.run import Beyond
+from dbtune.logs.tables import LOG, for_people
 from dbtune.postgres.logs.events.errors import ERRORS
 from dbtune.postgres.logs.fact import ServerLog
 from dbtune.postgres.logs.report import CHECKS, skipped_parts
-from dbtune.postgres.logs.tables import LOG, for_people, tables_of
+from dbtune.postgres.logs.tables import tables_of
 from dbtune.report import Table
 
 TABLES = (ERRORS, LOG)

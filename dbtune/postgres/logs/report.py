@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from dbtune.finding import Skipped, load_checks, run_checks, sort_findings
 from dbtune.logs.clock import knows_zone, moment
+from dbtune.logs.tables import for_people
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.tables import for_people, statements_of, tables_of
+from dbtune.postgres.logs.tables import statements_of, tables_of
 from dbtune.report import Report
 from dbtune.statements import Selection, Window, narrow, tables
 from dbtune.text import plain, plural, ratio_text, shorten

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
+from dbtune.logs.tables import CONNECTIONS, CONNECTIONS_BY
 from dbtune.postgres.logs.events.cancelled import CANCELLED, Cancelled
 from dbtune.postgres.logs.events.checkpoints import CHECKPOINTS, Checkpoints
-from dbtune.postgres.logs.events.connections import CONNECTIONS, CONNECTIONS_BY, Connections
+from dbtune.postgres.logs.events.connections import Connections
 from dbtune.postgres.logs.events.deadlocks import DEADLOCKS, Deadlocks
 from dbtune.postgres.logs.events.errors import ERRORS, Errors
 from dbtune.postgres.logs.events.lock_waits import LOCK_WAITS, LockWaits

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from dbtune.logs.tables import CONNECTIONS, CONNECTIONS_BY
 from dbtune.logs.tally import Sum, add, buckets, quantile
 from dbtune.postgres.logs.record import Record
 from dbtune.postgres.logs.statement import Statements
-from dbtune.report import Column, Table
+from dbtune.report import Table
 
 _AUTHORIZED = re.compile(
     r"(?:replication )?connection authorized: user=(?P<user>.*?)"
@@ -20,33 +21,6 @@ _RECEIVED = re.compile(r"connection received: host=(?P<host>\S*)")
 _ENDED = re.compile(
     r"disconnection: session time: (?P<hours>\d+):(?P<minutes>\d+):(?P<seconds>\d+\.\d+)"
     r" user=(?P<user>.*?) database=(?P<database>.*?) host=(?P<host>\S*)"
-)
-
-CONNECTIONS = Table(
-    "connections",
-    "Connections",
-    (
-        Column("received", "received", "int", "Connections that clients made."),
-        Column("authorized", "authorized", "int", "Connections that were let in."),
-        Column("ended", "sessions ended", "int", "Sessions whose end was logged."),
-        Column("per_second", "received/s", "float", "Connections received in a second."),
-        Column("mean_seconds", "mean session", "seconds", "Mean length of a session."),
-        Column("p50_seconds", "median session", "seconds", "Median length of a session."),
-        Column("max_seconds", "longest session", "seconds", "Length of the longest session."),
-        Column("busiest_hour", "busiest hour", "text", "Hour with most connections.", None),
-        Column("busiest_hour_count", "in busiest hour", "int", "Connections in that hour."),
-    ),
-    record=True,
-)
-CONNECTIONS_BY = Table(
-    "connections_by",
-    "Connections by user, database, application, host",
-    (
-        Column("by", "by", "text", "user, database, application or host."),
-        Column("name", "name", "text", "Whose."),
-        Column("count", "connections", "int", "Connections let in (of a host: received)."),
-        Column("session_seconds", "session time", "seconds", "Length of its ended sessions.", 1),
-    ),
 )
 
 
@@ -113,6 +87,7 @@ class Connections:
         row = {
             "received": self.received,
             "authorized": self.authorized,
+            "refused": None,
             "ended": self.sessions.count,
             "per_second": self.received / seconds if seconds else None,
             "mean_seconds": self.sessions.mean if self.sessions.count else None,
@@ -120,6 +95,7 @@ class Connections:
             if self.lengths
             else None,
             "max_seconds": most if self.sessions.count else None,
+            "most_open": None,
             "busiest_hour": busiest[0] or None,
             "busiest_hour_count": busiest[1] or None,
         }
