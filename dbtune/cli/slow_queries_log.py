@@ -95,7 +95,7 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
     from dbtune.postgres.logs.slow_queries import slow_queries
 
     _refuse(run, selection)
-    if looks_like_mongo(_beginning(given.names)):
+    if looks_like_mongo(_beginning(given)):
         return _of_mongo(run, given, selection)
     if selection.order in _NOT_IN_A_LOG:
         told = ", ".join(one.value for one in Order if one not in _NOT_IN_A_LOG)
@@ -119,11 +119,13 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
     )
 
 
-def _beginning(names: tuple[str, ...]) -> bytes:
+def _beginning(given: Given) -> bytes:
     """The first bytes of the first log that has some; "" of a pipe that can't be looked into."""
-    from dbtune.logs.files import beginning, expand, without_empty
+    from dbtune.logs.files import STDIN, beginning, expand, without_empty
 
-    return beginning(without_empty(expand(names))[0])
+    first = without_empty(expand(given.names))[0]
+    # What is watched is read past the buffer that would hold what was looked at.
+    return b"" if given.follow and first == STDIN else beginning(first)
 
 
 def _of_mongo(run: Run, given: Given, selection: Selection) -> Report:

@@ -25,7 +25,7 @@ _SURE, _LEAST = 0.9, 0.3
 _KIN_BYTES = 20_000
 _KIN = (
     ("MySQL", re.compile(rb"mysqld, Version|^# Query_time: ", re.MULTILINE)),
-    ("MongoDB (dbtune suggest-indexes --log)", re.compile(rb'"s":"[IWEFD]\d?", *"c":"[A-Z]+"')),
+    ("MongoDB (dbtune slow-queries --log)", re.compile(rb'"s":"[IWEFD]\d?", *"c":"[A-Z]+"')),
     ("PgBouncer", re.compile(rb" LOG (?:kernel file descriptor limit|[CS]-0x|stats: )")),
     ("Redis", re.compile(rb"^\d+:[MSCX] \d\d [A-Z][a-z]{2} \d{4} ", re.MULTILINE)),
 )
