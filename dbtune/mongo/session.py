@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -220,11 +220,15 @@ class Session:
             raise TargetError(connect_problem(error, self.profile)) from None
 
     def _who(self) -> str:
-        # Also the proof that the server lets this user run commands at all.
-        self.command("admin", {"listDatabases": 1, "nameOnly": True, "authorizedDatabases": True})
         status = self.command("admin", {"connectionStatus": 1})
         users = status.get("authInfo", {}).get("authenticatedUsers", [])
-        return f"{users[0]['user']}@{users[0]['db']}" if users else ""
+        if users:
+            return f"{users[0]['user']}@{users[0]['db']}"
+        # Either the server asks nobody, or nothing will be answered. What tells must not wait for
+        # a ticket or a lock, as listDatabases does: that may be what is to be found out.
+        with suppress(Unavailable):
+            self.command("admin", {"getParameter": 1, "quiet": 1})
+        return ""
 
 
 def grant_text(user: str, role: str = "clusterMonitor", on: str = "admin") -> str:

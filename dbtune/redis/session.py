@@ -7,7 +7,7 @@ servers before 6.0 and proxies answer, too.
 Least privilege, as an ACL (Redis 6 and later; before, there are only passwords)::
 
     ACL SETUSER dbtune on >PASSWORD resetkeys resetchannels -@all
-        +slowlog|get +info +config|get +client|setname +client|list +latency|latest
+        +slowlog|get +info +config|get +client|setname +client|list +latency|latest +cluster|info
 
 (before 7.0, where ACLs knew fewer subcommands: ``+slowlog +config|get +client +latency``; the last
 two are for ``check`` only). A URL that names
@@ -29,9 +29,10 @@ from dbtune.redis.connect import connect, connect_problem, is_passing, where
 from dbtune.session import Limits, Trace
 from dbtune.text import plain
 
-READS = frozenset(
-    ("CLIENT LIST", "CLIENT SETNAME", "CONFIG GET", "INFO", "LATENCY LATEST", "SLOWLOG GET")
-)
+READS = frozenset((
+    "CLIENT LIST", "CLIENT SETNAME", "CLUSTER INFO", "CONFIG GET", "INFO", "LATENCY LATEST",
+    "SLOWLOG GET",
+))  # fmt: skip
 """Commands that a session sends."""
 
 _CONTAINERS = frozenset(name.partition(" ")[0] for name in READS if " " in name)

@@ -40,13 +40,13 @@ class Clients:
 
     Attributes:
         total: all of them, dbtune's own not counted.
-        idle: without a command for an hour.
+        idle_seconds: of each, since its last command, longest first; at most 100,000.
         blocked: waiting in BLPOP and the like.
         largest: those with the most kept for them, at most 20.
     """
 
     total: int
-    idle: int
+    idle_seconds: tuple[int, ...]
     blocked: int
     largest: tuple[Client, ...]
 
@@ -60,7 +60,7 @@ def clients(session: Session) -> Clients:
     kept = sorted((_client(one) for one in found), key=lambda c: -(c.output_bytes + c.query_bytes))
     return Clients(
         total=len(found),
-        idle=sum(_int(one, "idle") >= 3600 for one in found),
+        idle_seconds=tuple(sorted((_int(one, "idle") for one in found), reverse=True)),
         blocked=sum("b" in one.get("flags", "") for one in found),
         largest=tuple(kept[:20]),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -207,6 +209,26 @@ def test_checksums_that_fail(new_pg: Callable[[int], Postgres]) -> None:
     assert findings(server, "pg.checksums-off") == []
 
 
+@pytest.mark.parametrize("version", [15, 18])
+def test_backends_that_flush_files(new_pg: Callable[[int], Postgres], version: int) -> None:
+    rule = "pg.backends-flush-files"
+    server = new_pg(version).start({"shared_buffers": "128kB", "autovacuum": "off"})
+    assert findings(server, rule) == []
+    # A queue of 16 files, that nobody empties meanwhile.
+    [[pid]] = server.psql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        server.psql(
+            "DO $$ BEGIN FOR i IN 1..150 LOOP EXECUTE format('CREATE TABLE t%s AS SELECT "
+            "generate_series(1, 300)', i); END LOOP; END $$"
+        )
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    [found] = eventually(lambda: findings(server, rule), there=True)
+    assert found["evidence"]["backend_fsyncs"] >= 100
+    assert eventually(lambda: findings(server, rule, interval="300ms"), there=False) == []
+
+
 def test_a_lock_table_that_fills(new_pg: Callable[[int], Postgres]) -> None:
     server = new_pg(18).start({"max_connections": 10, "max_locks_per_transaction": 10})
     server.psql(
@@ -222,10 +244,9 @@ def test_a_lock_table_that_fills(new_pg: Callable[[int], Postgres]) -> None:
     assert findings(server, "pg.lock-table-nearly-full") == []
 
 
-@pytest.mark.parametrize("kind", ["xid", "multixact"])
-def test_ids_that_come_to_their_end(pg18: Postgres, kind: str) -> None:
+@pytest.mark.parametrize("rule", ["pg.xid-wraparound-near", "pg.multixact-wraparound-near"])
+def test_ids_that_come_to_their_end(pg18: Postgres, rule: str) -> None:
     # No test can burn a billion ids: the threshold comes to the age instead.
-    rule = f"pg.{kind}-wraparound-near"
     assert findings(pg18, rule) == []
     pg18.psql("CREATE TABLE IF NOT EXISTS ids (a int); INSERT INTO ids VALUES (1)")
     with pg18.connect() as one, pg18.connect() as two:

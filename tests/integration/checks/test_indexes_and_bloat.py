@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.command import dbtune
-from tests.health import eventually
+from tests.health import eventually, findings
 from tests.servers import Postgres, fresh_database
 
 SCHEMA = """
@@ -100,3 +100,39 @@ def test_scans_that_are_counted_for_a_short_time_only_are_said_to_be_unknown(
     [skipped] = made.json["skipped"]
     assert "scans are counted for" in skipped["reason"]
     assert "min_observed_days" in skipped["remedy"]
+
+
+def test_indexes_that_cost_more_than_they_give(pg18: Postgres) -> None:
+    many, included = "pg.too-many-indexes", "pg.unused-included-columns"
+    few = {"min_scans": 5, "min_bytes": 100_000}
+    with fresh_database(pg18) as name:
+
+        def crowded() -> list[dict[str, Any]]:
+            return findings(pg18, many, name, min_writes=5000)
+
+        def wasteful() -> list[dict[str, Any]]:
+            return findings(pg18, included, name, limits=few)
+
+        columns = [f"c{n}" for n in range(12)]
+        pg18.psql(
+            f"CREATE TABLE busy (id int, note text, {', '.join(f'{c} int' for c in columns)});"
+            "CREATE INDEX busy_id ON busy (id) INCLUDE (note);"
+            "INSERT INTO busy SELECT i, md5(i::text) FROM generate_series(1, 6000) i;", name
+        )  # fmt: skip
+        pg18.psql("VACUUM ANALYZE busy", name)
+        assert crowded() == wasteful() == []
+        for column in columns:
+            pg18.psql(f"CREATE INDEX ON busy ({column})", name)
+        pg18.psql(
+            "SET enable_seqscan = off; SET enable_bitmapscan = off;"
+            + "".join(f"SELECT c1 FROM busy WHERE id = {n};" for n in range(1, 9)), name
+        )  # fmt: skip
+        [found] = eventually(crowded, there=True)
+        assert found["subject"] == "public.busy"
+        assert found["evidence"]["indexes"] == 13
+        [found] = eventually(wasteful, there=True)
+        assert "INCLUDE (note) saved no visit" in found["message"]
+        pg18.psql("DROP INDEX busy_id", name)
+        for column in columns:
+            pg18.psql(f"DROP INDEX busy_{column}_idx", name)
+        assert crowded() == wasteful() == []

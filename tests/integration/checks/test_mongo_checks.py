@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pymongo
+import pytest
 
 from dbtune.finding import load_checks
-from dbtune.mongo.facts.members import Member, Oplog, ReplicaSet
-from dbtune.mongo.facts.profiling import Profiling
-from dbtune.mongo.facts.status import Status
+from dbtune.mongo.health.checks import version_end_of_life
 from tests.command import dbtune
 from tests.health import findings
 from tests.servers import MongoDB
 
 CHECKS = {one.name: one for one in load_checks("dbtune.mongo.health.checks")}
-
-
-def of_status(rule: str, *, user: str = "u", version: str = "8.0.1", **more: Any) -> int:
-    """How much a rule finds in a serverStatus that no server can be brought to in a test's time."""
-    numbers = {name.replace("__", " ").replace("_DOT_", "."): float(value)
-               for name, value in more.pop("numbers").items()}  # fmt: skip
-    status = Status(numbers, version, 10.0, 0.0, user=user)
-    return len(CHECKS[rule](status, **more))
 
 
 def test_scans_sorts_and_reads(mongodb: MongoDB) -> None:
@@ -91,13 +82,19 @@ def test_access_control(new_mongodb: Callable[[], MongoDB]) -> None:
     assert findings(server, "mongo.access-control-off") == []  # somebody logged in
 
 
-def test_access_control_off_and_versions(mongodb: MongoDB) -> None:
+def test_access_control_off_and_a_version_of_old(
+    mongodb: MongoDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert len(findings(mongodb, "mongo.access-control-off")) == 1
-    rule = CHECKS["mongo.version-end-of-life"]
-    new, old = (Status({}, version, 1.0, 0.0) for version in ("8.0.1", "5.0.3"))
-    assert rule(new, as_of="2026-11-28") == []
-    assert rule(old, as_of="2026-11-28")[0].level == 2
-    assert rule(new, as_of="2029-10-01")[0].level == 1
+    rule = "mongo.version-end-of-life"
+    with mongodb.client() as client:
+        series = ".".join(client.server_info()["version"].split(".")[:2])
+    today = datetime.now(UTC).date()
+    monkeypatch.setitem(version_end_of_life._END, series, today + timedelta(days=3000))
+    assert findings(mongodb, rule) == []
+    monkeypatch.setitem(version_end_of_life._END, series, today - timedelta(days=1))
+    [found] = findings(mongodb, rule)
+    assert series in found["message"]
 
 
 def test_a_replica_set_of_one(mongodb_rs: MongoDB) -> None:
@@ -107,54 +104,6 @@ def test_a_replica_set_of_one(mongodb_rs: MongoDB) -> None:
         assert findings(mongodb_rs, f"mongo.{rule}") == []
     [window] = findings(mongodb_rs, "mongo.oplog-window-short", full_ratio=0)
     assert "replSetResizeOplog" in window["remedy"]["sql"]
-
-
-def test_sets_that_are_not_whole() -> None:
-    def rules(*members: Member, voting: int = 3) -> set[str]:
-        named = ReplicaSet("rs", members, voting, 2)
-        return {
-            name for name, one in CHECKS.items() if one.needs == ("replica_set",) and one(named)
-        }
-
-    first, second = Member("a", "PRIMARY", True), Member("b", "SECONDARY", True, 0.5)
-    assert rules(first, second, second) == set()
-    assert rules(first, Member("b", "SECONDARY", True, 60.0), second) == {"mongo.secondary-lags"}
-    assert rules(first, Member("b", "(not reachable/healthy)", False), second) == {
-        "mongo.member-down"
-    }
-    assert rules(second, second, Member("c", "SECONDARY", True)) == {"mongo.no-primary"}
-    assert rules(first, second, voting=2) == {"mongo.majority-fragile"}
-    assert CHECKS["mongo.oplog-window-short"](Oplog(1e6, 900, 1000)) == []
-    assert CHECKS["mongo.oplog-window-short"](Oplog(60, 900, 1000))[0].level == 3
-    assert CHECKS["mongo.indexes-outweigh-data"]((Profiling("d", 0, 100, 1, 9, 10, 5, 10**9),))
-    assert not CHECKS["mongo.indexes-outweigh-data"]((Profiling("d", 0, 100, 1, 9, 10, 5, 10),))
-
-
-def test_states_that_no_test_can_bring_a_server_to() -> None:
-    cache, size = "wiredTiger.cache.", {"wiredTiger.cache.maximum bytes configured": 100}
-    used = f"{cache}bytes currently in the cache"
-    dirty = f"{cache}tracked dirty bytes in the cache"
-    evicted = f"{cache}pages evicted by application threads"
-    tickets = "wiredTiger.concurrentTransactions.read."
-    for rule, bad, good in (
-        ("connections-near-limit", {"connections.current": 90, "connections.available": 10},
-         {"connections.current": 10, "connections.available": 90}),
-        ("cache-nearly-full", size | {used: 95}, size | {used: 80}),
-        ("cache-dirty", size | {dirty: 15}, size | {dirty: 5}),
-        ("applications-evict-pages", {evicted: 1000}, {evicted: 5}),
-        ("tickets-exhausted", {f"{tickets}totalTickets": 128, f"{tickets}available": 2},
-         {f"{tickets}totalTickets": 128, f"{tickets}available": 100}),
-        ("operations-queue", {"globalLock.currentQueue.total": 30}, {}),
-        ("writes-conflict", {"metrics.operation.writeConflicts": 100, "opcounters.update": 200},
-         {"metrics.operation.writeConflicts": 100, "opcounters.update": 20_000}),
-        ("cursors-time-out", {"metrics.cursor.timedOut": 5}, {}),
-        ("cursors-open", {"metrics.cursor.open.noTimeout": 500}, {"metrics.cursor.open.total": 9}),
-        ("checkpoint-slow", {"wiredTiger.transaction.transaction checkpoint most recent time "
-                             "(msecs)": 90_000}, {}),
-        ("flow-control-active", {"flowControl.isLagged": 1}, {}),
-    ):  # fmt: skip
-        assert of_status(f"mongo.{rule}", numbers=bad) == 1, rule
-        assert of_status(f"mongo.{rule}", numbers=good) == 0, rule
 
 
 def test_the_whole_on_a_real_server(mongodb: MongoDB) -> None:

@@ -10,22 +10,11 @@ from collections.abc import Callable
 
 from redis.exceptions import OutOfMemoryError
 
-from dbtune.finding import load_checks
-from dbtune.redis.facts.config import Config
-from dbtune.redis.facts.info import Info
 from tests.command import dbtune
-from tests.health import Found, eventually, findings
+from tests.health import eventually, findings
 from tests.servers import Redis
 
-CHECKS = {one.name: one for one in load_checks("dbtune.redis.health.checks")}
 SAFE = {"maxmemory": "100mb", "maxmemory-policy": "allkeys-lfu", "latency-monitor-threshold": 100}
-
-
-def of_info(rule: str, *more: object, **fields: object) -> Found:
-    """What a rule finds in an INFO that no server can be brought to in a test's time."""
-    info = Info({key: str(value) for key, value in fields.items()}, 0.0)
-    found = CHECKS[rule](*[info, *more][: len(CHECKS[rule].needs)])
-    return [{"subject": one.subject, "level": one.level} for one in found]
 
 
 def test_a_limit_and_a_policy(new_redis: Callable[[], Redis]) -> None:
@@ -164,11 +153,6 @@ def test_replication(new_redis: Callable[[], Redis]) -> None:
 
 
 def test_open_to_everybody(new_redis: Callable[[], Redis]) -> None:
-    config = {"protected-mode": "no", "bind": "0.0.0.0"}
-    rule = CHECKS["redis.open-to-everybody"]
-    assert len(rule(Config(config, with_password=False))) == 1
-    assert rule(Config(config, with_password=True)) == []
-    assert rule(Config(config | {"bind": "127.0.0.1 -::1"}, with_password=False)) == []
     server = new_redis().start(SAFE | {"protected-mode": "no"})
     assert findings(server, "redis.open-to-everybody") == []  # it listens on this machine only
 
@@ -181,34 +165,6 @@ def test_events_that_held_everybody_up(new_redis: Callable[[], Redis]) -> None:
         client.config_set("latency-monitor-threshold", 50)
         client.eval("local n = 0; for i = 1, 40000000 do n = n + i end; return n", 0)
     assert len(findings(server, rule, min_ms=50)) >= 1
-
-
-def test_states_that_no_test_can_bring_a_server_to() -> None:
-    fragmented = {"allocator_frag_ratio": 2.0, "allocator_frag_bytes": 2e8, "used_memory": 1e8}
-    assert len(of_info("redis.memory-fragmented", **fragmented)) == 1
-    assert of_info("redis.memory-fragmented", **(fragmented | {"allocator_frag_bytes": 1e7})) == []
-    swapped = {"used_memory": 1e9, "used_memory_rss": 5e8}
-    assert len(of_info("redis.memory-swapped", **swapped)) == 1
-    assert of_info("redis.memory-swapped", **(swapped | {"used_memory": 1e8})) == []
-    fork = {"latest_fork_usec": 300_000, "used_memory": 1e9}
-    assert len(of_info("redis.slow-fork", **fork)) == 1
-    assert of_info("redis.slow-fork", **(fork | {"latest_fork_usec": 9000})) == []
-    assert len(of_info("redis.disk-slows-writes", aof_delayed_fsync=5, uptime_in_seconds=10)) == 1
-    assert of_info("redis.disk-slows-writes", aof_delayed_fsync=0) == []
-    assert len(of_info("redis.persistence-fails", rdb_last_bgsave_status="err")) == 1
-    assert of_info("redis.persistence-fails", rdb_last_bgsave_status="ok") == []
-    cluster = {"cluster_enabled": 1, "cluster_state": "fail", "cluster_slots_fail": 100}
-    assert len(of_info("redis.cluster-broken", **cluster)) == 1
-    assert of_info("redis.cluster-broken", **(cluster | {"cluster_state": "ok"})) == []
-    storm = {"expired_keys": 10_000, "uptime_in_seconds": 10, "expired_stale_perc": 30}
-    assert len(of_info("redis.many-keys-expire-at-once", **storm)) == 1
-    assert of_info("redis.many-keys-expire-at-once", **(storm | {"expired_keys": 10})) == []
-    lag = {
-        "master_repl_offset": 10**9, "repl_backlog_size": 10**6,
-        "slave0": "ip=1.2.3.4,port=6379,state=online,offset=100,lag=1",
-    }  # fmt: skip
-    assert len(of_info("redis.replica-lags", **lag)) == 1
-    assert of_info("redis.replica-lags", **(lag | {"master_repl_offset": 200})) == []
 
 
 def test_a_healthy_server_has_nothing_above_info(new_redis: Callable[[], Redis]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -331,3 +332,21 @@ def test_a_healthy_server_has_nothing_above_info(
     made = dbtune("check", "--interval", "1s", "-f", "json", "--fail-on", "warning", env=env)
     assert [f for f in made.json["findings"] if f["level"] != "info"] == []
     assert made.code == 0
+
+
+def test_versions(pg18: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dbtune.postgres.health.checks import minor_version_behind, version_end_of_life
+
+    behind, over = "pg.minor-version-behind", "pg.version-end-of-life"
+    today = datetime.now(UTC).date()
+    monkeypatch.setitem(version_end_of_life._END, 18, today + timedelta(days=1000))
+    monkeypatch.setitem(minor_version_behind._KNOWN, 18, 0)
+    assert findings(pg18, behind) == findings(pg18, over) == []
+    # A test can't wait for a release: the list has one that is not out yet.
+    monkeypatch.setitem(minor_version_behind._KNOWN, 18, 99)
+    [found] = findings(pg18, behind)
+    assert "18.99 is out" in found["message"]
+    assert found["level"] == "warning"
+    monkeypatch.setitem(version_end_of_life._END, 18, today - timedelta(days=100))
+    [found] = findings(pg18, over)
+    assert found["level"] == "warning"

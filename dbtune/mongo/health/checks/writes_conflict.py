@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dbtune.finding import Finding, Remedy, check
 from dbtune.mongo.facts.status import Status
 
+_COUNTED = ("metrics.operation.writeConflicts", "wiredTiger.transaction.update conflicts")
+
 
 @check("mongo.writes-conflict", tags=("concurrency",))
 def writes_conflict(
@@ -21,7 +23,8 @@ def writes_conflict(
 
     Remedy: Spread hot documents, make transactions short.
     """
-    conflicts = status.grown("metrics.operation.writeConflicts")
+    # An operation's own conflicts are counted when it ends: the engine knows of them meanwhile.
+    conflicts = max(map(status.grown, _COUNTED))
     writes = sum(status.grown(f"opcounters.{kind}") for kind in ("insert", "update", "delete"))
     if conflicts / status.seconds < min_per_second or conflicts < min_ratio * max(writes, 1):
         return

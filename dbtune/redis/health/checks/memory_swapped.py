@@ -17,7 +17,8 @@ def memory_swapped(
 
     Why: A command that touches it waits for the disk, and all others with it.
 
-    Mistaken when: The instance is nearly empty, where the ratio means nothing.
+    Mistaken when: The instance is nearly empty, where the ratio means nothing; or a client is
+        just sending a very large value, for which memory is set aside and not used yet.
 
     Remedy: Less maxmemory, or more RAM; vm.overcommit_memory=1 and no swap for the machine.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.redis.facts.config import Config
@@ -19,8 +20,9 @@ def open_to_everybody(config: Config) -> Iterator[Finding]:
 
     Remedy: A password or ACL users, bind to inner addresses, protected-mode yes.
     """
-    bound = config.text("bind").replace("-", "").split()
-    outside = not bound or any(one not in ("127.0.0.1", "::1", "localhost") for one in bound)
+    bound = [one.removeprefix("-") for one in config.text("bind").split()]
+    listens = {config.text("port"), config.text("tls-port")} != {"0"}
+    outside = listens and not (bound and all(map(_is_inside, bound)))
     if config.with_password or config.text("protected-mode") != "no" or not outside:
         return
     yield Finding(
@@ -32,3 +34,11 @@ def open_to_everybody(config: Config) -> Iterator[Finding]:
         ),
         {"bind": config.text("bind")},
     )
+
+
+def _is_inside(address: str) -> bool:
+    """Whether only programs of the same machine reach it."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

@@ -1,0 +1,138 @@
+"""Checks on a replica set of three, on whose members everything happens that can."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pymongo
+import pytest
+
+from tests import servers
+from tests.conftest import missing
+from tests.health import Found, eventually, findings
+from tests.servers import HOST, MongoDB
+
+Client = pymongo.MongoClient[dict[str, Any]]
+PATIENCE = 60.0
+"""Seconds in which a set notices what happened to it, on a machine that is very slow."""
+
+
+@pytest.fixture(scope="module")
+def members() -> Iterator[tuple[MongoDB, MongoDB, MongoDB]]:
+    """A primary, a secondary and an arbiter, which notice within a second or two who is gone."""
+    if servers.find_mongod() is None:
+        missing("mongod")
+    first, second, third = MongoDB(), MongoDB(), MongoDB()
+    quick = ["--setParameter", "flowControlTargetLagSeconds=1"]
+    quick += ["--setParameter", "flowControlSamplePeriod=1"]
+    with first, second, third:
+        three = [one.start("--replSet", "three", *quick) for one in (first, second, third)]
+        hosts: list[dict[str, Any]] = [
+            {"_id": n, "host": f"{HOST}:{one.port}", "priority": int(n == 0)}
+            for n, one in enumerate(three)
+        ]
+        hosts[2]["arbiterOnly"] = True
+        settings = {"heartbeatIntervalMillis": 500, "heartbeatTimeoutSecs": 2,
+                    "electionTimeoutMillis": 5000}  # fmt: skip
+        with direct(first) as client:
+            client.admin.command(
+                "replSetInitiate", {"_id": "three", "members": hosts, "settings": settings}
+            )
+        assert eventually(lambda: _not_formed(first), there=False, seconds=PATIENCE) == []
+        yield first, second, third
+
+
+def direct(server: MongoDB) -> Client:
+    """A client of this member alone."""
+    return pymongo.MongoClient(HOST, server.port, directConnection=True)
+
+
+def _not_formed(server: MongoDB) -> Found:
+    with direct(server) as client:
+        states = {one["stateStr"] for one in client.admin.command("replSetGetStatus")["members"]}
+    return [{"states": states}] if states != {"PRIMARY", "SECONDARY", "ARBITER"} else []
+
+
+def write(client: Client) -> None:
+    """Some writes; while a primary is being elected, none."""
+    with suppress(pymongo.errors.AutoReconnect):
+        client.shop.orders.insert_many([{"n": n} for n in range(50)])
+
+
+@contextmanager
+def locked(server: MongoDB, primary: Client) -> Iterator[None]:
+    """A secondary that applies nothing, as while its disk is copied."""
+    with direct(server) as client:
+
+        def refused() -> Found:
+            write(primary)
+            try:
+                client.admin.command("fsync", lock=True)
+            except pymongo.errors.OperationFailure as error:  # its first copy is not complete
+                return [{"error": str(error)}]
+            return []
+
+        assert eventually(refused, there=False, seconds=PATIENCE) == []
+        try:
+            yield
+        finally:
+            client.admin.command("fsyncUnlock")
+
+
+@contextmanager
+def stopped(server: MongoDB) -> Iterator[None]:
+    """A member that does not answer."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def test_a_secondary_that_does_not_follow(members: tuple[MongoDB, MongoDB, MongoDB]) -> None:
+    first, second, _ = members
+
+    def lag() -> Found:
+        write(client)
+        return findings(first, "mongo.secondary-lags", warning_seconds=1, critical_seconds=10**6)
+
+    def held() -> Found:
+        write(client)
+        return findings(first, "mongo.flow-control-active", interval="300ms")
+
+    with direct(first) as client:
+        assert eventually(lag, there=False, seconds=PATIENCE) == []
+        with locked(second, client):
+            [lags] = eventually(lag, there=True, seconds=PATIENCE)
+            assert lags["subject"] == f"member {HOST}:{second.port}"
+            assert lags["evidence"]["lag_seconds"] >= 1
+            [flow] = eventually(held, there=True, seconds=PATIENCE)
+            assert "held back" in flow["message"]
+        assert eventually(lag, there=False, seconds=PATIENCE) == []
+        assert eventually(held, there=False, seconds=PATIENCE) == []
+
+
+def test_members_that_do_not_answer(members: tuple[MongoDB, MongoDB, MongoDB]) -> None:
+    first, second, third = members
+
+    def down() -> Found:
+        return findings(first, "mongo.member-down")
+
+    def headless() -> Found:
+        return findings(first, "mongo.no-primary")
+
+    assert eventually(down, there=False, seconds=PATIENCE) == []
+    assert findings(first, "mongo.majority-fragile") == []
+    with stopped(second):
+        [found] = eventually(down, there=True, seconds=PATIENCE)
+        assert found["subject"] == f"member {HOST}:{second.port}"
+        assert headless() == []
+        with stopped(third):
+            [found] = eventually(headless, there=True, seconds=PATIENCE)
+            assert "a majority of 2 votes" in found["message"]
+    assert eventually(headless, there=False, seconds=PATIENCE) == []
+    assert eventually(down, there=False, seconds=PATIENCE) == []
