@@ -11,6 +11,7 @@ from dbtune.errors import Exit
 
 if TYPE_CHECKING:  # columns are all that help and schemas need
     from dbtune.finding import Finding, Level, Skipped
+    from dbtune.guide.model import Document
     from dbtune.plan_tree import PlanTree
 
 SCHEMA_VERSION = "1.0"
@@ -110,6 +111,7 @@ class Report:
         skipped: what could not be examined.
         examined: names of the checks that ran, with findings or without.
         unreachable: one of several targets could not be reached.
+        document: what people read in place of the tables.
         notes: sentences about completeness and age of the data.
         target: what was examined, without secrets; ``None`` when there was no target.
         collected_at: when facts were read.
@@ -126,6 +128,7 @@ class Report:
     artifacts: tuple[Artifact, ...] = field(default=())
     examined: tuple[str, ...] = ()
     unreachable: bool = False
+    document: Document | None = None
 
     def exit_code(self, fail_on: Level | None, *, strict: bool = False) -> Exit:
         """The exit code: findings at or above ``fail_on`` win over incompleteness."""

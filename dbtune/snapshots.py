@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
 from importlib import import_module
 from types import MappingProxyType
@@ -43,15 +43,17 @@ def take(
     *,
     strip: Mapping[str, Strip] = MappingProxyType({}),
     instead: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+    only: Collection[str] | None = None,
     pace: Pace | None = None,
     progress: Progress = lambda _done: None,
 ) -> Snapshot:
-    """Read every fact of the session's engine.
+    """Read the facts of the session's engine.
 
     Args:
         session: an open session.
         strip: what to take out of facts before they are kept, by name of the fact.
         instead: other ways to read facts of a session, by name of the fact.
+        only: names of the facts to read; ``None`` for all.
         pace: facts that are not due by it are left out; all are read without it.
         progress: told which share of the facts is read.
 
@@ -65,7 +67,7 @@ def take(
     facts = load_facts(f"{package}.facts")
     for done, one in enumerate(facts.values()):
         progress(done / len(facts))
-        if pace is not None and not pace.due(one.name):
+        if (only is not None and one.name not in only) or (pace and not pace.due(one.name)):
             continue
         try:
             with pace.reading(one.name) if pace else nullcontext():

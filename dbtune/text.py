@@ -132,3 +132,8 @@ def shorten(text: str, width: int) -> str:
 def plural(count: int, noun: str, plural_form: str = "") -> str:
     """``1 row``, ``2 rows``, ``3 entries``."""
     return f"{count:,} {noun if count == 1 else plural_form or noun + 's'}"
+
+
+def capital(text: str) -> str:
+    """A sentence's first letter made large, the others left as they are."""
+    return text[:1].upper() + text[1:]

@@ -43,6 +43,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "snapshot": ("snapshot", "Save all facts of a target to a file, for later or for comparison."),
     "compare": ("compare", "Compare snapshots: what changed, and whether it is better or worse."),
     "watch": ("watch", "Take snapshots at regular times, and tell what became worse."),
+    "report": (
+        "report",
+        "Write one document on an application's servers: the tuning guide, filled in.",
+    ),
     "profile": ("profile", "Add, list, show, test, edit and remove profiles of targets."),
     "rules": ("rules", "List and explain the rules that findings come from."),
     "schema": ("schema", "Print the JSON Schema of a command's output."),

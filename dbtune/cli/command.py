@@ -70,6 +70,17 @@ class Picture(StrEnum):
     speedscope = "speedscope"
 
 
+class Written(StrEnum):
+    """Output formats of documents."""
+
+    markdown = "markdown"
+    html = "html"
+    json = "json"
+
+
+Formats = type[Format] | type[Picture] | type[Written]
+
+
 class Color(StrEnum):
     """When to colour."""
 
@@ -309,13 +320,13 @@ class Run:
 class Output(NamedTuple):
     """Where a report goes and in which form: ``None`` is by the file's name."""
 
-    format: Format | Picture | None = Format.table
+    format: Format | Picture | Written | None = Format.table
     path: Path | None = None
     force: bool = False
     wide: bool = False
     color: Color = Color.auto
     quiet: bool = False
-    formats: type[Format] | type[Picture] = Format
+    formats: Formats = Format
 
 
 # ------------------------------------------------------------------------------ options by section
@@ -459,7 +470,7 @@ _GATE = Annotated[
 ]
 
 
-def _format_option(formats: type[Format] | type[Picture]) -> tuple[Any, object]:
+def _format_option(formats: Formats) -> tuple[Any, object]:
     option = typer.Option(
         "--format",
         "-f",
@@ -514,7 +525,7 @@ def command(
     fail_on: FailOn | Gate = FailOn.never,
     epilog: str | None = None,
     saved: bool = False,
-    formats: type[Format] | type[Picture] = Format,
+    formats: Formats = Format,
 ) -> Callable[[Callable[..., Report]], Callable[..., Report]]:
     """Register a function as a subcommand with the shared options.
 
@@ -602,7 +613,7 @@ def _run(
     function: Callable[..., Report],
     values: dict[str, Any],
     given: dict[str, Any],
-    formats: type[Format] | type[Picture],
+    formats: Formats,
 ) -> tuple[Report, Output, FailOn | Gate, bool]:
     output = Output(
         given["format"],

@@ -37,7 +37,7 @@ def emit(report: Report, output: Output) -> None:
     Raises:
         UsageError: a file exists and ``--force`` was not given, or it can't be written.
     """
-    if output.format in (Format.table, None) and report.artifacts:
+    if output.format in (Format.table, None) and report.artifacts and not report.document:
         _emit_artifacts(report, output)
         return
     to_file = output.path is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from dbtune.finding import Finding, Level, Skipped
 from dbtune.plan_tree import PlanTree
@@ -22,6 +23,10 @@ _STATEMENT = 4000
 
 def render(report: Report, style: Style) -> str:
     """The report as Markdown; nothing in it can become markup of its own."""
+    if report.document is not None:
+        from dbtune.render.guide import markdown
+
+        return markdown(report.document)
     target = (report.target or {}).get("name")
     parts = [f"## dbtune {report.command}" + (f": {escape(str(target))}" if target else "")]
     parts += [part for table in report.tables if (part := _table(table))]
@@ -69,6 +74,11 @@ def _table(table: Table) -> str:
     title = f"### {escape(table.title)}\n\n" if table.title else ""
     if table.trees:
         return "\n\n".join([*(_tree(tree) for tree in table.trees), escape(legend(table.trees))])
+    return title + table_text(table)
+
+
+def table_text(table: Table) -> str:
+    """A table or record that has rows, without its title."""
     if table.record:
         row = table.rows[0]
         body = [
@@ -76,7 +86,9 @@ def _table(table: Table) -> str:
             for column in table.columns
             if column.rank is not None and row.get(column.name) is not None
         ]
-        return title + "\n".join(["| | |", "|---|---|", *body])
+        return "\n".join(["| | |", "|---|---|", *body])
+    if table.shown == 0:
+        return escape(table.footer)
     shown = [
         column
         for column in table.columns
@@ -89,10 +101,8 @@ def _table(table: Table) -> str:
     for row in table.rows[: table.shown]:
         texts = [shorten(cell(column, row.get(column.name)), _SQL_WIDTH) for column in shown]
         lines.append("| " + " | ".join(escape(text) for text in texts) + " |")
-    if table.shown == 0:
-        return title + escape(table.footer)
     footer = f"\n\n{escape(table.footer)}" if table.footer else ""
-    return title + "\n".join(lines) + footer
+    return "\n".join(lines) + footer
 
 
 def _tree(tree: PlanTree) -> str:
@@ -112,17 +122,22 @@ def _finding(finding: Finding, report: Report) -> str:
         "",
         f"{escape(finding.message)} ({finding.confidence})",
         "",
-        *([f"*Saves:* {escape(found)}", ""] if (found := saving(finding)) else ()),
-        f"*Why:* {escape(finding.why)}",
-        "",
-        f"*What to do:* {escape(finding.remedy.text)}",
+        "\n\n".join(labelled(finding)),
     ]
+    return "\n".join(lines)
+
+
+def labelled(finding: Finding) -> Iterator[str]:
+    """What a finding says below its message: why, what to do, what that costs."""
+    if found := saving(finding):
+        yield f"*Saves:* {escape(found)}"
+    yield f"*Why:* {escape(finding.why)}"
+    yield f"*What to do:* {escape(finding.remedy.text)}"
     for code, language in ((finding.remedy.sql, "sql"), (finding.remedy.config, "ini")):
         if code:
-            lines += ["", fence(code, language)]
+            yield fence(code, language)
     if finding.remedy.effect:
-        lines += ["", f"*Effect:* {escape(finding.remedy.effect)}"]
+        yield f"*Effect:* {escape(finding.remedy.effect)}"
     for label, text in (("Check", finding.verify), ("Mistaken when", finding.mistaken_when)):
         if text:
-            lines += ["", f"*{label}:* {escape(text)}"]
-    return "\n".join(lines)
+            yield f"*{label}:* {escape(text)}"

@@ -10,7 +10,7 @@ from dbtune.render import Style
 from dbtune.report import Report
 from dbtune.text import plain, visible
 
-_MARKS = {"mongodb": "//", "redis": "#"}
+MARKS = {"mongodb": "//", "redis": "#"}
 """How a comment begins where a remedy is no SQL."""
 
 
@@ -21,25 +21,26 @@ def render(report: Report, style: Style) -> str:
         return "\n".join(own)
     target = report.target or {}
     engine = str(target.get("engine", ""))
-    mark = _MARKS.get(engine, "--")
+    mark = MARKS.get(engine, "--")
     lines = [f"{mark} dbtune {report.command}"]
     if target:
         known = (str(target[key]) for key in ("server", "database", "name") if target.get(key))
-        lines.append(_comment(mark, "of " + ", ".join(known)))
+        lines.append(comment(mark, "of " + ", ".join(known)))
     if report.collected_at:
         lines.append(f"{mark} at {report.collected_at:%Y-%m-%d %H:%M:%S %Z}".rstrip())
     review = "Review each statement before it is run"
-    review += "." if engine in _MARKS else "; CONCURRENTLY must stand in no transaction."
-    lines.append(_comment(mark, review))
+    review += "." if engine in MARKS else "; CONCURRENTLY must stand in no transaction."
+    lines.append(comment(mark, review))
     with_sql = [finding for finding in report.findings if finding.remedy.sql]
     if not with_sql:
         lines += ["", f"{mark} nothing to do"]
     for finding in with_sql:
-        lines += ["", *_of(mark, finding)]
+        lines += ["", *remedy_lines(mark, finding)]
     return "\n".join(lines)
 
 
-def _of(mark: str, finding: Finding) -> list[str]:
+def remedy_lines(mark: str, finding: Finding) -> list[str]:
+    """A remedy's statements below comments that say what they are for."""
     remedy = finding.remedy
     said = [f"{finding.rule}: {finding.subject}", finding.message]
     if remedy.effect:
@@ -47,8 +48,9 @@ def _of(mark: str, finding: Finding) -> list[str]:
     if finding.confidence:
         said.append(f"confidence: {finding.confidence}")
     code = [visible(line) for line in remedy.sql.split("\n")]
-    return [*(_comment(mark, text) for text in said), *code]
+    return [*(comment(mark, text) for text in said), *code]
 
 
-def _comment(mark: str, text: str) -> str:
+def comment(mark: str, text: str) -> str:
+    """A line of comment that no text can end."""
     return f"{mark} {plain(text)}"

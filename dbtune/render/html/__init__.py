@@ -11,28 +11,36 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
+from typing import Any
 
 from dbtune import __version__
 from dbtune.render import Style
-from dbtune.render.cells import RIGHT, cell, level_counts
+from dbtune.render.cells import level_counts
 from dbtune.render.document import value
 from dbtune.render.html.findings import cards, numbered
-from dbtune.render.html.markup import bar, code, script_data, text
+from dbtune.render.html.markup import code, script_data, text
 from dbtune.render.html.plan import contents, data, sections
-from dbtune.report import Column, Report, Table
-from dbtune.text import shorten
+from dbtune.render.html.tables import section
+from dbtune.report import Report
 
-_SQL_WIDTH = 300
 _SCRIPTS = ("tree.js", "flame.js", "page.js")
 
 
 def render(report: Report, style: Style) -> str:
     """The report as a page."""
-    css = _own("page.css")
+    if report.document is not None:
+        from dbtune.render.html.guide import body
+
+        css = _own("page.css") + _own("guide.css")
+        return _page(report.document.title, css, body(report.document), [])
+    return _page(_title(report), _own("page.css"), _body(report), data(report))
+
+
+def _page(title: str, css: str, body: Iterable[str], plans: list[dict[str, Any]]) -> str:
+    """A page around its body."""
     script = f'(() => {{\n"use strict";\n{"".join(map(_own, _SCRIPTS))}}})();'
-    plans = data(report)
     scripts = f"<script>{script}</script>"
     if plans:
         scripts = (
@@ -52,10 +60,10 @@ def render(report: Report, style: Style) -> str:
             '<meta name="color-scheme" content="light dark">',
             '<meta name="referrer" content="no-referrer">',
             f'<meta name="generator" content="dbtune {__version__}">',
-            f"<title>{text(_title(report))}</title>",
+            f"<title>{text(title)}</title>",
             f"<style>{css}</style>",
             "<body>",
-            *_body(report),
+            *body,
             scripts,
             "</body>",
             "</html>",
@@ -84,7 +92,7 @@ def _body(report: Report) -> Iterator[str]:
     yield "<main>"
     yield from contents(report)
     for table in report.tables:
-        yield from sections(report, table) if table.trees else _table(table)
+        yield from sections(report, table) if table.trees else section(table)
     for one in report.artifacts:
         yield f"<section><h2>{text(one.filename)}</h2>{code(one.text)}</section>"
     trees = sum(len(table.trees) for table in report.tables)
@@ -119,63 +127,3 @@ def _skipped(report: Report) -> Iterator[str]:
         remedy = code(one.remedy) if one.remedy else ""
         yield f"<li>{text(one.what)}: {text(one.reason)}{remedy}</li>"
     yield "</ul></section>"
-
-
-# ------------------------------------------------------------------------------------------ tables
-
-
-def _table(table: Table) -> Iterator[str]:
-    yield "<section>"
-    if table.title:
-        yield f"<h2>{text(table.title)}</h2>"
-    if not table.rows:
-        yield f"<p>{text(table.empty)}</p>"
-    elif table.record:
-        yield from _record(table)
-    elif table.shown != 0:
-        yield from _rows(table)
-    if table.footer and table.rows:
-        yield f"<p>{text(table.footer)}</p>"
-    yield "</section>"
-
-
-def _record(table: Table) -> Iterator[str]:
-    row = table.rows[0]
-    yield '<dl class="record">'
-    for column in table.columns:
-        if column.rank is not None and row.get(column.name) is not None:
-            yield f"<dt>{text(column.title)}</dt><dd>{_cell(column, row.get(column.name))}</dd>"
-    yield "</dl>"
-
-
-def _rows(table: Table) -> Iterator[str]:
-    shown = [
-        column
-        for column in table.columns
-        if column.rank is not None and any(row.get(column.name) is not None for row in table.rows)
-    ]
-    yield '<div class="scroll" tabindex="0"><table><thead><tr>'
-    for column in shown:
-        about = f'{_align(column)} title="{text(column.help)}"'
-        yield f'<th scope="col"{about}>{text(column.title)}</th>'
-    yield "</tr></thead><tbody>"
-    for row in table.rows[: table.shown]:
-        cells = (f"<td{_align(c)}>{_cell(c, row.get(c.name))}</td>" for c in shown)
-        yield f"<tr>{''.join(cells)}</tr>"
-    yield "</tbody></table></div>"
-
-
-def _align(column: Column) -> str:
-    return ' class="number"' if column.kind in RIGHT else ""
-
-
-def _cell(column: Column, item: object) -> str:
-    shown = cell(column, item)
-    if column.kind == "share" and isinstance(item, int | float):
-        return f"{bar(float(item))} {text(shown)}"
-    if column.kind != "sql" or not shown:
-        return text(shown)
-    if len(shown) <= _SQL_WIDTH:
-        return f"<code>{text(shown)}</code>"
-    short = text(shorten(shown, _SQL_WIDTH))
-    return f"<details><summary><code>{short}</code></summary>{code(str(item))}</details>"

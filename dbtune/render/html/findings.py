@@ -25,16 +25,21 @@ def cards(findings: Sequence[Numbered]) -> Iterator[str]:
         level = (finding.level or Level.info).name
         yield f"<h4>{tag(level)} {text(finding.rule)} <small>({finding.confidence})</small></h4>"
         yield f"<p>{_subject(finding)}</p><p>{text(finding.message)}</p>"
-        if found := saving(finding):
-            yield f"<p>Saves {text(found)}.</p>"
-        yield from _labelled("Do", finding.remedy.text)
-        for snippet in (finding.remedy.sql, finding.remedy.config):
-            if snippet:
-                yield code(snippet)
-        yield from _labelled("Cost", finding.remedy.effect)
-        yield from _labelled("Check", finding.verify)
-        yield from _background(finding)
+        yield from remedy(finding)
         yield "</article>"
+
+
+def remedy(finding: Finding) -> Iterator[str]:
+    """What to do about it, what that costs, and when it is mistaken."""
+    if found := saving(finding):
+        yield f"<p>Saves {text(found)}.</p>"
+    yield from _labelled("Do", finding.remedy.text)
+    for snippet in (finding.remedy.sql, finding.remedy.config):
+        if snippet:
+            yield code(snippet)
+    yield from _labelled("Cost", finding.remedy.effect)
+    yield from _labelled("Check", finding.verify)
+    yield from _background(finding)
 
 
 def _subject(finding: Finding) -> str:

@@ -1,0 +1,186 @@
+"""``dbtune report`` on real servers, opened in a real browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests import browser
+from tests.browser import Browser
+from tests.command import dbtune
+from tests.conftest import missing
+from tests.servers import Postgres, builds
+
+EVIL = "<img src=x onerror=alert(1)>*b*\u202egnp"
+STATEMENT = (
+    f'SELECT /* **x** [y](http://evil) `z` <script>alert(1)</script> */ count(*) AS "{EVIL}"'
+)
+LONG = f"SELECT '{'x' * 1_000_000}' AS long"
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[Postgres]:
+    """A server whose names and statements are written by somebody who wishes us ill."""
+    if 18 not in builds():
+        missing("PostgreSQL 18")
+    server = Postgres(18).start({"shared_preload_libraries": "pg_stat_statements"})
+    server.psql("CREATE EXTENSION pg_stat_statements")
+    with server.connect() as connection:
+        connection.execute(
+            f'CREATE TABLE "{EVIL}" AS SELECT g AS id FROM generate_series(1, 20000) g'
+        )
+        connection.execute(f'CREATE INDEX ON "{EVIL}" (id)')
+        connection.execute(f'CREATE INDEX ON "{EVIL}" (id)')
+        for number in range(20):
+            connection.execute(f'{STATEMENT} FROM "{EVIL}" WHERE id = {number}'.encode())
+        connection.execute(LONG.encode())
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if browser.program() is None:
+        missing("chromium")
+    with Browser() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(hostile: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("report") / "report.html"
+    dbtune("report", hostile.dsn(), "--interval", "0", "-o", str(file)).ok()
+    return file
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_page_fits_complains_of_nothing_and_asks_nobody(
+    chromium: Browser, page: Path, width: int, dark: bool
+) -> None:
+    shown = chromium.open(page, width=width, dark=dark)
+    assert shown.errors == []
+    assert shown.requests == []
+    assert shown.value("document.documentElement.scrollWidth") == width
+    shown.value("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert shown.value("document.documentElement.scrollWidth") == width
+    assert shown.value("document.querySelectorAll('img, b b, [onerror]').length") == 0
+
+
+def test_a_page_has_landmarks_and_names(chromium: Browser, page: Path) -> None:
+    shown = chromium.open(page)
+    nodes = shown.ask("Accessibility.getFullAXTree")["nodes"]
+    roles = {node.get("role", {}).get("value") for node in nodes}
+    assert {"main", "navigation", "banner", "contentinfo"} <= roles or {
+        "main",
+        "navigation",
+    } <= roles
+    boxes = [node for node in nodes if node.get("role", {}).get("value") == "checkbox"]
+    assert boxes
+    assert all(node["name"]["value"] for node in boxes)
+    broken = (
+        "[...document.querySelectorAll('a')].filter(a => !document.querySelector(a.hash)).length"
+    )
+    assert shown.value(broken) == 0
+
+
+CONTRAST = """
+(() => {
+  const light = c => {
+    const [r, g, b] = c.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
+      .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const back = e => {
+    for (; e; e = e.parentElement) {
+      const c = getComputedStyle(e).backgroundColor;
+      if (!/rgba\\(.*, 0\\)/.test(c)) return c;
+    }
+    return getComputedStyle(document.body).backgroundColor;
+  };
+  const bad = new Set();
+  for (const e of document.querySelectorAll('main *, nav *, header *')) {
+    const words = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!words || !e.checkVisibility() || e.closest('svg')) continue;
+    const both = [light(getComputedStyle(e).color), light(back(e))].sort((x, y) => y - x);
+    if ((both[0] + .05) / (both[1] + .05) < 4.5) bad.add(e.tagName + '.' + e.className);
+  }
+  return [...bad];
+})()
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_can_be_read(chromium: Browser, page: Path, dark: bool) -> None:
+    assert chromium.open(page, dark=dark).value(CONTRAST) == []
+
+
+@pytest.fixture(scope="module")
+def made(hostile: Postgres) -> Any:
+    return dbtune("report", hostile.dsn(), "--interval", "0", "-f", "json").ok().json
+
+
+def test_json_has_a_schema_and_says_what_the_commands_say(made: Any) -> None:
+    schema = dbtune("schema", "report").ok().json
+    jsonschema.validate(made, schema)
+    assert len(made["summary"]["lines"]) == 5
+    commands = {row["command"] for row in made["reports"]}
+    assert {"check", "slow-queries", "suggest-indexes", "bloat", "pool-size"} <= commands
+    ranks = [("critical", "warning", "info").index(one["level"]) for one in made["problems"]]
+    assert ranks == sorted(ranks)
+    assert [one["fingerprint"] for one in made["findings"]]
+    duplicates = [one for one in made["problems"] if one["rule"] == "pg.duplicate-index"]
+    assert duplicates
+    assert duplicates[0]["applies"] == "online"
+    assert "[FILL IN]" not in json.dumps(made)
+
+
+def test_the_script_is_one_that_psql_takes(made: Any) -> None:
+    (script,) = made["artifacts"]
+    statements = [
+        line for line in script["text"].splitlines() if line and not line.startswith("--")
+    ]
+    drops = [line for line in statements if line.startswith("DROP INDEX")]
+    assert len(drops) == 1
+    assert not any("..." in line for line in statements)
+
+
+def test_one_unreachable_target_does_not_hide_the_others(hostile: Postgres, tmp_path: Path) -> None:
+    config = tmp_path / "dbtune.yaml"
+    config.write_text(
+        f"profiles:\n  up: {{url: '{hostile.dsn()}', tags: [shop]}}\n"
+        "  down: {url: 'postgresql://nobody@127.0.0.1:1/x', tags: [shop]}\n"
+    )
+    config.chmod(0o600)
+    file = tmp_path / "report.json"
+    done = dbtune(
+        "report", "--tag", "shop", "--interval", "0", "-o", str(file),
+        env={"DBTUNE_CONFIG": str(config)},
+    )  # fmt: skip
+    assert done.code == 3
+    made = json.loads(file.read_text())
+    assert {row["target"]: bool(row["error"]) for row in made["targets"]} == {
+        "up": False,
+        "down": True,
+    }
+    assert "not reached: target down" in made["summary"]["lines"][0]
+    assert any(one["what"] == "target down" for one in made["skipped"])
+
+
+def test_mistakes_are_one_sentence() -> None:
+    for arguments, words in (
+        (("report", "--note", "x", "postgresql://h/d"), "--from"),
+        (("report", "--tag", "x", "postgresql://h/d"), "--tag"),
+        (("report", "--from", "/nonexistent.json"), "can't be read"),
+        (("report", "a.example/x", "--bench", "/nonexistent.json"), ""),
+        (("report", "-f", "csv", "x"), "csv"),
+    ):
+        done = dbtune(*arguments)
+        assert done.code == 2, arguments
+        assert words in done.err
+        assert "Traceback" not in done.err
