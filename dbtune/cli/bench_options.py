@@ -60,6 +60,21 @@ def surroundings(run: Run, profile: Profile, yes: bool, busy: bool) -> Surroundi
     )
 
 
+def parse_numbers(text: str, option: str, most: int) -> tuple[int, ...]:
+    """``4,8,16``: whole numbers from 1 to ``most``, each once, in order.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdecimal() and 1 <= int(word) <= most for word in words):
+        raise UsageError(
+            f"{plain(text)!r} is no list of numbers from 1 to {most:,}; write for example "
+            f"{option} 4,8,16"
+        )
+    return tuple(sorted(set(map(int, words))))
+
+
 def read_file(file: Path) -> str:
     """The text of ``--file``; ``-`` is standard input.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dbtune.bench.pool_report import TABLES as TABLES
-from dbtune.cli.bench_options import BUSY, ROUNDS, YES, read_file, surroundings
+from dbtune.cli.bench_options import BUSY, ROUNDS, YES, parse_numbers, read_file, surroundings
 from dbtune.cli.command import (
     Run,
     command,
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 
 app = new_app()
 _MOST_CLIENTS = 1000
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() and 1 <= int(word) <= _MOST_CLIENTS for word in words):
-        raise UsageError(f"{plain(text)!r} is no list of sizes; write for example 4,8,16,32")
-    return tuple(map(int, words))
 
 
 @command(
@@ -71,7 +64,7 @@ def pool(
     sizes: Annotated[
         Any,
         typer.Option(
-            parser=text_parser(_sizes),
+            parser=text_parser(lambda text: parse_numbers(text, "--sizes", _MOST_CLIENTS)),
             metavar="N,N,...",
             help="Pool sizes to try.",
             show_default="around the prediction, and those of simple formulas",

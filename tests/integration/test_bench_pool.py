@@ -246,8 +246,8 @@ def test_missing_programs_are_named(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--sizes", "4,many"), "4,8,16,32"),
-        (("--sizes", "0"), "4,8,16,32"),
+        (("--sizes", "4,many"), "write for example"),
+        (("--sizes", "0"), "write for example"),
         (("--workload", "tpcb", "--file", "x.sql"), "exclude each other"),
         (("--file", "/nonexistent.sql"), "can't be read"),
     ],

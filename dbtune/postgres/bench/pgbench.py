@@ -22,6 +22,8 @@ from dbtune.postgres.bench.workloads import Script
 from dbtune.postgres.embedded import server as embedded
 from dbtune.text import plain
 
+APPLICATION = "dbtune bench"
+"""Not dbtune's own name, whose sessions pool-size does not count."""
 _SAMPLES = 20_000
 """Transactions of a run whose times are kept: p99 of so many is the 200th from above."""
 _GRACE_SECONDS = 60.0
@@ -194,7 +196,7 @@ _VARIABLES = {
 
 def _variables(keywords: Mapping[str, Any]) -> dict[str, str]:
     names = {_VARIABLES[key]: str(value) for key, value in keywords.items()}
-    return names | {"PGAPPNAME": "dbtune bench", "PGCONNECT_TIMEOUT": "30"}
+    return names | {"PGAPPNAME": APPLICATION, "PGCONNECT_TIMEOUT": "30"}
 
 
 def _end(process: subprocess.Popen[str]) -> None:

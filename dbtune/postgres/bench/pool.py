@@ -15,7 +15,7 @@ from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.model import PoolPlan
 from dbtune.postgres.bench.permission import Permission, require_permission
-from dbtune.postgres.bench.pgbench import Pgbench
+from dbtune.postgres.bench.pgbench import APPLICATION, Pgbench
 from dbtune.postgres.bench.pooler import PrivatePgBouncer
 from dbtune.postgres.bench.scratch import Scratch, leftovers
 from dbtune.postgres.bench.workloads import Loadable, table_statements
@@ -36,6 +36,7 @@ _SETTLE_SECONDS = 2.0
 """Sessions report to pg_stat_database at most once a second."""
 _LEFT_FREE = 3
 """Connections of the server that are left for others."""
+_DRAIN_SECONDS = 20.0
 _OVERHEAD_SECONDS = 0.5
 """Starting and ending the clients of one run."""
 
@@ -147,7 +148,7 @@ def _swept(
         f"measuring {plural(len(sizes), 'size')} ({', '.join(map(str, sizes))}) in "
         f"{plural(request.rounds, 'round')}: about {ms_text(left * 1000)}"
     )
-    meter = _Meter(request, pgbench, pooler)
+    meter = _Meter(session, request, pgbench, pooler)
     with around.progress("measuring", len(sizes) * request.rounds) as advance:
         runs = interleaved(sizes, request.rounds, meter.measure, advance)
     loads = [load for several in runs.values() for load in several]
@@ -185,7 +186,10 @@ def predicted_size(plan: PoolPlan) -> int | None:
 class _Meter:
     """Measures one size after the other."""
 
-    def __init__(self, request: Request, pgbench: Pgbench, pooler: PrivatePgBouncer) -> None:
+    def __init__(
+        self, session: Session, request: Request, pgbench: Pgbench, pooler: PrivatePgBouncer
+    ) -> None:
+        self._session = session
         self._request = request
         self._pgbench = pgbench
         self._pooler = pooler
@@ -201,7 +205,7 @@ class _Meter:
         load = self._pgbench.run(keywords, self._request.seconds, self._rates.get(size, 0))
         after, elapsed = self._pooler.cpu_seconds(), time.monotonic() - started
         self._rates[size] = load.per_second
-        self._pooler.empty(size)
+        empty(self._session, self._pooler, size)
         if before is None or after is None:
             return load
         return load._replace(pooler_cpus=(after - before) / elapsed)
@@ -223,8 +227,23 @@ def _predict(
     with pgbench.running(pooler.keywords(size), seconds):
         around.wait(_SETTLE_SECONDS, "letting the load settle")
         plan, _ = plan_for(session, PoolInputs(), request.observe, around.wait)
-    pooler.empty(size)
+    empty(session, pooler, size)
     return plan
+
+
+def empty(session: Session, pooler: PrivatePgBouncer, size: int) -> None:
+    """Close a pool's connections and wait until the server has ended its processes."""
+    pooler.empty(size)
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    while time.monotonic() < deadline:
+        rows = session.rows(
+            "SELECT pg_catalog.count(*)::int AS left FROM pg_catalog.pg_stat_activity "
+            "WHERE application_name = %s AND datname = pg_catalog.current_database()",
+            (APPLICATION,),
+        )
+        if not rows[0]["left"]:
+            return
+        time.sleep(0.02)
 
 
 def _require(server: Server, request: Request) -> None:

@@ -75,14 +75,23 @@ class Scratch:
 
 
 def leftovers(session: Session) -> list[str]:
-    """Notes on schemas of earlier runs that were killed before they could clean up."""
+    """Notes on what earlier runs left that were killed before they could clean up."""
     rows = session.rows(
-        "SELECT n.nspname AS name FROM pg_catalog.pg_namespace n "
-        "WHERE pg_catalog.starts_with(n.nspname::text, %s) ORDER BY 1",
-        (PREFIX,),
+        "SELECT 'SCHEMA' AS kind, NULL AS schema, n.nspname AS name FROM pg_catalog.pg_namespace n "
+        "WHERE pg_catalog.starts_with(n.nspname::text, %(prefix)s) "
+        "UNION ALL SELECT 'INDEX', n.nspname, c.relname FROM pg_catalog.pg_class c "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind = 'i' AND pg_catalog.starts_with(c.relname::text, %(prefix)s) "
+        "AND NOT pg_catalog.starts_with(n.nspname::text, %(prefix)s) ORDER BY 1, 2, 3",
+        {"prefix": PREFIX},
     )
-    return [
-        f"schema {plain(row['name'])} is another run's, or was left by one that was killed; then "
-        f"remove it: DROP SCHEMA {quote(row['name'])} CASCADE;"
-        for row in rows
-    ]
+    found = []
+    for row in rows:
+        place = f"{quote(row['schema'])}." if row["schema"] else ""
+        drop = f"DROP {row['kind']} {place}{quote(row['name'])}"
+        drop += " CASCADE;" if row["kind"] == "SCHEMA" else ";"
+        found.append(
+            f"{row['kind'].lower()} {plain(row['name'])} is another run's, or was kept, or left by "
+            f"one that was killed; in that case remove it: {plain(drop)}"
+        )
+    return found
