@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "profile": ("profile", "Add, list, show, test, edit and remove profiles of targets."),
     "rules": ("rules", "List and explain the rules that findings come from."),
     "schema": ("schema", "Print the JSON Schema of a command's output."),
+    "serve": ("serve", "Serve reports over HTTP: JSON for programs, metrics for Prometheus."),
     "mcp": ("mcp", "Offer the read-only subcommands to assistants (Model Context Protocol)."),
     "demo": ("demo", "Start a PostgreSQL with planted problems and try everything on it."),
 }

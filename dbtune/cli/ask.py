@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from typer.main import get_command
 
 from dbtune.cli import COMMANDS
 from dbtune.errors import Exit, UsageError
 from dbtune.report import Report
+
+if TYPE_CHECKING:
+    from dbtune.profile import Profile
+
+
+def target_options(profile: Profile) -> tuple[str, ...]:
+    """The options that name a resolved target, for every command."""
+    if profile.file is not None:
+        return (f"--profile={profile.name}",)
+    # libpq asks PGHOST and the like when a URL has nothing.
+    return (f"--url={profile.url.reveal() or 'postgresql://'}",)
 
 
 def ask(name: str, *arguments: str) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -37,11 +38,14 @@ def mcp(
         from dbtune.service.mcp import server
     except ImportError:
         raise UsageError("this needs the MCP SDK: pip install 'dbtune[mcp]'") from None
-    from dbtune.cli.ask import ask
-    from dbtune.profile import named
+    from dbtune.cli.ask import ask, target_options
+    from dbtune.profile import named, resolve
 
     for name in profiles or ():
         named(name)  # a mistyped name is said now, not to the assistant
+    default: tuple[str, ...] = ()
+    with suppress(UsageError):  # none: each tool says what to do
+        default = target_options(resolve()) if not profiles else ()
     if sys.stdin.isatty():
         typer.echo("waiting for an assistant on standard input; Ctrl-C ends it", err=True)
-    server(ask, profiles or ()).run()
+    server(ask, profiles or (), default).run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -30,16 +30,21 @@ def schema(
 ) -> None:
     """Print the JSON Schema (2020-12) of a command's --format json output."""
     from dbtune.cli import COMMANDS
-    from dbtune.render.document import schema as json_schema
     from dbtune.render.json import dumps
 
-    tables = _tables(command_name) if command_name in COMMANDS else None
-    if tables is None:
+    if command_name not in COMMANDS or _tables(command_name) is None:
         described = [name for name in COMMANDS if _tables(name)]
         close = get_close_matches(command_name, described, n=1)
         hint = f"; did you mean {close[0]}?" if close else f"; one of: {', '.join(described)}"
         raise UsageError(f"no schema for {plain(command_name)!r}{hint}")
-    typer.echo(dumps(json_schema(command_name, tables), indent=2))
+    typer.echo(dumps(schema_of(command_name), indent=2))
+
+
+def schema_of(command_name: str) -> dict[str, Any]:
+    """The JSON Schema of a command that has one."""
+    from dbtune.render.document import schema as json_schema
+
+    return json_schema(command_name, _tables(command_name) or ())
 
 
 def _tables(name: str) -> tuple[Table, ...] | None:

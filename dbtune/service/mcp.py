@@ -41,12 +41,13 @@ Application = Literal[
 Configuration = Literal["postgresql", "pgbouncer", "redis", "mongod"] | Application
 
 
-def server(ask: Ask, allowed: Collection[str] = ()) -> MCPServer[Any]:
+def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ()) -> MCPServer[Any]:
     """The server, ready to run.
 
     Args:
         ask: runs a subcommand.
         allowed: profiles that may be asked for; all of them if it is empty.
+        default: the options that name the default target, if there is one.
     """
     mcp: MCPServer[Any] = MCPServer(
         "dbtune", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING"
@@ -61,7 +62,7 @@ def server(ask: Ask, allowed: Collection[str] = ()) -> MCPServer[Any]:
             raise UsageError(f"name one of these targets: {', '.join(sorted(allowed))}")
         target = target or next(iter(allowed), "")
         if not target:
-            return []
+            return list(default)
         if not is_name(target):
             raise UsageError("a target is a profile's name here, not a URL; see list_profiles")
         if allowed and target not in allowed:
@@ -187,7 +188,7 @@ def server(ask: Ask, allowed: Collection[str] = ()) -> MCPServer[Any]:
         seconds: Annotated[float, Field(ge=0, le=60, description="How long load is observed.")] = 5,
     ) -> dict[str, Any]:
         """Connection pool sizes for a server under its present load, derived step by step."""
-        return report("pool-size", *_or_default(at(target)), f"--interval={seconds}s")
+        return report("pool-size", *at(target), f"--interval={seconds}s")
 
     @tool
     def generate_configuration(
@@ -219,16 +220,6 @@ def server(ask: Ask, allowed: Collection[str] = ()) -> MCPServer[Any]:
 
 def _each(option: str, values: Sequence[str] | None) -> list[str]:
     return [f"{option}={value}" for value in values or ()]
-
-
-def _or_default(target: list[str]) -> list[str]:
-    """``pool-size`` looks at a server only if one is named."""
-    if target:
-        return target
-    from dbtune.profile import resolve
-
-    found = resolve()
-    return [f"--url={found.url.reveal()}"] if not found.name else [f"--profile={found.name}"]
 
 
 def _option(key: str) -> str:
