@@ -64,8 +64,9 @@ def serve(
 ) -> None:
     """Serve reports over HTTP: JSON for programs, metrics for Prometheus.
 
-    /api/v1/check, slow-queries, indexes, bloat, pool-stats, targets; POST analyze-query with
-    {"sql": "..."}; /metrics; /openapi.json. Reports are kept: polling costs a target nothing.
+    / is the report as a page; /api/v1/check, slow-queries, indexes, bloat, pool-stats, targets;
+    POST analyze-query with {"sql": "..."}; /metrics; /openapi.json. Reports are kept: polling
+    costs a target nothing.
     """
     try:
         import uvicorn
@@ -89,7 +90,7 @@ def serve(
         ask,
         _targets(targets or []),
         offered,
-        _schemas([*(one.command for one in offered), "explain"]),
+        _schemas([*(one.command for one in offered if one.path), "explain"]),
         token=token,
         hosts=["*"] if anywhere else hosts,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import hmac
 import json
 from collections import OrderedDict
@@ -21,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dbtune import __version__
 from dbtune.errors import Exit
+from dbtune.render import Style, render
 from dbtune.render.document import document
 from dbtune.render.json import dumps
 from dbtune.report import Report
@@ -37,16 +40,26 @@ MOST_WAITING = 32
 _STATUS = {Exit.USAGE: 422, Exit.UNREACHABLE: 503, Exit.BUG: 500}
 
 
+def _body(report: Report) -> bytes:
+    return dumps(document(report)).encode()
+
+
+def _page(report: Report) -> bytes:
+    return render(report, "html", Style()).encode()
+
+
 class Resource(NamedTuple):
-    """A report under ``/api/v1``.
+    """A report under ``/api/v1``, or a page.
 
     Attributes:
-        path: its name there.
+        path: its name there; "" for the page.
         command: the subcommand.
         arguments: its options.
         seconds: how long it is good.
         engines: what it is for.
         help: one line for the OpenAPI document.
+        render: makes its text.
+        media_type: of that text.
     """
 
     path: str
@@ -55,6 +68,13 @@ class Resource(NamedTuple):
     seconds: float
     engines: tuple[str, ...]
     help: str
+    render: Callable[[Report], bytes] = _body
+    media_type: str = "application/json"
+
+    @property
+    def route(self) -> str:
+        """Its path in URLs."""
+        return f"/api/v1/{self.path}" if self.path else "/"
 
 
 def resources(refresh: float, slow_refresh: float) -> tuple[Resource, ...]:
@@ -82,6 +102,10 @@ def resources(refresh: float, slow_refresh: float) -> tuple[Resource, ...]:
         Resource(
             "bloat", "bloat", ("--budget=5s", "--limit=100"), slow_refresh, every,
             "Wasted space, with an error interval.",
+        ),
+        Resource(
+            "", "report", ("--interval=3s",), slow_refresh, every,
+            "Everything in one document, for people.", _page, "text/html",
         ),
     )  # fmt: skip
 
@@ -120,11 +144,12 @@ class Service:
         self._ask, self._token = ask, token
         self._targets = {one.name: one for one in targets}
         self._offered = {one.path: one for one in offered}
-        self.keeper = Keeper(_body)
+        self.keeper = Keeper()
         for target in targets:
             for one in offered:
                 if target.engine in one.engines:
-                    self.keeper.add(target.name, one.path, one.seconds, self._maker(one, target))
+                    make = self._maker(one, target)
+                    self.keeper.add(target.name, one.path, one.seconds, make, one.render)
         self._analysed: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._making: dict[tuple[str, str], asyncio.Task[Kept]] = {}
         self._document = openapi(tuple(offered), list(self._targets), schemas, secured=bool(token))
@@ -134,7 +159,7 @@ class Service:
             Route("/openapi.json", self._openapi),
             Route("/api/v1/targets", self._list),
             Route("/api/v1/analyze-query", self._analyze, methods=["POST"]),
-            *(Route(f"/api/v1/{path}", self._serve(path)) for path in self._offered),
+            *(Route(one.route, self._serve(path)) for path, one in self._offered.items()),
         ]
         guards = [
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
@@ -191,14 +216,21 @@ class Service:
         known = request.headers.get("if-none-match", "").split(",")
         if headers["ETag"] in [one.strip().removeprefix("W/") for one in known]:
             return Response(status_code=304, headers=headers)
-        return Response(kept.body, media_type="application/json", headers=headers)
+        of = self._offered.get(path)  # an analysed statement is none of them
+        return Response(
+            kept.body, media_type=of.media_type if of else "application/json", headers=headers
+        )
+
+    def _reports(self, target: Target) -> list[str]:
+        """The reports that there are for a target, without the page."""
+        return [r.path for r in self._offered.values() if target.engine in r.engines and r.path]
 
     async def _list(self, request: Request) -> Response:
         rows = [
             {
                 "target": one.name,
                 "engine": one.engine,
-                "reports": [r.path for r in self._offered.values() if one.engine in r.engines],
+                "reports": self._reports(one),
             }
             for one in self._targets.values()
         ]
@@ -213,12 +245,7 @@ class Service:
             for path in ("check", "slow-queries"):
                 if target.engine in self._offered[path].engines:
                     await self._kept(target.name, path)
-        pairs = [
-            (target.name, one.path)
-            for target in self._targets.values()
-            for one in self._offered.values()
-            if target.engine in one.engines
-        ]
+        pairs = [(one.name, path) for one in self._targets.values() for path in self._reports(one)]
         text = await run_in_threadpool(exposition, self.keeper, pairs)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -238,7 +265,7 @@ class Service:
         if key not in self._analysed:
             arguments = ("explain", *target.arguments, f"--sql={sql}")
             seconds = min(one.seconds for one in self._offered.values())
-            self.keeper.add(target.name, path, seconds, lambda: self._ask(*arguments))
+            self.keeper.add(target.name, path, seconds, lambda: self._ask(*arguments), _body)
             self._analysed[key] = None
             for name, old in [*self._analysed][:-MOST_STATEMENTS]:
                 if (name, f"analyze-query {old}") not in self._making:
@@ -246,10 +273,6 @@ class Service:
                     self.keeper.forget(name, f"analyze-query {old}")
         self._analysed.move_to_end(key)
         return path
-
-
-def _body(report: Report) -> bytes:
-    return dumps(document(report)).encode()
 
 
 async def _json(request: Request) -> dict[str, str]:
@@ -288,20 +311,34 @@ async def _problem(_request: Request, error: Exception) -> Response:
     )
 
 
+def _token_of(header: bytes) -> bytes:
+    """The token of an ``Authorization`` header: a bearer's, or a browser's password."""
+    scheme, _, rest = header.partition(b" ")
+    if scheme.lower() == b"bearer":
+        return rest.strip()
+    if scheme.lower() != b"basic":
+        return b""
+    try:
+        return base64.b64decode(rest, validate=True).partition(b":")[2]
+    except binascii.Error:
+        return b""
+
+
 class _Guard:
     """Asks for the token, and lets no page be framed or sniffed."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app, self._token = app, f"Bearer {token}" if token else ""
+        self._app, self._token = app, token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != "/healthz" and self._token:
-            given = dict(scope["headers"]).get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._token.encode()):
+            given = _token_of(dict(scope["headers"]).get(b"authorization", b""))
+            if not hmac.compare_digest(given, self._token):
                 response = JSONResponse(
                     {"error": "give the token: Authorization: Bearer TOKEN"},
                     status_code=401,
-                    headers={"WWW-Authenticate": "Bearer"},
+                    # Browsers ask for a name, too, and any will do.
+                    headers={"WWW-Authenticate": 'Bearer, Basic realm="dbtune", charset="UTF-8"'},
                 )
                 await response(scope, receive, send)
                 return

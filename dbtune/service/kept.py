@@ -31,7 +31,7 @@ class Kept:
         made_at: by the clock, in seconds.
         took_seconds: how long it took.
         report: the report; ``None`` if it failed.
-        body: its JSON.
+        body: its text.
         error: a sentence, or "".
         code: the exit code that the command would have had.
     """
@@ -53,6 +53,7 @@ class Kept:
 class _Place:
     seconds: float
     make: Callable[[], Report]
+    render: Callable[[Report], bytes]
     target: threading.Lock
     refreshing: threading.Lock = field(default_factory=threading.Lock)
     last: Kept | None = None
@@ -64,16 +65,22 @@ class Keeper:
     """Keeps one report under each key.
 
     Args:
-        render: makes a report's JSON.
         clock: seconds that only grow.
     """
 
-    def __init__(self, render: Callable[[Report], bytes], clock: Clock = time.monotonic) -> None:
-        self._render, self._clock = render, clock
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
         self._places: dict[tuple[str, str], _Place] = {}
         self._targets: dict[str, threading.Lock] = {}
 
-    def add(self, target: str, name: str, seconds: float, make: Callable[[], Report]) -> None:
+    def add(
+        self,
+        target: str,
+        name: str,
+        seconds: float,
+        make: Callable[[], Report],
+        render: Callable[[Report], bytes],
+    ) -> None:
         """Keep a report.
 
         Args:
@@ -81,9 +88,10 @@ class Keeper:
             name: what it is called.
             seconds: how long it is good.
             make: makes it.
+            render: makes its text.
         """
         lock = self._targets.setdefault(target, threading.Lock())
-        self._places[target, name] = _Place(seconds, make, lock)
+        self._places[target, name] = _Place(seconds, make, render, lock)
 
     def forget(self, target: str, name: str) -> None:
         """Keep a report no longer."""
@@ -133,7 +141,7 @@ class Keeper:
         place.refreshes += 1
         try:
             report = place.make()
-            body = self._render(report)
+            body = place.render(report)
         except Exception as error:
             place.failures += 1
             known = isinstance(error, DbtuneError)

@@ -52,15 +52,15 @@ def openapi(
         "schema": {"type": "string"},
     }
     paths: dict[str, Any] = {
-        f"/api/v1/{one.path}": {
+        one.route: {
             "get": {
-                "operationId": one.path,
+                "operationId": one.path or "page",
                 "summary": one.help,
                 "description": f"Made anew at most every {one.seconds:g} s; "
                 f"for {', '.join(one.engines)}.",
                 "parameters": [target, tag],
                 "responses": {
-                    "200": _json("The report.", {"$ref": f"#/components/schemas/{one.command}"}),
+                    "200": _report(one),
                     "304": {"description": "The client has it."},
                     **_errors(401, 404, 422, 429, 500, 503),
                 },
@@ -112,7 +112,7 @@ def openapi(
     alive = {"description": "It is.", "content": {"text/plain": {}}}
     paths["/healthz"] = _get("healthz", "Whether the service is alive; asks no target.", alive)
     paths["/healthz"]["get"]["security"] = []
-    used = {one.command for one in offered} | {"explain"}
+    used = {one.command for one in offered if one.path} | {"explain"}
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
@@ -127,6 +127,12 @@ def openapi(
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
     return document
+
+
+def _report(one: Resource) -> dict[str, Any]:
+    if one.media_type != "application/json":
+        return {"description": "The page.", "content": {one.media_type: {}}}
+    return _json("The report.", {"$ref": f"#/components/schemas/{one.command}"})
 
 
 def _json(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:

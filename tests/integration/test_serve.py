@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -126,6 +127,9 @@ def test_reports_metrics_and_analyses(pg18: Postgres, database: str, tmp_path: P
         assert "pg.duplicate-index" in {one["rule"] for one in health["findings"]}
         plan = served.ask("/api/v1/analyze-query", body={"sql": "SELECT * FROM t WHERE id = 7"})
         jsonschema.validate(plan.json, schema_of(document, "explain"))
+        page = served.ask("/")
+        assert page.headers["content-type"].startswith("text/html")
+        assert "pg.duplicate-index" in page.text
         wrong = served.ask("/api/v1/analyze-query", body={"sql": "SELECT * FROM nowhere"})
         assert wrong.status == 422
         assert "nowhere" in wrong.json["error"]
@@ -238,6 +242,10 @@ def test_a_token_is_asked_for(pg18: Postgres, database: str, tmp_path: Path) -> 
             assert served.ask(path, Authorization="Bearer wrong").status == 401
         found = served.ask("/openapi.json", Authorization=f"Bearer {TOKEN}")
         assert found.json["security"] == [{"token": []}]
+        # As a browser sends it, whose user typed it for a password.
+        basic = base64.b64encode(f"anybody:{TOKEN}".encode()).decode()
+        assert served.ask("/openapi.json", Authorization=f"Basic {basic}").status == 200
+        assert served.ask("/openapi.json", Authorization="Basic !").status == 401
     for arguments, named in {
         ("--host", "0.0.0.0"): "DBTUNE_SERVE_TOKEN",
         ("--token-file", "/nonexistent"): "/nonexistent",
@@ -268,6 +276,7 @@ def test_it_keeps_to_its_own_openapi_document(
                 sys.executable, "-m", "schemathesis.cli", "run",
                 f"http://127.0.0.1:{served.port}/openapi.json",
                 "--max-examples", "3", "--phases", "coverage,fuzzing", "--seed", "1",
+                "--request-timeout", "300",
                 # Whether a text is SQL, no schema says.
                 "--exclude-checks", "positive_data_acceptance",
                 "--suppress-health-check", "all",
@@ -290,8 +299,8 @@ class Clock:
 
 def keeper_of(make: Any, seconds: float = 60) -> tuple[Keeper, Clock]:
     clock = Clock()
-    keeper = Keeper(lambda report: report.command.encode(), clock)
-    keeper.add("t", "r", seconds, make)
+    keeper = Keeper(clock)
+    keeper.add("t", "r", seconds, make, lambda report: report.command.encode())
     return keeper, clock
 
 
