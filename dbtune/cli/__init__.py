@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "suggest_indexes",
         "Suggest the indexes that serve a workload best, within a budget.",
     ),
+    "cache": (
+        "cache",
+        "Judge a cache, and what more memory would buy; find what is worth caching.",
+    ),
     "pool-size": ("pool_size", "Derive connection pool sizes, step by step."),
     "explain": ("explain", "Read plans: where the time went, what is wrong, what to do."),
     "explain diff": ("explain_diff", "Compare two plans: faster or slower, and why."),

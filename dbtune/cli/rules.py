@@ -23,6 +23,7 @@ CHECK_PACKAGES = (
     "dbtune.postgres.plan_policy.checks",
     "dbtune.postgres.config.checks",
     "dbtune.postgres.bloat.checks",
+    "dbtune.postgres.caching.checks",
     "dbtune.postgres.indexes.checks",
     "dbtune.compare.checks",
     "dbtune.pooling.checks",
@@ -33,6 +34,7 @@ CHECK_PACKAGES = (
     "dbtune.mongo.storage.checks",
     "dbtune.redis.checks",
     "dbtune.redis.memory.checks",
+    "dbtune.redis.cache.checks",
     "dbtune.redis.health.checks",
 )
 """Every package of checks; a new check needs no entry, a new package does."""

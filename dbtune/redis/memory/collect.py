@@ -10,13 +10,14 @@ Least privilege beyond :mod:`dbtune.redis.session`'s::
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dbtune.bloat import Effort, Selection
 from dbtune.errors import TargetError, Unavailable
 from dbtune.redis.connect import connect, where
 from dbtune.redis.memory.facts import Counter, Keyspace
-from dbtune.redis.memory.scan import COMMANDS, Lost, Scanner, ServerSays
+from dbtune.redis.memory.scan import COMMANDS, Key, Lost, Scanner, ServerSays
 from dbtune.redis.session import Session
 from dbtune.text import plain
 
@@ -26,8 +27,15 @@ _REST_RATIO = 0.5
 """Of the time that a batch took, that the server is left alone after it; none for all keys."""
 
 
-def read_keys(session: Session, selection: Selection) -> Keyspace:
+def read_keys(
+    session: Session, selection: Selection, each: Callable[[Sequence[Key]], None] | None = None
+) -> Keyspace:
     """The keys of the session's database: a sample, or all that time allows.
+
+    Args:
+        session: an open session.
+        selection: how many, for how long.
+        each: given every batch, to ask more about its keys.
 
     Raises:
         Unavailable: this user may not.
@@ -44,6 +52,8 @@ def read_keys(session: Session, selection: Selection) -> Keyspace:
         for batch in Scanner(connection._sock).batches():
             before = time.monotonic()
             counter.add(batch)
+            if each is not None:
+                each(batch)
             passed = before - started
             if passed >= selection.budget_seconds:
                 break

@@ -96,6 +96,23 @@ class Keyspace:
         return max(0.0, self.dataset_bytes - self.size * self.factor)
 
 
+class Patterns:
+    """Patterns of keys' names, of which it remembers so many that its memory stays bounded."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, str] = {}
+
+    def of(self, name: bytes) -> str:
+        """The pattern of a key; digits are masked first, which is cheap and settles most."""
+        masked = _DIGITS.sub(b"0", name)
+        pattern = self._known.get(masked)
+        if pattern is None:
+            pattern = key_pattern(masked.decode("utf-8", "replace"))
+            if len(self._known) < 4 * MOST_PATTERNS:
+                self._known[masked] = pattern
+        return pattern
+
+
 class Counter:
     """Adds keys up in bounded memory."""
 
@@ -104,7 +121,7 @@ class Counter:
         self.found.ttl = {name: 0 for name, _ in TTL_GROUPS}
         self._keep = keep
         self._heap: list[tuple[int, int, Key]] = []
-        self._known: dict[bytes, Group] = {}
+        self._patterns = Patterns()
 
     def add(self, keys: Iterable[Key]) -> None:
         """Count some keys."""
@@ -124,20 +141,13 @@ class Counter:
                 heapq.heapreplace(heap, (key.size, found.seen, key))
 
     def _group(self, name: bytes) -> Group:
-        """The group of a key; digits are masked first, which is cheap and settles most."""
-        masked = _DIGITS.sub(b"0", name)
-        group = self._known.get(masked)
-        if group is not None:
-            return group
-        pattern = key_pattern(masked.decode("utf-8", "replace"))
+        pattern = self._patterns.of(name)
         patterns = self.found.patterns
         if pattern not in patterns and len(patterns) >= MOST_PATTERNS:
             pattern = OTHER
         group = patterns.get(pattern)
         if group is None:
             group = patterns[pattern] = Group(pattern)
-        if len(self._known) < 4 * MOST_PATTERNS:
-            self._known[masked] = group
         return group
 
     def done(self) -> Keyspace:

@@ -1,0 +1,106 @@
+"""``dbtune cache``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dbtune.bloat import Effort, Selection
+from dbtune.cli.command import Run, command, duration_option, new_app
+from dbtune.errors import TargetError, Unavailable, UsageError
+from dbtune.postgres.caching.table import TABLES as POSTGRESQL_TABLES
+from dbtune.profile import Engine
+from dbtune.redis.cache.table import TABLES as REDIS_TABLES
+from dbtune.report import Report
+from dbtune.text import plain
+
+TABLES = (*REDIS_TABLES, *POSTGRESQL_TABLES)
+
+app = new_app()
+
+
+@command(app, epilog="Example: dbtune cache redis://localhost --interval 60s")
+def cache(
+    run: Run,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="Rows.")] = 20,
+    interval: Annotated[
+        float | None,
+        duration_option(
+            help="Watch counters for so long; 0 takes what they counted so far.",
+            show_default="Redis 10s, PostgreSQL 0s",
+        ),
+    ] = None,
+    sql: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="PostgreSQL: statements as the application writes them, for constants that "
+            "pg_stat_statements does not keep.",
+            show_default=False,
+        ),
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Redis: look at all keys, as far as --budget allows.")
+    ] = False,
+    budget: Annotated[
+        float, duration_option(help="Redis: time for looking at keys.", show_default="10s")
+    ] = "0s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+) -> Report:
+    """Judge a cache, and what more memory would buy; find what is worth caching.
+
+    Redis: hit ratio, evictions and expiry while it is watched, key families, hot keys, TTL advice,
+    and an estimate of the hit ratio with another maxmemory. Nothing is written, no value is read.
+
+    PostgreSQL: statements whose answers are asked for often and change seldom, for a cache in front
+    of the database or as materialised views; --format sql gives these as a script for psql.
+    Statements are planned, never executed.
+    """
+    written = _statements(sql)
+    profile = run.profile()
+    if sql is not None and profile.engine is not Engine.postgresql:
+        raise UsageError(f"--sql is for PostgreSQL; {profile.name} is {profile.engine}")
+    if profile.engine is Engine.redis:
+        from dbtune.redis.cache import cache as of_redis
+
+        selection = Selection(
+            limit=limit,
+            effort=Effort.exact if exact else Effort.sample,
+            budget_seconds=budget or (600.0 if exact else 10.0),
+        )
+        with run.redis(profile) as redis:
+            try:
+                return of_redis(redis, selection, 10.0 if interval is None else interval, run.wait)
+            except Unavailable as missing:
+                raise TargetError(f"{missing.reason}\n{missing.remedy}".rstrip()) from None
+    if profile.engine is Engine.postgresql:
+        from dbtune.postgres.caching import cache as of_postgres
+
+        with run.postgres(profile) as postgres:
+            return of_postgres(
+                postgres,
+                limit,
+                interval or 0.0,
+                run.wait,
+                written=written,
+                script=run.format == "sql",
+            )
+    raise UsageError(f"{profile.name} is {profile.engine}; cache is for redis and postgresql")
+
+
+def _statements(path: Path | None) -> list[str]:
+    if path is None:
+        return []
+    from dbtune.postgres.sqltext import split_statements
+
+    name = plain(str(path))
+    try:
+        found = split_statements(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{name} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{name} is no text in UTF-8") from None
+    if not found:
+        raise UsageError(f"{name} holds no statement")
+    return found

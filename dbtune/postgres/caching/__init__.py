@@ -1,0 +1,115 @@
+"""``cache`` on PostgreSQL: statements whose answers are worth keeping, outside or as views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dbtune.errors import Unavailable
+from dbtune.finding import Skipped, load_checks, run_checks
+from dbtune.report import Report
+from dbtune.statements import Wait
+from dbtune.text import ms_text, plural
+
+if TYPE_CHECKING:
+    from dbtune.postgres.caching.collect import Workload
+    from dbtune.postgres.session import Session
+
+CHECKS = "dbtune.postgres.caching.checks"
+
+
+def cache(
+    session: Session,
+    limit: int,
+    interval_seconds: float,
+    wait: Wait,
+    *,
+    written: Sequence[str] = (),
+    script: bool = False,
+) -> Report:
+    """Statements worth caching, and aggregates worth a materialised view.
+
+    Nothing is created, and no statement executed: they are planned.
+
+    Args:
+        session: an open session.
+        limit: most rows of each table.
+        interval_seconds: for how long to watch; 0 takes the totals.
+        wait: called to let time pass.
+        written: statements as the application writes them: their constants are known.
+        script: whether the views are wanted as a script, too.
+
+    Raises:
+        TargetError: the connection broke.
+    """
+    from dbtune.postgres.caching.advise import MIN_MEAN_MS, to_cache, to_materialise
+    from dbtune.postgres.caching.collect import Reader, by_fingerprint, read_workload
+    from dbtune.postgres.caching.script import script as make_script
+    from dbtune.postgres.caching.table import TO_CACHE, TO_MATERIALISE, cache_rows, view_rows
+    from dbtune.postgres.server import read_server, target
+    from dbtune.postgres.statements.collect import read_setup
+    from dbtune.postgres.statements.enable import how_to_enable
+
+    server = read_server(session)
+
+    def pause() -> None:
+        wait(interval_seconds, "observing statements")
+
+    try:
+        workload = read_workload(session, interval_seconds, pause)
+    except Unavailable:
+        reason = how_to_enable(read_setup(session), server.provider)
+        lacking = Skipped("pg_stat_statements", reason.reason, reason.remedy)
+        return Report(
+            "cache",
+            (TO_CACHE, TO_MATERIALISE),
+            skipped=(lacking,),
+            target=target(session, server),
+            collected_at=server.now,
+        )
+    reader = Reader(session, workload, by_fingerprint(written))
+    reads = reader.reads(MIN_MEAN_MS)
+    cached, views = to_cache(reads, workload.seconds), to_materialise(reads, reader)
+    worth = [one for one in views if not one.refused]
+    facts = {"to_cache": cached, "to_materialise": worth}
+    checks = load_checks(CHECKS)
+    findings, not_run = run_checks(checks, facts, session.profile.thresholds)
+    return Report(
+        "cache",
+        (
+            replace(TO_CACHE, rows=tuple(cache_rows(cached[:limit]))),
+            replace(TO_MATERIALISE, rows=tuple(view_rows(views[:limit], session.database))),
+        ),
+        tuple(findings),
+        (*_skipped(session, workload), *not_run),
+        tuple(_notes(workload)),
+        target=target(session, server),
+        collected_at=server.now,
+        artifacts=(make_script(worth[:limit], session.database, server.now),) if script else (),
+        examined=tuple(one.name for one in checks),
+    )
+
+
+def _skipped(session: Session, workload: Workload) -> Iterator[Skipped]:
+    if workload.hidden_entries:
+        role = session.user.replace('"', '""')
+        yield Skipped(
+            "statements of other roles",
+            f"{plural(workload.hidden_entries, 'entry', 'entries')} hidden from {session.user}",
+            f'GRANT pg_read_all_stats TO "{role}";  -- or pg_monitor, which includes it',
+        )
+
+
+def _notes(workload: Workload) -> Iterator[str]:
+    if workload.seconds is None:
+        yield (
+            "since when the totals count is not known before PostgreSQL 14, so that rates are "
+            "not, either: use --interval 10min"
+        )
+    else:
+        yield f"calls are of {ms_text(workload.seconds * 1000)}"
+    yield (
+        "savings are estimates: measured times and calls, the planner's costs and statistics; "
+        "answers are as old as their TTL, or the view's last refresh"
+    )

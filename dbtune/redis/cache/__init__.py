@@ -1,0 +1,190 @@
+"""``cache`` on Redis: how well it serves, what drives keys out, and what more memory would buy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from dbtune.bloat import Selection
+from dbtune.errors import Unavailable
+from dbtune.finding import Skipped, load_checks, run_checks
+from dbtune.report import Report, Table
+from dbtune.statements import Wait
+from dbtune.text import count_text, ms_text, ratio_text
+
+if TYPE_CHECKING:
+    from dbtune.redis.cache.facts import Family, HotKey, Uses
+    from dbtune.redis.cache.growth import Growth
+    from dbtune.redis.facts.info import Info
+    from dbtune.redis.memory.facts import Keyspace
+    from dbtune.redis.session import Session
+
+CHECKS = "dbtune.redis.cache.checks"
+_OF_HEALTH = ("redis.low-hit-ratio", "redis.policy-evicts-nothing", "redis.maxmemory-unset")
+
+
+def cache(session: Session, selection: Selection, interval_seconds: float, wait: Wait) -> Report:
+    """How well a Redis server does as a cache.
+
+    Args:
+        session: an open session.
+        selection: how many keys to look at, and rows to show.
+        interval_seconds: for how long to watch counters; 0 takes them since the start.
+        wait: called to let time pass.
+
+    Raises:
+        TargetError: the connection broke.
+        Unavailable: this user may not read INFO.
+    """
+    from dbtune.redis.facts.config import config
+    from dbtune.redis.facts.info import info as fact
+
+    def pause() -> None:
+        wait(interval_seconds, "watching counters")
+
+    info = fact.read(session)
+    if interval_seconds > 0:
+        pause()
+        assert fact.between is not None
+        info = fact.between(info, fact.read(session))
+    # Only then keys: the server counts looking at them as hits.
+    found = _keys(session, selection, info, wait, looks=interval_seconds > 0)
+    facts: dict[str, object] = {
+        "info": info,
+        "keys": found.keys,
+        "families": found.families,
+        "hot_keys": found.hot,
+        "growth": found.growth,
+    }
+    try:
+        facts["config"] = config.read(session)
+    except Unavailable as missing:
+        facts["config"] = missing
+    of_health = load_checks("dbtune.redis.health.checks")
+    checks = [*load_checks(CHECKS), *(one for one in of_health if one.name in _OF_HEALTH)]
+    findings, not_run = run_checks(checks, facts, session.profile.thresholds)
+    return Report(
+        "cache",
+        _tables(info, found, selection),
+        tuple(findings),
+        (*found.skipped, *(one for one in not_run if one.what not in found.quiet)),
+        tuple(_notes(session, info, found)),
+        target=session.target(),
+        collected_at=datetime.now(UTC),
+        examined=tuple(one.name for one in checks),
+    )
+
+
+class _Found(NamedTuple):
+    """What keys tell, or why they don't."""
+
+    keys: Keyspace | Unavailable
+    families: Sequence[Family] | Unavailable
+    hot: Sequence[HotKey] | Unavailable
+    growth: Growth | Unavailable
+    skipped: tuple[Skipped, ...] = ()
+    quiet: tuple[str, ...] = ()
+
+
+def _keys(session: Session, selection: Selection, info: Info, wait: Wait, *, looks: bool) -> _Found:
+    from dbtune.redis.cache.collect import read_uses
+    from dbtune.redis.cache.facts import families
+    from dbtune.redis.cache.growth import growth
+    from dbtune.redis.cache.growth import rates as rates_of
+
+    try:
+        keys, uses = read_uses(session, selection)
+    except Unavailable as missing:
+        skip = Skipped("keys", missing.reason, missing.remedy)
+        return _Found(missing, missing, missing, missing, (skip,), _needing("keys", "growth"))
+    skipped: list[Skipped] = []
+    rates: list[float] = []
+    if uses.known == "counter" and uses.keys:
+        rates = rates_of(uses.keys, uses, info)
+    buys: Growth | Unavailable
+    try:
+        buys = growth(info, uses)
+    except Unavailable as missing:
+        buys = missing
+        skipped.append(Skipped("what more memory would buy", missing.reason, missing.remedy))
+    hot: Sequence[HotKey] | Unavailable
+    if not rates and not looks:
+        hot = Unavailable("keys are looked at again and again for that", "--interval 10s")
+    else:
+        hot = _hot(session, selection, uses, rates, wait)
+    return _Found(
+        keys, families(uses, rates), hot, buys, tuple(skipped), _needing("growth", "hot_keys")
+    )
+
+
+def _needing(*facts: str) -> tuple[str, ...]:
+    """Checks that can't be made without these: that is said once, of the facts."""
+    return tuple(one.name for one in load_checks(CHECKS) if not set(facts).isdisjoint(one.needs))
+
+
+def _hot(
+    session: Session, selection: Selection, uses: Uses, rates: list[float], wait: Wait
+) -> list[HotKey]:
+    from dbtune.redis.cache.collect import hot_by_idle
+    from dbtune.redis.cache.table import hot_by_counter
+
+    if rates:
+        return hot_by_counter(uses, rates, selection.limit)
+    return hot_by_idle(session, uses, wait, selection.limit)
+
+
+def _tables(info: Info, found: _Found, selection: Selection) -> tuple[Table, ...]:
+    from dbtune.redis.cache import table
+
+    keys = None if isinstance(found.keys, Unavailable) else found.keys
+    tables = [table.traffic_table(info, keys)]
+    if not isinstance(found.growth, Unavailable):
+        rows = tuple(table.growth_rows(found.growth, info))
+        tables.append(replace(table.MEMORY_BUYS, rows=rows))
+    if not isinstance(found.families, Unavailable):
+        rows = tuple(table.family_rows(found.families, selection.limit))
+        tables.append(replace(table.FAMILIES, rows=rows))
+    if not isinstance(found.hot, Unavailable):
+        lookups = info.grown("keyspace_hits") + info.grown("keyspace_misses")
+        rows = tuple(table.hot_rows(found.hot, lookups / info.seconds))
+        tables.append(replace(table.HOT_KEYS, rows=rows))
+    return tuple(tables)
+
+
+def _notes(session: Session, info: Info, found: _Found) -> Iterator[str]:
+    buys = found.growth
+    if not isinstance(buys, Unavailable):
+        yield (
+            f"what memory buys is estimated: {buys.method} (s = {buys.exponent:g}, "
+            f"{count_text(round(buys.asked_keys))} keys asked for); the fit misses what was "
+            f"measured by {ratio_text(buys.error_ratio)}; it holds while requests come as they "
+            "came, and not for keys that are read in turn (scans)"
+        )
+        if buys.for_want_of_memory_ratio < 0.95:
+            yield (
+                f"at most {ratio_text(buys.for_want_of_memory_ratio)} of the misses are for want "
+                "of memory; the others were never stored, or had expired"
+            )
+        if buys.coarse:
+            yield "keys live for a few seconds only, and idle times are whole ones: a rough guess"
+    if isinstance(found.keys, Unavailable):
+        return
+    if not found.keys.whole:
+        yield (
+            f"{count_text(found.keys.seen)} of {count_text(found.keys.total)} keys were looked at "
+            f"in {ms_text(found.keys.seconds * 1000)}: families are estimates, and a hot key may "
+            "be missing (--exact looks at all)"
+        )
+    if "lfu" not in info.text("maxmemory_policy") and not isinstance(found.hot, Unavailable):
+        yield (
+            "without an LFU policy the server does not count uses: hot keys are those used at each "
+            "of four looks, a second apart"
+        )
+    if found.keys.seen:
+        yield "looking at keys touches no last access, but the server counts it in keyspace_hits"
+    if info.databases > 1:
+        yield f"keys are of database {session.database} only; look-ups are counted over all of them"
+    if session.role == "replica":
+        yield "this is a replica: look-ups are those of its own clients, and its master evicts"
