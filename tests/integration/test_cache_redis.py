@@ -60,8 +60,7 @@ def test_what_more_memory_buys_comes_true(new_redis: Callable[[], Redis], policy
             hottest = report["hot_keys"][0]
             assert hottest["share_ratio"] > 0.01
             assert hottest["counter"] > 10
-        else:  # keys live for a second or two, and the clock of idle times has whole ones
-            assert any("rough guess" in note for note in report["notes"])
+        else:  # keys live for seconds only, and idle times are whole ones: no figure to rely on
             assert sizes[2.0]["hit_ratio"] > sizes[1.0]["hit_ratio"]
     rules = {one["rule"] for one in report["findings"]}
     assert "redis.cache-thrashes" in rules
