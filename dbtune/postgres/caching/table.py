@@ -5,13 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dbtune.postgres.caching.facts import ToCache, ToMaterialise
-from dbtune.postgres.caching.script import (
-    create,
-    nice_seconds,
-    read_query,
-    refresh,
-    schedules,
-)
 from dbtune.report import Column, Row, Table
 
 TO_CACHE = Table(
@@ -78,6 +71,8 @@ def cache_rows(found: Iterable[ToCache]) -> Iterator[Row]:
 
 def view_rows(found: Iterable[ToMaterialise], database: str) -> Iterator[Row]:
     """A row of each statement; of those that can't be a view, why."""
+    from dbtune.postgres.caching import script  # help and schemas need no driver
+
     for one in found:
         read, can = one.read, one.view is not None
         yield {
@@ -86,14 +81,14 @@ def view_rows(found: Iterable[ToMaterialise], database: str) -> Iterator[Row]:
             "mean_ms": read.mean_ms,
             "writes_per_second": read.writes_per_second,
             "rows": round(one.rows) if can else None,
-            "refresh_seconds": nice_seconds(one.refresh_seconds) if can else None,
+            "refresh_seconds": script.nice_seconds(one.refresh_seconds) if can else None,
             "refresh_ms": one.refresh_ms if can else None,
             "saved_ms_per_second": one.saved_ms_per_second if can else None,
             "refused": one.refused or None,
             "tables": [source.label for source in read.sources],
             "statement": read.text,
-            "create_sql": create(one) if can else None,
-            "read_sql": read_query(one) if can else None,
-            "refresh_sql": refresh(one) if can else None,
-            "schedules": schedules(one, database) if can else None,
+            "create_sql": script.create(one) if can else None,
+            "read_sql": script.read_query(one) if can else None,
+            "refresh_sql": script.refresh(one) if can else None,
+            "schedules": script.schedules(one, database) if can else None,
         }

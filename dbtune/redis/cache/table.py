@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from dbtune.redis.cache.facts import Family, HotKey, Known, Uses
-from dbtune.redis.cache.growth import Growth
-from dbtune.redis.facts.info import Info
-from dbtune.redis.memory.facts import Keyspace
 from dbtune.report import Column, Row, Table, record
 from dbtune.text import plain, shorten
+
+if TYPE_CHECKING:  # help and schemas need no driver
+    from dbtune.redis.cache.growth import Growth
+    from dbtune.redis.facts.info import Info
+    from dbtune.redis.memory.facts import Keyspace
 
 TRAFFIC = (
     Column("seconds", "watched", "seconds", "For how long."),
