@@ -15,11 +15,15 @@ from dbtune.postgres.pgbouncer.pooler import HAS_PREPARED_STATEMENTS, parse_vers
 from dbtune.report import Report
 
 SERVERS = {
+    "pgbouncer": "Generate pgbouncer.ini, userlist.txt and the SQL for auth_query.",
+    "tables": "Generate ALTER TABLE for tables that need settings of their own.",
     "redis": "Generate redis.conf for a cache, sessions, a store or a queue.",
     "mongod": "Generate the settings of mongod.conf that depend on machine and load.",
     "alerts": "Generate rules for Prometheus with thresholds from the planned sizes.",
 }
 """Name of the subcommand: one line of help."""
+MODULES = {"pgbouncer": "gen_config_pgbouncer", "tables": "gen_config_tables"}
+"""Where a subcommand is, if not in ``gen_config_server``."""
 FRAMEWORKS = {
     "django": "Django 5.1 and later: DATABASES in settings.py.",
     "sqlalchemy": "SQLAlchemy 2 with psycopg 3: create_engine.",
@@ -54,9 +58,10 @@ class ConfigGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in SERVERS:
-            from dbtune.cli import gen_config_server
+            from importlib import import_module
 
-            found = get_command(getattr(gen_config_server, cmd_name))
+            module = import_module(f"dbtune.cli.{MODULES.get(cmd_name, 'gen_config_server')}")
+            found = get_command(getattr(module, cmd_name))
         elif cmd_name in FRAMEWORKS:
             found = get_command(_application(cmd_name))
         else:

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dbtune.errors import UsageError
-from dbtune.pooling.model import PoolPlan, derive
-from dbtune.pooling.report import RECOMMENDATION, no_size
+from dbtune.pooling.model import PoolPlan
+from dbtune.pooling.report import RECOMMENDATION
 from dbtune.pooling.report import report as report_on
-from dbtune.postgres.pgbouncer import files
-from dbtune.postgres.pgbouncer.pooler import HAS_PREPARED_STATEMENTS, HAS_QUOTED_KEYS, Pooler
+from dbtune.postgres.pgbouncer import files, services
+from dbtune.postgres.pgbouncer.entries import Layout, layout
+from dbtune.postgres.pgbouncer.pooler import (
+    HAS_PREPARED_STATEMENTS,
+    HAS_QUOTED_KEYS,
+    HAS_USER_TIMEOUT,
+    Form,
+    Pooler,
+)
 from dbtune.postgres.pgbouncer.settings import settings
 from dbtune.report import Artifact, Column, Report, Table
 
@@ -26,26 +33,36 @@ SETTINGS = Table(
         Column("document", "documentation", "text", "Where it is documented.", None),
     ),
 )
-TABLES = (RECOMMENDATION, SETTINGS)
-_NEEDS = "a pool size needs --cpus, or --rps with --hold-time; dbtune pool-size explains"
+POOLS = Table(
+    "pools",
+    "Pools, and what they open on each server",
+    (
+        Column("server", "server", "text", "Host and port."),
+        Column("entry", "entry", "text", "What clients ask for."),
+        Column("database", "database", "text", "The database's name there.", 1),
+        Column("pool_mode", "mode", "text", "How long a client keeps a connection."),
+        Column("pool_size", "size", "int", "Server connections of each user's pool."),
+        Column("reserve", "reserve", "int", "Further ones for clients that wait long."),
+        Column("most", "at most", "int", "All pools of the entry, of each PgBouncer."),
+        Column("formula", "because", "text", "How the size came about.", 1),
+    ),
+)
+TABLES = (RECOMMENDATION, SETTINGS, POOLS)
 
 
 def generate(plan: PoolPlan, pooler: Pooler) -> Report:
     """``pgbouncer.ini``, ``userlist.txt`` and ``pgbouncer-auth.sql``, with the plan's findings.
 
-    The plan is made anew if it is for another number of databases than the pooler has.
+    The plan is made anew for each server and its part of the load.
 
     Raises:
         UsageError: the plan has no pooler, or no size.
     """
     if not plan.inputs.pooler:
         raise UsageError("these sizes are for an application without a pooler (--no-pooler)")
-    if plan.inputs.databases != len(pooler.databases):
-        plan = derive(replace(plan.inputs, databases=len(pooler.databases)))
-    about = report_on(plan, command="gen-config pgbouncer")
-    if plan.pool_size is None:
-        raise UsageError(no_size(about, _NEEDS))
-    lines = tuple(settings(plan, pooler))
+    made = layout(plan.inputs, pooler)
+    about = report_on(made.plan, command="gen-config pgbouncer")
+    lines = tuple(settings(made, pooler))
     rows = tuple(
         {
             "section": one.section,
@@ -60,14 +77,33 @@ def generate(plan: PoolPlan, pooler: Pooler) -> Report:
     recommendation, *_ = about.tables
     return replace(
         about,
-        tables=(recommendation, replace(SETTINGS, rows=rows)),
-        notes=(*_notes(plan, pooler), *about.notes),
+        tables=(recommendation, replace(SETTINGS, rows=rows), _pools(made)),
+        notes=(*_notes(made.plan, pooler), *about.notes),
         artifacts=(
-            Artifact("pgbouncer.ini", files.ini(lines, plan, pooler), "ini"),
+            Artifact("pgbouncer.ini", files.ini(lines, made, pooler), "ini"),
             Artifact("userlist.txt", files.userlist(pooler), "text"),
             Artifact("pgbouncer-auth.sql", files.auth_sql(pooler), "sql"),
+            *services.artifacts(made, pooler),
         ),
     )
+
+
+def _pools(made: Layout) -> Table:
+    rows = tuple(
+        {
+            "server": f"{room.server[0]}:{room.server[1]}",
+            "entry": one.name,
+            "database": one.dbname,
+            "pool_mode": "session" if one.session else "transaction",
+            "pool_size": one.size,
+            "reserve": one.reserve,
+            "most": one.cap,
+            "formula": one.formula,
+        }
+        for room in made.rooms
+        for one in room.entries
+    )
+    return replace(POOLS, rows=rows, footer=" ".join(room.text for room in made.rooms))
 
 
 def _notes(plan: PoolPlan, pooler: Pooler) -> Iterator[str]:
@@ -77,6 +113,26 @@ def _notes(plan: PoolPlan, pooler: Pooler) -> Iterator[str]:
             f"the same files serve each of {plan.inputs.poolers} PgBouncers; on one machine they"
             " also need so_reuseport = 1 and, so that cancelling works, peer_id and [peers]"
         )
+    if len({(one.host, one.port) for one in pooler.databases}) > 1:
+        yield (
+            "each server is taken to have the CPUs and max_connections that are given: where they"
+            " differ, generate for the smallest"
+        )
+    if any(one.replicas for one in pooler.databases):
+        yield (
+            f"replicas are sized for {pooler.read_share:.0%} of the load (--read-share), the"
+            " primary for all of it: it must do when replicas fail; a standby has at least the"
+            " primary's max_connections, or it would not start"
+        )
+    if pooler.report_users and (version is None or version < HAS_USER_TIMEOUT):
+        yield (
+            "reports are limited by statement_timeout alone, which a report can change; PgBouncer"
+            " 1.24 has query_timeout for a user, too"
+        )
+    if pooler.form is Form.docker:
+        yield "chown 70:70 userlist.txt and TLS keys, and chmod 600: the container's user is 70"
+        if any(one.is_local for one in pooler.databases):
+            yield "127.0.0.1 is the container itself there: name the server's host"
     if version is None:
         yield (
             "written for PgBouncer 1.18 and later: if you tell the version (pgbouncer --version),"

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from dbtune import __version__
-from dbtune.pooling.model import PoolPlan
+from dbtune.postgres.pgbouncer.entries import Layout
 from dbtune.postgres.pgbouncer.pooler import Pooler, single_quoted, sql_identifier, version_text
 from dbtune.postgres.pgbouncer.settings import Setting
 from dbtune.text import plain
@@ -17,17 +17,19 @@ _SIGNS = str.maketrans(
 )
 
 
-def ini(settings: Sequence[Setting], plan: PoolPlan, pooler: Pooler) -> str:
+def ini(settings: Sequence[Setting], made: Layout, pooler: Pooler) -> str:
     """``pgbouncer.ini``: each setting under its comment."""
     known = "1.18 and later" if pooler.version is None else version_text(pooler.version)
     lines = [
         f";; pgbouncer.ini for PgBouncer {known}, by dbtune {__version__}",
         *_comment(
-            f"Sizes were decided by: {plan.constraint}. How they came about, and what happens with"
-            " one more instance or twice the load: dbtune pool-size with the same options.",
+            f"Sizes were decided by: {made.plan.constraint}. How they came about, and what happens"
+            " with one more instance or twice the load: dbtune pool-size with the same options.",
             mark=";;",
         ),
     ]
+    for room in made.rooms:
+        lines += _comment(room.text, mark=";;")
     section = group = ""
     for one in settings:
         if one.section != section:
@@ -79,7 +81,20 @@ def auth_sql(pooler: Pooler) -> str:
         schema=sql_identifier(pooler.auth_schema),
         name=single_quoted(pooler.auth_user),
     )
-    return "\n".join(lines) + "\n" + body
+    return "\n".join(lines) + "\n" + body + _report_sql(pooler)
+
+
+def _report_sql(pooler: Pooler) -> str:
+    """Time limits of the roles that run reports; they must be there."""
+    seconds = f"{pooler.report_seconds:g}s"
+    lines = [
+        f"ALTER ROLE {sql_identifier(role)} SET statement_timeout = {single_quoted(seconds)};"
+        for role in pooler.report_users
+    ]
+    if not lines:
+        return ""
+    why = "Reports end after so long; RESET ALL, which PgBouncer sends, leaves it as it is."
+    return "\n" + "\n".join([*_comment(why, mark="--"), *lines]) + "\n"
 
 
 _SQL = """

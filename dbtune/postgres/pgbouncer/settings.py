@@ -10,17 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from dbtune.pooling.model import PoolPlan
+from dbtune.postgres.pgbouncer.entries import AUTH_CONNECTIONS, Entry, Layout, Purpose
 from dbtune.postgres.pgbouncer.pooler import (
     AUTH_ENTRY,
     HAS_PREPARED_STATEMENTS,
+    HAS_USER_TIMEOUT,
+    Form,
     Pooler,
+    connection,
+    key,
     sql_identifier,
 )
-from dbtune.text import ms_text
+from dbtune.text import ms_text, plain
 
-AUTH_CONNECTIONS = 2
-"""Server connections for looking up passwords: a short query for each login."""
 MANY_CLIENTS = 1000
 """``max_client_conn`` where the number of application processes is not known; costs 2 MB."""
 DOCUMENTATION = "https://www.pgbouncer.org/config.html"
@@ -49,21 +51,22 @@ class Setting:
     document: str
 
 
-def settings(plan: PoolPlan, pooler: Pooler) -> Iterator[Setting]:
-    """All settings, in the order of the file. The plan must have a size."""
-    yield from _databases(pooler)
+def settings(made: Layout, pooler: Pooler) -> Iterator[Setting]:
+    """All settings, in the order of the file."""
+    yield from _databases(made, pooler)
+    yield from _users(pooler)
     yield from _listening(pooler)
     yield from _authentication(pooler)
-    yield from _pools(plan, pooler)
+    yield from _pools(made, pooler)
     yield from _timeouts(pooler)
     yield from _clients(pooler)
     yield from _encryption(pooler)
 
 
-def open_files(plan: PoolPlan, pooler: Pooler) -> int:
+def open_files(made: Layout) -> int:
     """Open files at most: one for each client and server connection, and some for the rest."""
-    servers = len(pooler.databases) * (plan.max_db_connections or 0) + AUTH_CONNECTIONS
-    return (plan.max_client_conn or MANY_CLIENTS) + servers + 32
+    servers = sum(one.cap for one in made.entries)
+    return (made.clients or MANY_CLIENTS) + servers + AUTH_CONNECTIONS + 32
 
 
 def _setting(group: str, name: str, value: object, why: str, formula: str) -> Setting:
@@ -71,22 +74,73 @@ def _setting(group: str, name: str, value: object, why: str, formula: str) -> Se
     return Setting("pgbouncer", group, name, str(value), why, formula, document)
 
 
-def _databases(pooler: Pooler) -> Iterator[Setting]:
+_FOR = {
+    Purpose.application: "",
+    Purpose.reads: " Reads, on replicas: what a transaction just wrote may not be there yet. All"
+    " hosts of a list must be there: take one out of it before it goes.",
+    Purpose.reports: " Reports, apart from the application: a report keeps its connection until it"
+    " leaves, and one too many waits for query_wait_timeout.",
+    Purpose.admin: " Migrations, dumps and people, apart from the application: a connection is its"
+    " client's until it leaves, so that SET, LISTEN, advisory locks and pg_dump work.",
+}
+
+
+def _databases(made: Layout, pooler: Pooler) -> Iterator[Setting]:
     setting = partial(Setting, "databases", "", document=f"{DOCUMENTATION}#section-databases")
-    for database in pooler.databases:
+    for one in made.entries:
+        string = connection(one.hosts, one.port, one.dbname)
+        if one.purpose is Purpose.lookup:
+            yield setting(
+                AUTH_ENTRY,
+                f"{string} pool_size={one.size}",
+                "Passwords are looked up here, apart from the application's pools: logins don't"
+                " queue behind its transactions.",
+                one.formula,
+            )
+            continue
+        own = " ".join(f"{name}={value}" for name, value in _own(one, made))
+        hosts = ", ".join(map(plain, one.hosts))
         yield setting(
-            database.key(pooler.version),
-            database.connection,
-            f"Clients that ask for {database.name} get {database.server_name} on {database.host}.",
-            "as given; its pools have the sizes of the section below",
+            key(one.name, pooler.version),
+            f"{string} {own}".rstrip(),
+            f"Clients that ask for {one.name} get {one.dbname} on {hosts}.{_FOR[one.purpose]}",
+            f"{one.formula}; at most {one.cap} server connections, whoever asks"
+            if own
+            else "as given; its pools have the sizes of the section below",
         )
-    if pooler.shares_auth:
-        yield setting(
-            AUTH_ENTRY,
-            f"{pooler.databases[0].connection} pool_size={AUTH_CONNECTIONS}",
-            "Passwords are looked up here, apart from the application's pools: logins don't queue"
-            " behind its transactions.",
-            f"{AUTH_CONNECTIONS} connections, which count among the server's others",
+
+
+def _own(entry: Entry, made: Layout) -> Iterator[tuple[str, object]]:
+    """What an entry has otherwise than the section below says."""
+    default = made.default
+    if entry.session:
+        yield "pool_mode", "session"
+    if entry.size != default.size:
+        yield "pool_size", entry.size
+    smallest = made.plan.min_pool_size or 0
+    if entry.session:
+        yield "min_pool_size", 0
+    elif entry.size < smallest:
+        yield "min_pool_size", entry.size
+    if entry.reserve != default.reserve:
+        # Renamed in 1.24, which knows the old name, too.
+        yield "reserve_pool", entry.reserve
+    if entry.cap != default.cap:
+        yield "max_db_connections", entry.cap
+
+
+def _users(pooler: Pooler) -> Iterator[Setting]:
+    if pooler.version is None or pooler.version < HAS_USER_TIMEOUT:
+        return
+    for role in pooler.report_users:
+        yield Setting(
+            "users",
+            "",
+            key(role, pooler.version),
+            f"query_timeout={pooler.report_seconds:g}",
+            "A report that takes longer is ended, even where it has changed statement_timeout.",
+            "as given; pgbouncer-auth.sql sets the role's statement_timeout to the same",
+            f"{DOCUMENTATION}#section-users",
         )
 
 
@@ -100,6 +154,11 @@ def _listening(pooler: Pooler) -> Iterator[Setting]:
         "as given; this machine only unless told otherwise",
     )
     yield setting("listen_port", pooler.listen_port, "Clients connect to this port.", "as given")
+    if pooler.form is Form.docker:
+        yield setting(
+            "unix_socket_dir", "", "None: nobody else is in the container.", "empty for none"
+        )
+        return
     yield setting(
         "unix_socket_dir",
         pooler.socket_dir,
@@ -107,6 +166,8 @@ def _listening(pooler: Pooler) -> Iterator[Setting]:
         " psql -h <this folder> -p <port> -U pgbouncer pgbouncer needs no password.",
         "Debian's folder; Red Hat's is /var/run/pgbouncer",
     )
+    if pooler.form is Form.systemd:
+        return  # the journal has the log, and systemd knows the process
     yield setting(
         "logfile",
         pooler.log_file,
@@ -166,7 +227,8 @@ def _authentication(pooler: Pooler) -> Iterator[Setting]:
         )
 
 
-def _pools(plan: PoolPlan, pooler: Pooler) -> Iterator[Setting]:
+def _pools(made: Layout, pooler: Pooler) -> Iterator[Setting]:
+    plan, default = made.plan, made.default
     setting = partial(_setting, "Pools")
     steps = {step.symbol: step for step in plan.steps}
 
@@ -198,7 +260,7 @@ def _pools(plan: PoolPlan, pooler: Pooler) -> Iterator[Setting]:
     )
     yield setting(
         "reserve_pool_size",
-        plan.reserve_pool_size,
+        default.reserve,
         "Further connections for a pool whose clients wait longer than reserve_pool_timeout.",
         worked("r"),
     )
@@ -208,23 +270,25 @@ def _pools(plan: PoolPlan, pooler: Pooler) -> Iterator[Setting]:
         "Seconds. At the planned load nobody waits so long: there is a burst or a slow query.",
         "PgBouncer's default is 5",
     )
-    most, auth = plan.max_db_connections or 0, 0 if pooler.shares_auth else AUTH_CONNECTIONS
+    auth = 0 if pooler.shares_auth else AUTH_CONNECTIONS
     lookup = f" + {auth} for auth_query: else nobody could log in while all are busy"
     yield setting(
         "max_db_connections",
-        most + auth,
+        default.cap,
         "Most server connections of each database: default_pool_size alone would give every further"
         " user one more pool.",
-        f"users * (size + reserve) = {plan.inputs.users} * ({plan.pool_size}"
-        f" + {plan.reserve_pool_size}){lookup if auth else ''}",
+        f"users * (size + reserve) = {plan.inputs.users} * ({default.size}"
+        f" + {default.reserve}){lookup if auth else ''}",
     )
     yield setting(
         "max_client_conn",
-        plan.max_client_conn or MANY_CLIENTS,
+        made.clients or MANY_CLIENTS,
         "Most clients. One costs about 2 kB, one too many gets an error. PgBouncer must be allowed"
-        f" {open_files(plan, pooler)} open files (systemd: LimitNOFILE).",
+        f" {open_files(made)} open files (systemd: LimitNOFILE).",
         worked("max_client_conn")
-        if plan.max_client_conn
+        if made.clients and made.clients == plan.max_client_conn
+        else "the sum of those for each server"
+        if made.clients
         else "how many connections the application opens is not known",
     )
 
@@ -304,6 +368,35 @@ def _clients(pooler: Pooler) -> Iterator[Setting]:
 
 def _encryption(pooler: Pooler) -> Iterator[Setting]:
     setting = partial(_setting, "TLS")
+    if pooler.tls_cert_file:
+        checked = bool(pooler.client_ca_file)
+        yield setting(
+            "client_tls_sslmode",
+            "verify-ca" if checked else "require",
+            "Clients over TCP must encrypt"
+            + (" and show a certificate; they give their password besides." if checked else "."),
+            "a certificate is given; PgBouncer's default is to refuse TLS",
+        )
+        yield setting(
+            "client_tls_cert_file",
+            pooler.tls_cert_file,
+            "What PgBouncer shows: with sslmode=verify-full clients make sure that it bears the"
+            " name they connect to.",
+            "as given",
+        )
+        yield setting(
+            "client_tls_key_file",
+            pooler.tls_key_file,
+            "Its key. Mode 0600, owned by PgBouncer's user.",
+            "as given",
+        )
+        if checked:
+            yield setting(
+                "client_tls_ca_file",
+                pooler.client_ca_file,
+                "Signs the clients' certificates.",
+                "as given",
+            )
     if pooler.server_ca_file:
         yield setting(
             "server_tls_sslmode",
@@ -324,4 +417,17 @@ def _encryption(pooler: Pooler) -> Iterator[Setting]:
             "Encrypted on the way to the server. verify-full with server_tls_ca_file would also"
             " make sure that it is that server.",
             "it is on another machine; PgBouncer's default, prefer, may go unencrypted",
+        )
+    if pooler.server_cert_file:
+        yield setting(
+            "server_tls_cert_file",
+            pooler.server_cert_file,
+            "What PgBouncer shows to servers whose pg_hba.conf asks for it (clientcert=verify-ca).",
+            "as given",
+        )
+        yield setting(
+            "server_tls_key_file",
+            pooler.server_key_file,
+            "Its key. Mode 0600, owned by PgBouncer's user.",
+            "as given",
         )

@@ -271,7 +271,7 @@ def test_versions() -> None:
 
 def test_report_is_about_the_files() -> None:
     report = generate(PLAN, Pooler(databases=(APP,), version=(1, 18)))
-    assert [table.name for table in report.tables] == ["recommendation", "settings"]
+    assert [table.name for table in report.tables] == ["recommendation", "settings", "pools"]
     assert any("prepare_threshold=None" in note for note in report.notes)
     assert any("1.25.2" in note for note in report.notes)
     newest = generate(PLAN, Pooler(databases=(APP,), version=NEWEST))

@@ -1,0 +1,1 @@
+"""One file for each setting; its function ``advise`` is the registration."""
