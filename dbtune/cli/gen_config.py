@@ -41,6 +41,7 @@ def _group() -> None:
 @command(
     app,
     target="optional",
+    saved=True,
     epilog="Example: dbtune gen-config postgresql --ram 8GB --cpus 4 -o dbtune.conf",
 )
 def postgresql(
@@ -89,11 +90,11 @@ def postgresql(
 ) -> Report:
     """Generate postgresql.conf settings from options, this machine, or a server.
 
-    With a TARGET: only what should change there. Without one, what no option says is read from this
-    machine (cgroup limits respected). The file goes to stdout or --output, what is to be said about
-    it to stderr.
+    With a TARGET or --from SNAPSHOT: only what should change there, from what its counters say.
+    Without, what no option says is read from this machine (cgroup limits respected). The file goes
+    to stdout or --output, what is to be said about it to stderr.
     """
-    from dbtune.postgres.config.generate import from_options, from_session
+    from dbtune.postgres.config.generate import from_options, from_session, from_snapshot
 
     attempt: Any = {}
     if verify:
@@ -103,6 +104,8 @@ def postgresql(
     elif bindir is not None:
         raise UsageError("--bindir says where --verify finds a server: give both")
     options = Options(ram, cpus, storage, workload, connections, pg_version, os, wal_disk)
+    if (snapshot := run.snapshot()) is not None:
+        return from_snapshot(snapshot.require("postgresql"), options, form, **attempt)
     if not run.target_given:
         return from_options(options, form, **attempt)
     with run.postgres() as session:

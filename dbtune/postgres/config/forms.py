@@ -13,6 +13,7 @@ from dbtune.finding import Finding, Level
 from dbtune.postgres.config.budget import Budget
 from dbtune.postgres.config.guc import Guc, Value
 from dbtune.postgres.config.inputs import Inputs
+from dbtune.postgres.config.measured import lines
 from dbtune.postgres.config.plan import Decision, Plan
 from dbtune.postgres.config.rules.logging import libraries
 from dbtune.postgres.config.services import TARGETS, service_artifact
@@ -131,21 +132,21 @@ def _lines(
     plan: Plan, budget: Budget, findings: Sequence[Finding], mark: str, how: str
 ) -> list[str]:
     """Header, then the settings by group, each under its comment."""
-    lines = [_comment_line(mark, line) for line in _header(plan, budget, findings, how)]
+    made = [_comment_line(mark, line) for line in _header(plan, budget, findings, how)]
     group = ""
     for decision in plan.changes:
         assert decision.rule is not None
         if decision.rule.group != group:
             group = decision.rule.group
-            lines += ["", f"{mark} {f' {group} ':-^{_WIDTH - len(mark) - 1}}"]
+            made += ["", f"{mark} {f' {group} ':-^{_WIDTH - len(mark) - 1}}"]
         comment = _comment(decision, plan.inputs.version)
-        lines += ["", *(_comment_line(mark, line) for line in comment)]
-        lines.append(
+        made += ["", *(_comment_line(mark, line) for line in comment)]
+        made.append(
             f"{decision.name} = {conf_value(decision.guc, decision.value)}"
             if mark == "#"
             else alter_system(decision)
         )
-    return lines
+    return made
 
 
 def _header(plan: Plan, budget: Budget, findings: Sequence[Finding], how: str) -> Iterator[str]:
@@ -154,6 +155,11 @@ def _header(plan: Plan, budget: Budget, findings: Sequence[Finding], how: str) -
     yield "Made from:"
     for name, value, source in facts(plan.inputs):
         yield f"  {name:<12} {value:<10} ({plain(source)})"
+    if known := list(lines(plan.measured)):
+        yield ""
+        yield "Measured there:"
+        for line in known:
+            yield from _wrap(f"{line.what}: {plain(line.value)}", indent=2)
     if plan.server is not None and not plan.changes:
         yield ""
         yield "Nothing should change."

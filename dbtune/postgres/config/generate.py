@@ -15,6 +15,7 @@ from dbtune.postgres.config.report import report
 from dbtune.report import Report
 
 if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
     from dbtune.postgres.config.running import Running
     from dbtune.postgres.config.trial import Trial
     from dbtune.postgres.session import Session
@@ -48,6 +49,8 @@ def from_session(
         UsageError: RAM or CPUs of a server elsewhere are not told, or it does not take that form.
         TargetError: the connection broke, or nothing can be read.
     """
+    from dbtune.facts import Live
+    from dbtune.postgres.config.measure import measure
     from dbtune.postgres.config.running import read_running
     from dbtune.postgres.server import read_server, target
 
@@ -63,7 +66,7 @@ def from_session(
         )
     profile = session.profile
     inputs = resolve(options, profile=profile, server=running, machine=_machine(session, running))
-    plan = Plan(inputs, running)
+    plan = Plan(inputs, running, measure(Live(session)))
     return report(
         plan,
         form,
@@ -72,6 +75,39 @@ def from_session(
         target=target(session, server),
         collected_at=server.now,
     )
+
+
+def from_snapshot(
+    snapshot: Snapshot, options: Options, form: Form = Form.conf, attempt: Attempt = _no_trial
+) -> Report:
+    """What should have changed on a server when its snapshot was taken.
+
+    Raises:
+        UsageError: RAM or CPUs are not told, or the snapshot has no settings.
+    """
+    from dbtune.postgres.config.measure import measure
+    from dbtune.postgres.config.running import saved_running
+    from dbtune.postgres.facts.instance import instance
+
+    try:
+        running = saved_running(snapshot)
+    except Unavailable as missing:
+        raise UsageError(f"{snapshot.name} has no settings: {missing.reason}") from None
+    _refuse_version(options, running, "the snapshot's server")
+    try:
+        known = snapshot.of(instance)
+    except Unavailable:
+        known = None
+    inputs = resolve(options, server=running, instance=known)
+    plan = Plan(inputs, running, measure(snapshot))
+    return snapshot.described(report(plan, form, trial=attempt(plan)))
+
+
+def _refuse_version(options: Options, running: Running, which: str) -> None:
+    if options.version not in (None, running.major):
+        raise UsageError(
+            f"--pg-version {options.version}, but {which} is {running.major}; leave the option out"
+        )
 
 
 def _machine(session: Session, running: Running) -> Machine | None:

@@ -18,6 +18,7 @@ from dbtune.text import bytes_text
 
 if TYPE_CHECKING:
     from dbtune.postgres.config.running import Running
+    from dbtune.postgres.facts.instance import Instance
     from dbtune.profile import Profile
 
 
@@ -144,6 +145,7 @@ def resolve(
     profile: Profile | None = None,
     server: Running | None = None,
     machine: Machine | None = None,
+    instance: Instance | None = None,
 ) -> Inputs:
     """Find every input and remember who said it.
 
@@ -152,12 +154,14 @@ def resolve(
         profile: the target's profile, which may carry ``ram``, ``cpus`` and ``storage``.
         server: what was read from the target.
         machine: the machine that the server runs on; ``None`` if it is out of sight.
+        instance: what a snapshot tells of that machine.
 
     Raises:
         UsageError: RAM or CPUs of a server elsewhere are not told, or a value is impossible.
     """
     # The least trusted first: what follows wins.
     known = _assumed(options, server) | _of_machine(machine) | _of_server(server)
+    known |= _of_instance(instance)
     known |= _of_profile(profile)
     for name, option in _OPTION_NAMES.items():
         if (value := getattr(options, name)) is not None:
@@ -220,6 +224,18 @@ def _of_server(server: Running | None) -> Known:
     if (connections := server.value("max_connections")) is not None:
         known["connections"] = (connections, "the server")
     return known
+
+
+def _of_instance(instance: Instance | None) -> Known:
+    if instance is None:
+        return {}
+    told = {
+        "ram_bytes": instance.ram_bytes,
+        "cpus": instance.cpus,
+        "storage": Storage(instance.storage) if instance.storage else None,
+    }
+    source = f"the snapshot, {instance.source}"
+    return {name: (value, source) for name, value in told.items() if value is not None}
 
 
 def _of_profile(profile: Profile | None) -> Known:

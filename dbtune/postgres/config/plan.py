@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from dbtune.postgres.config.guc import Guc, Value, gucs
 from dbtune.postgres.config.inputs import Inputs
+from dbtune.postgres.config.measured import Measured
 from dbtune.postgres.config.rule import Advice, Rule, rules
 from dbtune.postgres.config.running import Current, Running
 
@@ -70,11 +71,15 @@ class Plan:
     Attributes:
         inputs: what it is made from.
         server: the target's configuration, or ``None``.
+        measured: what its counters say; nothing without a target.
     """
 
-    def __init__(self, inputs: Inputs, server: Running | None = None) -> None:
+    def __init__(
+        self, inputs: Inputs, server: Running | None = None, measured: Measured | None = None
+    ) -> None:
         self.inputs = inputs
         self.server = server
+        self.measured = measured or Measured()
         self._gucs = gucs(inputs.version)
         self._decided: dict[str, Decision] = {}
 

@@ -10,6 +10,7 @@ from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.postgres.config.budget import Budget, budget
 from dbtune.postgres.config.forms import Form, artifact, facts, verdict
 from dbtune.postgres.config.guc import Value
+from dbtune.postgres.config.measured import lines
 from dbtune.postgres.config.plan import Decision, Plan
 from dbtune.postgres.config.rules.logging import MODULE
 from dbtune.postgres.config.services import OWNED
@@ -60,7 +61,17 @@ INPUTS = Table(
         Column("source", "told by", "text", "Where it came from."),
     ),
 )
-TABLES = (CHANGES, MEMORY, INPUTS)
+MEASURED = Table(
+    "measured",
+    "Measured there",
+    (
+        Column("what", "what", "text", "What was measured."),
+        Column("value", "value", "text", "With its unit."),
+        Column("decides", "decides", "text", "Settings that hang on it."),
+    ),
+    empty="nothing: no target, or too little was counted",
+)
+TABLES = (CHANGES, MEMORY, INPUTS, MEASURED)
 
 
 def report(
@@ -90,6 +101,7 @@ def report(
             _filled(CHANGES, [_setting(one, plan) for one in plan.changes]),
             _filled(MEMORY, _memory(memory), footer=verdict(memory)),
             _filled(INPUTS, [_input(*one) for one in facts(plan.inputs)]),
+            *_measured(plan),
         ),
         findings=tuple(findings),
         skipped=(*(server.skipped if server else ()), *skipped, *_unavailable(plan)),
@@ -103,6 +115,12 @@ def report(
         artifacts=(artifact(form, plan, memory, findings),),
         examined=tuple(check.name for check in checks),
     )
+
+
+def _measured(plan: Plan) -> Iterator[Table]:
+    rows: list[Row] = [line._asdict() for line in lines(plan.measured)]
+    if rows:
+        yield _filled(MEASURED, rows)
 
 
 def _tried(plan: Plan, trial: Trial | None) -> Iterator[str]:

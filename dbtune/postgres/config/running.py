@@ -12,6 +12,8 @@ from dbtune.finding import Skipped
 from dbtune.postgres.config.guc import Value, read_setting
 
 if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
+    from dbtune.postgres.facts.settings import Setting
     from dbtune.postgres.server import Server
     from dbtune.postgres.session import Session
 
@@ -125,6 +127,49 @@ def read_running(session: Session, server: Server) -> Running:
         process=build.get("process", 0),
         skipped=tuple(skipped),
     )
+
+
+def saved_running(snapshot: Snapshot) -> Running:
+    """The configuration that a snapshot holds.
+
+    Raises:
+        Unavailable: it has no settings.
+    """
+    from dbtune.postgres.config.guc import gucs
+    from dbtune.postgres.facts.server import server as server_fact
+    from dbtune.postgres.facts.settings import settings as settings_fact
+
+    server, found = snapshot.of(server_fact), snapshot.of(settings_fact)
+    major = server.version // 10_000
+    kinds = {name: _VARTYPES.get(one.kind, one.kind) for name, one in gucs(major).items()}
+    settings = {
+        name: Current(
+            value=read_setting(one.kind or kinds.get(name, "string"), one.value, one.unit),
+            source=_beneath(one),
+            file=one.file,
+            pending_restart=one.pending_restart,
+            # An older snapshot does not tell what the build takes: then what every build does.
+            enums=one.enums or (gucs(major)[name].enums if name in kinds else ()),
+        )
+        for name, one in found.by_name.items()
+    }
+    return Running(
+        major=major,
+        settings=settings,
+        system=system_of(server.version_text),
+        standby=server.is_standby,
+        provider=server.provider,
+    )
+
+
+def _beneath(setting: Setting) -> str:
+    """Who set what a session begins with: dbtune's own session has limits of its own."""
+    if setting.source != "session":
+        return setting.source
+    return "default" if setting.value == setting.boot_value else "configuration file"
+
+
+_VARTYPES = {"int": "integer"}
 
 
 def _current(row: Mapping[str, Any]) -> Current:

@@ -19,6 +19,9 @@ class Setting:
         source: ``default``, ``configuration file``, ``database`` ...
         boot_value: what it is when nobody sets it.
         pending_restart: whether the file says something else that waits for a restart.
+        kind: ``bool``, ``integer``, ``real``, ``enum``, ``string``; "" in older snapshots.
+        file: where it is set, if in a file that this role may know of.
+        enums: words that this build takes.
     """
 
     value: str
@@ -26,6 +29,9 @@ class Setting:
     source: str = "default"
     boot_value: str = ""
     pending_restart: bool = False
+    kind: str = ""
+    file: str = ""
+    enums: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +76,7 @@ class Settings:
 def settings(session: Session) -> Settings:
     """Least privilege: pg_read_all_settings for those that are hidden from others."""
     rows = session.fact("settings")
-    found = {row.pop("name"): Setting(**row) for row in rows}
+    found = {
+        row.pop("name"): Setting(**{**row, "enums": tuple(row["enums"] or ())}) for row in rows
+    }
     return Settings(found, complete="shared_preload_libraries" in found)

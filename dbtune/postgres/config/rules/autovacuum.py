@@ -12,6 +12,8 @@ _COST_LIMIT = {Storage.hdd: 200, Storage.ssd: 600, Storage.san: 600, Storage.nvm
 _DIRTY_COST = 20
 """vacuum_cost_page_dirty: what changing one block costs."""
 _DELAY_SECONDS = 0.002
+_MANY_LATE = 3
+"""One table may be held back by a transaction, or be in vacuum just now."""
 
 
 @rule(_AUTOVACUUM)
@@ -71,7 +73,14 @@ def autovacuum_vacuum_cost_limit(plan: Plan) -> Advice | None:
     and lets vacuum fall behind on faster storage.
     """
     storage, workers = plan.inputs.storage, plan.count("autovacuum_max_workers")
-    base = _COST_LIMIT[storage]
+    base, late = _COST_LIMIT[storage], plan.measured.tables_late or 0
+    why = ""
+    if late >= _MANY_LATE:
+        base *= 2
+        why = (
+            f"{late} of {plan.measured.tables} tables have more than twice the dead rows that make"
+            " autovacuum come: it does not keep up, so it may work twice as much between pauses."
+        )
     limit = min(10_000, base * max(3, workers) // 3)
     if limit == plan.number("vacuum_cost_limit"):
         return Advice(-1, f"-1 = vacuum_cost_limit, {limit}, for {storage}")
@@ -79,6 +88,7 @@ def autovacuum_vacuum_cost_limit(plan: Plan) -> Advice | None:
     return Advice(
         limit,
         f"{base} for {storage} × {workers} workers / 3: at most {speed:.0f} MB/s of changed blocks",
+        why,
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dbtune.postgres.config.inputs import Storage, System, Workload
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.rule import Advice, at_least, rule, within
+from dbtune.text import ratio_text
 
 _QUERY = "runtime-config-query"
 _IO = "runtime-config-resource"
 _CONCURRENCY = {Storage.hdd: 2, Storage.ssd: 100, Storage.nvme: 200, Storage.san: 200}
 """Reads that the storage can work on at once."""
+_MUCH_JIT = 0.1
 _IN_FLIGHT = 64
 """Since 18 one process has at most so many reads in flight (io_max_concurrency)."""
 
@@ -68,6 +70,11 @@ def jit(plan: Plan) -> Advice | None:
     """Compiling a statement pays off only if it runs long. A wrong row estimate makes the server
     compile short ones, for longer than they run.
     """
+    share = plan.measured.jit_ratio
+    if share is not None:
+        if share >= _MUCH_JIT:
+            return Advice(False, f"{ratio_text(share)} of execution time went into compiling")
+        return None  # as it is: it costs little
     if plan.inputs.workload in (Workload.web, Workload.oltp):
         return Advice(False, f"off for {plan.inputs.workload}")
     return None

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dbtune.postgres.config.guc import GB, MB, MINUTE
+from dbtune.postgres.config.guc import GB, MB, MINUTE, Value
 from dbtune.postgres.config.inputs import Workload
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.rule import Advice, anything_but, at_least, rule, within
-from dbtune.text import bytes_text
+from dbtune.text import bytes_text, count_text, ratio_text
 
 _PAGE = "runtime-config-wal"
 _DISK_SHARE = 0.4
+_PEAK, _PEAK_FORCED = 2, 4
+"""The busiest time over the mean; more where checkpoints were forced all the same."""
+_MUCH_FORCED = 0.1
+_MOST_WAL = 64 * GB
+_OFTEN_FULL = 1.0
 _MAX_WAL = {
     Workload.web: 4 * GB,
     Workload.oltp: 8 * GB,
@@ -43,10 +48,28 @@ def max_wal_size(plan: Plan) -> Advice | None:
     # A small machine has a small disk, and takes longer to replay.
     value: float = min(_MAX_WAL[workload], max(GB, 2 * ram))
     formula = f"{bytes_text(_MAX_WAL[workload])} for {workload}, at most RAM × 2"
+    why = ""
+    rate, forced = plan.measured.wal_bytes_per_second, plan.measured.requested_ratio
+    if rate is not None and forced is not None:
+        # The server forces a checkpoint when the log since the last one reaches
+        # max_wal_size / (1 + checkpoint_completion_target).
+        seconds = plan.number("checkpoint_timeout") / 1000
+        spread = 1 + plan.number("checkpoint_completion_target")
+        peak = _PEAK_FORCED if forced > _MUCH_FORCED else _PEAK
+        value = min(max(GB, rate * seconds * spread * peak), _MOST_WAL)
+        formula = (
+            f"{bytes_text(rate)}/s of log measured × {seconds:.0f} s between checkpoints ×"
+            f" {spread:g} × {peak} for peaks, from 1 GiB to {bytes_text(_MOST_WAL)}"
+        )
+        why = (
+            f"{ratio_text(forced)} of {plan.measured.checkpoints or 0:,.0f} checkpoints were forced"
+            " before their time, by the log or by a command. As much log may come together as is"
+            " written from one timed checkpoint to the next."
+        )
     if disk is not None and disk * _DISK_SHARE < value:
         value = disk * _DISK_SHARE
         formula = f"40 % of the {bytes_text(disk)} that pg_wal has"
-    return Advice(max(value // MB * MB, 10 * _segment(plan)), formula)
+    return Advice(max(value // MB * MB, 10 * _segment(plan)), formula, why)
 
 
 @rule(_PAGE, keep=within(0.5, 2.0))
@@ -69,10 +92,25 @@ def wal_compression(plan: Plan) -> Advice | None:
     return Advice("pglz", "pglz, which every build has")
 
 
-@rule(_PAGE, keep=lambda current, _advised: current == -1 or at_least(current, 16 * MB))
+def _enough_buffers(current: Value, advised: Value) -> bool:
+    # A measured need is a number; without one the server's own choice and all above it will do.
+    return at_least(current, advised) if advised != -1 else current == -1 or _large(current)
+
+
+def _large(current: Value) -> bool:
+    return at_least(current, 16 * MB)
+
+
+@rule(_PAGE, keep=_enough_buffers)
 def wal_buffers(plan: Plan) -> Advice | None:
     """Log that waits to be written; the server's own choice grows with shared_buffers to 16 MB."""
-    current = plan.current("wal_buffers")
+    current, full = plan.current("wal_buffers"), plan.measured.wal_buffers_full_per_second
+    if full is not None and full >= _OFTEN_FULL:
+        return Advice(
+            64 * MB,
+            f"64 MB: buffers were full {count_text(full)} times a second",
+            "Sessions had to write the log themselves for want of buffers, again and again.",
+        )
     if current and not current.chosen:
         return None  # a running server shows what it made of -1
     return Advice(-1, "-1: shared_buffers / 32, at most one segment")

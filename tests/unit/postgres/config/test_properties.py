@@ -12,6 +12,7 @@ from dbtune.postgres.config.budget import budget
 from dbtune.postgres.config.forms import Form, artifact
 from dbtune.postgres.config.guc import GB, KB, MB, NEWEST, OLDEST, gucs
 from dbtune.postgres.config.inputs import Inputs, Storage, System, Workload
+from dbtune.postgres.config.measured import Measured
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.running import Current, Running
 from dbtune.postgres.config.services import OWNED
@@ -32,6 +33,31 @@ machines = st.builds(
     connections=st.one_of(st.none(), st.integers(10, 5000)),
     wal_disk_bytes=st.one_of(st.none(), st.integers(GB, 4096 * GB)),
 )
+
+
+def some(low: float, high: float) -> st.SearchStrategy[float | None]:
+    """A number, or nothing that is known."""
+    return st.one_of(st.none(), st.just(0.0), st.floats(low, high))
+
+
+counted = st.builds(
+    Measured,
+    wal_bytes_per_second=some(1, 1e9),
+    wal_seconds=some(3600, 1e8),
+    checkpoints=some(1, 1e6),
+    requested_ratio=some(0, 1),
+    wal_buffers_full_per_second=some(0, 1e4),
+    temp_files=some(1, 1e9),
+    temp_file_bytes=some(1, 1e12),
+    temp_seconds=some(3600, 1e8),
+    hit_ratio=some(0, 1),
+    connections_used=st.one_of(st.none(), st.integers(1, 5000)),
+    tables_late=st.one_of(st.none(), st.integers(0, 5000)),
+    tables=st.integers(0, 5000),
+    jit_ratio=some(0, 1),
+    largest_vacuum_rows=some(1, 1e10),
+)
+"""Whatever a server may have counted."""
 
 
 @st.composite
@@ -96,6 +122,23 @@ def test_the_worst_case_is_within_ram_or_a_finding_says_so(inputs: Inputs) -> No
         assert memory.fits, "connections that dbtune chose itself must fit"
 
 
+@given(machines, counted, st.data())
+def test_what_was_measured_keeps_the_worst_case_within_ram_where_connections_are_ours(
+    inputs: Inputs, measured: Measured, data: st.DataObject
+) -> None:
+    """Evidence of spills, of a full server, of late vacuums raises settings, never over RAM."""
+    server = data.draw(servers(inputs.version))
+    known = {n: Current(g.default, enums=g.enums) for n, g in gucs(inputs.version).items()}
+    known |= {name: one for name, one in server.settings.items() if name in FREE}
+    plan = Plan(inputs, Running(inputs.version, known), measured)
+    memory = budget(plan)
+    if inputs.connections is None and inputs.ram_bytes >= GB:
+        assert memory.fits
+
+
+FREE = frozenset({"work_mem", "shared_buffers", "maintenance_work_mem", "autovacuum_work_mem"})
+
+
 @given(machines)
 def test_the_bound_holds_when_it_is_counted_again_from_the_file(inputs: Inputs) -> None:
     """By hand and from the text alone, so that a slip in the budget shows."""
@@ -118,18 +161,19 @@ def test_the_bound_holds_when_it_is_counted_again_from_the_file(inputs: Inputs) 
     assert total <= inputs.ram_bytes or "THE WORST CASE IS OVER RAM" in text
 
 
-@given(machines, st.data())
+@given(machines, counted, st.data())
 def test_any_server_gets_allowed_values_and_is_content_afterwards(
-    inputs: Inputs, data: st.DataObject
+    inputs: Inputs, measured: Measured, data: st.DataObject
 ) -> None:
+    """Whatever it is set to and has counted; a second run on the same counters says no more."""
     server = data.draw(servers(inputs.version))
-    plan = Plan(inputs, server)
+    plan = Plan(inputs, server, measured)
     for one in plan.changes:
         assert one.guc.allows(one.value), (one.name, one.value)
     applied = dict(server.settings)
     for one in plan.changes:
         applied[one.name] = Current(one.value, enums=one.guc.enums)
-    again = Plan(inputs, Running(inputs.version, applied))
+    again = Plan(inputs, Running(inputs.version, applied), measured)
     assert [one.name for one in again.changes] == []
 
 
