@@ -8,7 +8,6 @@ of these is the most that PgBouncer ever opens on a server.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,6 +17,7 @@ from dbtune.pooling.inputs import PoolInputs, round_up
 from dbtune.pooling.model import RESERVE_SHARE, PoolPlan, derive
 from dbtune.pooling.report import no_size
 from dbtune.pooling.report import report as report_on
+from dbtune.pooling.shares import split
 from dbtune.postgres.pgbouncer.pooler import AUTH_ENTRY, Database, Pooler, check_name, key
 from dbtune.text import plain
 
@@ -299,7 +299,7 @@ def _sized(
 ) -> Iterator[Entry]:
     assert plan.pool_size is not None
     most = len(group) * plan.pool_size
-    sizes = _split(plan, [one.share for one in group])
+    sizes = split(plan, [one.share for one in group])
     room = plan.limits.usable // (plan.inputs.poolers * plan.inputs.users) if plan.limits else None
     # Connections go to the hosts in turn, but nothing keeps them apart: all could be on one.
     turns = len(hosts) if room is None else max(1, min(len(hosts), room // max(1, sum(sizes))))
@@ -337,40 +337,6 @@ def _why(
     part = one.share / sum(other.share for other in group)
     staffed = "its load + a share of the rest by the root of it" if plan.demand else "by share"
     return f"{size} of {most}{times} for {part:.3g} of the load: {staffed}"
-
-
-def _split(plan: PoolPlan, shares: Sequence[float]) -> list[int]:
-    """Connections by load: Little's law, and what is left by the root of it.
-
-    Each pool of load a gets a + b * sqrt(a) (square-root staffing, Halfin and Whitt 1981), so that
-    small pools don't wait longer than large ones. By Cauchy and Schwarz the sum is at most that of
-    equal pools with the same b. Where the load is not known, it is by share alone.
-    """
-    size, count = plan.pool_size or 1, len(shares)
-    parts = [share / sum(shares) for share in shares]
-    if len(set(shares)) == 1:
-        return [size] * count
-    most = size * count
-    if plan.demand is None:
-        needs, least = [most * part for part in parts], [1] * count
-    else:
-        offered = plan.demand.busy_peak / (plan.inputs.poolers * plan.inputs.users)
-        mean = offered / count
-        room = (size - mean) / math.sqrt(mean)
-        needs = [offered * part + room * math.sqrt(offered * part) for part in parts]
-        least = [int(offered * part) + 1 for part in parts]
-    sizes = [max(low, int(need)) for low, need in zip(least, needs, strict=True)]
-    most = min(most, sum(max(low, math.ceil(n)) for low, n in zip(least, needs, strict=True)))
-    by_rest = sorted(range(count), key=lambda place: sizes[place] - needs[place])
-    for place in by_rest:
-        if sum(sizes) < most and sizes[place] < needs[place]:
-            sizes[place] += 1
-    while sum(sizes) > most:
-        spare = [place for place in range(count) if sizes[place] > least[place]]
-        if not spare:
-            break
-        sizes[max(spare, key=lambda place: sizes[place] - needs[place])] -= 1
-    return sizes
 
 
 def _rooms(entries: Sequence[Entry], inputs: PoolInputs) -> Iterator[Room]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dbtune import __version__
 from dbtune.postgres.pgbouncer.entries import Layout
 from dbtune.postgres.pgbouncer.pooler import Pooler, single_quoted, sql_identifier, version_text
-from dbtune.postgres.pgbouncer.settings import Setting
+from dbtune.postgres.pgbouncer.setting import Setting
 from dbtune.text import plain
 
 _WIDTH = 80
