@@ -9,11 +9,21 @@ from dbtune.cli.pool_options import pool_options
 from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.model import derive
-from dbtune.pooling.report import TABLES as TABLES
 from dbtune.pooling.report import report
-from dbtune.report import Report
+from dbtune.profile import Engine
+from dbtune.report import Report, Table
 
 app = new_app()
+
+
+def __getattr__(name: str) -> tuple[Table, ...]:
+    """``TABLES``: only ``dbtune schema`` needs all of them."""
+    if name != "TABLES":
+        raise AttributeError(name)
+    from dbtune.mongo.pool_size import TABLES as OF_MONGO
+    from dbtune.pooling.report import TABLES
+
+    return (*TABLES, *OF_MONGO)
 
 
 @command(
@@ -35,6 +45,9 @@ def pool_size(
 
     From options alone, or with a TARGET: its limits are read and its load is observed (PostgreSQL
     14 and later), CPUs and instances come from its profile, and an option overrides what was read.
+
+    MongoDB: the pool of a client (maxPoolSize and others); --max-connections is what the server
+    accepts, --poolers the number of mongos.
     """
     if not run.target_given:
         if not given.origins:
@@ -44,6 +57,11 @@ def pool_size(
             )
         return report(derive(given))
     profile = run.profile()
+    if profile.engine is Engine.mongodb:
+        with run.mongo(profile) as mongo:
+            from dbtune.mongo.pool_size import pool_size as of_mongo
+
+            return of_mongo(mongo, given, interval, run.wait)
     with run.postgres(profile) as session:
         from dbtune.postgres.pool_size import pool_size as of_postgres
 
