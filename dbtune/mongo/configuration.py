@@ -225,7 +225,8 @@ def from_session(session: Session, options: Options) -> Report:
         status = session.command("admin", {"serverStatus": 1})
         profiling = session.command(session.database or "test", {"profile": -1})
     except Unavailable as missing:
-        raise TargetError(f"{profile.name}: {missing}") from None
+        remedy = f"\n{missing.remedy}" if missing.remedy else ""
+        raise TargetError(f"{profile.name}: {missing.reason}{remedy}") from None
     told = int(system.get("memLimitMB") or system.get("memSizeMB") or 0) * MB or None
     who = "hostInfo"
     if profile.ram_bytes is not None:

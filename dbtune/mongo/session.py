@@ -36,12 +36,14 @@ from dbtune.text import plain, shorten
 
 READS = frozenset(
     "aggregate buildInfo collStats connectionStatus count dbStats explain find getCmdLineOpts "
-    "getParameter hello hostInfo listCollections listDatabases listIndexes profile "
+    "getParameter hello hostInfo listCollections listDatabases listIndexes listShards profile "
     "replSetGetStatus serverStatus".split()
 )
 """Commands that a session sends; ``profile`` only with -1, which reads the level, ``explain`` only
 of reads."""
 
+INTERNAL = frozenset(("admin", "config", "local"))
+"""The server's own databases."""
 _EXPLAINED = frozenset(("aggregate", "count", "distinct", "find"))
 _WRITING_STAGES = frozenset(("$out", "$merge"))
 # To tell the server that the session ends, the driver would look for one that is gone.
@@ -137,6 +139,16 @@ class Session:
         )
         return sorted(str(one["name"]) for one in listed["databases"])
 
+    def blind(self) -> Unavailable | None:
+        """That this user has privileges on no database but the server's own, if so.
+
+        Raises:
+            Unavailable, TargetError: as :meth:`command`.
+        """
+        if not self.user or set(self.database_names()) - INTERNAL:
+            return None
+        return Unavailable(f"{self.user} sees no database", grant_text(self.user))
+
     def command(self, database: str, command: Mapping[str, Any]) -> Document:
         """Run one reading command and return its reply.
 
@@ -203,6 +215,11 @@ class Session:
         if error.code == 50:  # MaxTimeMSExpired
             seconds = self.limits.statement_seconds
             return Unavailable(f"took longer than {seconds:g} s; raise the limit with --timeout")
+        if error.code == 8000:  # AtlasError
+            return Unavailable(
+                f"Atlas does not allow {_purpose(command)} here: {message}",
+                "a dedicated cluster (M10 and larger) allows more",
+            )
         if error.code == 13:  # Unauthorized
             who = self.user or "this user"
             role = ("read", database) if _reads_data(command) else ("clusterMonitor", "admin")
@@ -249,13 +266,19 @@ def _purpose(command: Mapping[str, Any]) -> str:
     name, value = next(iter(command.items()))
     if name == "explain":
         return _purpose(value) if isinstance(value, Mapping) and value else name
-    if name == "aggregate" and not isinstance(value, str):
-        return str(next(iter(command["pipeline"][0])))
+    if name == "aggregate":
+        stage = str(next(iter(next(iter(command["pipeline"]), {"": 0}))))
+        if not isinstance(value, str):
+            return stage
+        if stage in _OF_SERVER:
+            return f"{stage} of {value}"
     if name in _OF_COLLECTIONS:
         return str(value)
     return "the profiler's level" if name == "profile" else name
 
 
+_OF_SERVER = ("$indexStats", "$planCacheStats")
+"""Stages on a collection that tell of the server's work, not of documents."""
 _OF_COLLECTIONS = ("find", "aggregate", "count", "distinct", "collStats", "listIndexes")
 
 
@@ -264,6 +287,8 @@ def _reads_data(command: Mapping[str, Any]) -> bool:
     name, value = next(iter(command.items()))
     if name == "explain":
         return True
+    if any(stage.keys() & set(_OF_SERVER) for stage in command.get("pipeline", ())):
+        return False
     data = name in _OF_COLLECTIONS and isinstance(value, str)
     return (data and not str(value).startswith("system.")) or name == "listCollections"
 

@@ -1,4 +1,6 @@
-"""``slow-queries`` on MongoDB: system.profile, or samples of $currentOp where the profiler is off.
+"""``slow-queries`` on MongoDB: $queryStats where there is that, system.profile, or $currentOp.
+
+$currentOp is sampled where nothing has recorded anything.
 
 What it needs is written in :mod:`dbtune.mongo.session`; a user with less gets what it may read, and
 the report says what is missing.
@@ -18,6 +20,7 @@ from dbtune.statements import Order, Selection, Wait, Window, narrow, tables
 from dbtune.text import count_text, ms_text, plain, plural, ratio_text
 
 if TYPE_CHECKING:
+    from dbtune.mongo.operations import Query
     from dbtune.mongo.profiler import Profiler, Recorded
     from dbtune.mongo.session import Session
 
@@ -55,6 +58,54 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
             f"only database {session.database} was examined, as the URL names it; others: "
             "--database NAME, or a URL without one (its user's database then goes into authSource)"
         )
+    report, skipped = _of_query_stats(session, selection, wait, databases)
+    if report is None:
+        report, more = _of_the_rest(session, selection, wait, databases)
+        skipped += more
+    return replace(
+        report,
+        target=session.target(),
+        collected_at=session.now(),
+        skipped=(*skipped, *report.skipped),
+        notes=(*report.notes, *_order_notes(selection.order, report.tables[0].rows), *notes),
+    )
+
+
+def _of_query_stats(
+    session: Session, selection: Selection, wait: Wait, databases: Sequence[str]
+) -> tuple[Report | None, list[Skipped]]:
+    """What ``$queryStats`` has counted; ``None`` if the server has none, or nothing in it."""
+    from dbtune.mongo.query_stats import changed, queries, read_query_stats, since
+
+    if selection.user:  # it does not tell whose they were
+        return None, []
+    try:
+        entries, start = read_query_stats(session), session.now()
+        if not entries:
+            return None, []
+        if selection.interval_seconds > 0:
+            wait(selection.interval_seconds, "observing operations")
+            entries = dict(changed(entries, read_query_stats(session)))
+    except Unavailable as missing:
+        # That a server has no such stage is no news; that somebody may not use it is.
+        told = [Skipped("$queryStats", missing.reason, missing.remedy)] if missing.remedy else []
+        return None, told
+    first, source = since(entries) or start, "$queryStats"
+    if selection.interval_seconds > 0:
+        first, source = start, "$queryStats (interval)"
+    window = Window(source, max((session.now() - first).total_seconds(), 1e-3), first)
+    found = [one for one in queries(entries) if one.shape.namespace.partition(".")[0] in databases]
+    note = (
+        "$queryStats counts find, aggregate and distinct, however fast, but no writes: the "
+        "profiler records those; MongoDB does not promise to keep it as it is"
+    )
+    return replace(_judged(session, selection, found, window), notes=(note,)), []
+
+
+def _of_the_rest(
+    session: Session, selection: Selection, wait: Wait, databases: Sequence[str]
+) -> tuple[Report, list[Skipped]]:
+    """What the profilers recorded, or samples of what runs."""
     profilers, skipped = _profilers(session, databases)
     recording = any(one.level for one in profilers)
     start = session.now()
@@ -65,18 +116,11 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
         Skipped(f"system.profile of {name}", missing.reason, missing.remedy)
         for name, missing in recorded.unreadable.items()
     ]
-    if recording or recorded.queries:
-        window = _window(selection, recorded, start, session.now())
-        report = _of_profiler(session, selection, profilers, recorded, window)
-    else:
-        report = _sampled(session, selection, wait, profilers)
-    return replace(
-        report,
-        target=session.target(),
-        collected_at=session.now(),
-        skipped=(*skipped, *report.skipped),
-        notes=(*report.notes, *_order_notes(selection.order, report.tables[0].rows), *notes),
-    )
+    if not recording and not recorded.queries:
+        return _sampled(session, selection, wait, profilers), skipped
+    window = _window(selection, recorded, start, session.now())
+    report = _judged(session, selection, recorded.queries, window)
+    return replace(report, notes=tuple(_profiler_notes(session, profilers, recorded))), skipped
 
 
 def _recorded(
@@ -143,14 +187,9 @@ def _profilers(session: Session, databases: Sequence[str]) -> tuple[list[Profile
     ]
 
 
-def _of_profiler(
-    session: Session,
-    selection: Selection,
-    profilers: Sequence[Profiler],
-    recorded: Recorded,
-    window: Window,
+def _judged(
+    session: Session, selection: Selection, found: Sequence[Query], window: Window
 ) -> Report:
-    found = recorded.queries
     by_text = {one.statement.text: one for one in found}
     narrowed = narrow([one.statement for one in found], replace(selection, database="", user=""))
     shown = [by_text[one.text] for one in narrowed]
@@ -162,7 +201,6 @@ def _of_profiler(
         tables(narrowed, window, selection),
         tuple(findings),
         tuple(skipped),
-        tuple(_profiler_notes(session, profilers, recorded)),
     )
 
 

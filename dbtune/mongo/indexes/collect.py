@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dbtune.errors import Unavailable
@@ -30,6 +31,10 @@ def read_collection(session: Session, namespace: str) -> Collection:
     listed = session.documents(database, {"listIndexes": name})
     sizes = stats.get("indexSizes") or {}
     indexes = tuple(_index(namespace, one, sizes) for one in listed)
+    if shard_key := _shard_key(session, namespace):
+        indexes = tuple(
+            replace(one, shard_key=one.paths[: len(shard_key)] == shard_key) for one in indexes
+        )
     return Collection(
         namespace,
         int(stats.get("count") or 0),
@@ -38,6 +43,20 @@ def read_collection(session: Session, namespace: str) -> Collection:
         time_series="timeseries" in stats,
         capped=bool(stats.get("capped")),
     )
+
+
+def _shard_key(session: Session, namespace: str) -> tuple[str, ...]:
+    """The fields of a collection's shard key; empty if it has none, or that can't be read."""
+    command = {"find": "collections", "filter": {"_id": namespace}, "limit": 1}
+    if session.role != "mongos":  # what a shard knows of the cluster
+        command["find"] = "cache.collections"
+    try:
+        for told in session.documents("config", command):
+            if isinstance(key := told.get("key"), Mapping) and not told.get("dropped"):
+                return tuple(map(str, key))
+    except Unavailable:
+        pass
+    return ()
 
 
 def _stats(session: Session, database: str, name: str) -> Document:

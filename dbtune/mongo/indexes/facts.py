@@ -72,6 +72,7 @@ class Collection:
         capped: it keeps a fixed size.
         writes_per_second: documents inserted, changed or deleted, where that is told.
         unread_members: members whose use of the indexes could not be read.
+        unread_remedy: what would let them be read; "" if nothing is known.
     """
 
     namespace: str
@@ -82,6 +83,7 @@ class Collection:
     capped: bool = False
     writes_per_second: float | None = None
     unread_members: tuple[str, ...] = ()
+    unread_remedy: str = ""
 
 
 class Proposal(NamedTuple):

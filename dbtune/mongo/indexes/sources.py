@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from dbtune.errors import Unavailable
 from dbtune.finding import Skipped
@@ -14,6 +13,7 @@ from dbtune.mongo.indexes.commands import UNKNOWN
 from dbtune.mongo.indexes.workload import Workload
 from dbtune.mongo.logfile import Counts, open_log, operations
 from dbtune.mongo.profiler import MAX_OPERATIONS, how_to_enable
+from dbtune.mongo.query_stats import Entry, read_query_stats
 from dbtune.mongo.session import Document, Session
 from dbtune.text import count_text, plain, plural
 
@@ -130,48 +130,27 @@ def left_out(workload: Workload) -> list[str]:
 
 def _query_stats(session: Session, databases: Sequence[str]) -> Iterator[Document]:
     """Shapes that ``$queryStats`` has counted, as operations; their values are not told."""
-    command = {"aggregate": 1, "pipeline": [{"$queryStats": {}}], "cursor": {}}
-    for one in session.documents("admin", command):
-        shape = _mapping(_mapping(one.get("key")).get("queryShape"))
-        place = _mapping(shape.get("cmdNs"))
-        database, collection = str(place.get("db", "")), str(place.get("coll", ""))
-        if database in databases and collection:
-            yield from _counted(shape, database, collection, _mapping(one.get("metrics")))
+    for one in read_query_stats(session, lambda: UNKNOWN).values():
+        if one.shape.namespace.partition(".")[0] in databases:
+            yield from counted(one)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _counted(
-    shape: Mapping[str, Any], database: str, collection: str, metrics: Mapping[str, Any]
-) -> Iterator[Document]:
-    calls = max(1, int(metrics.get("execCount") or 1))
-    total_us = _mapping(metrics.get("totalExecMicros")).get("sum") or 0
-    rows = _mapping(metrics.get("docsReturned")).get("sum") or 0
-    command = {str(shape.get("command", "find")): collection}
-    limit = max(1, round(float(rows) / calls)) if shape.get("limit") else 0
-    for key in ("filter", "sort", "projection", "pipeline", "query", "key"):
-        if key in shape:
-            command[key] = _values_taken(shape[key])
-    if limit:
-        command["limit"] = limit  # type: ignore[assignment]
+def counted(entry: Entry) -> Iterator[Document]:
+    """The calls of an entry, each with the mean of all."""
+    calls = max(1, entry.calls)
+    rows = entry.numbers.get("rows", 0.0) / calls
+    command = dict(entry.command["command"])
+    if "limit" in command:
+        command["limit"] = max(1, round(rows))
+    told: Document = {
+        "op": "query",
+        "ns": entry.command["ns"],
+        "command": command,
+        "millis": entry.numbers.get("total_ms", 0.0) / calls,
+        "nreturned": rows,
+    }
+    for name, key in (("docs", "docsExamined"), ("keys", "keysExamined")):
+        if name in entry.numbers:
+            told[key] = entry.numbers[name] / calls
     for _ in range(min(calls, 1000)):
-        yield {
-            "op": "query",
-            "ns": f"{database}.{collection}",
-            "command": command,
-            "millis": float(total_us) / 1000 / calls,
-            "nreturned": float(rows) / calls,
-        }
-
-
-def _values_taken(value: Any) -> Any:
-    """A shape with the placeholders (``?number``, ``?array<?string>``) made unknown values."""
-    if isinstance(value, str) and value.startswith("?"):
-        return [UNKNOWN] if value.startswith("?array") else UNKNOWN
-    if isinstance(value, Mapping):
-        return {key: _values_taken(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_values_taken(one) for one in value]
-    return value
+        yield told

@@ -103,6 +103,8 @@ def suggest(session: Session, request: Request = Request()) -> Report:
     source = _source(session, request)
     found = advise_all(session, source.workload, request.sample_docs)
     skipped = list(source.skipped)
+    if (blind := session.blind()) is not None:
+        skipped.append(Skipped("databases", blind.reason, blind.remedy))
     skipped += [
         Skipped(f"indexes for {plain(name)}", missing.reason, missing.remedy)
         for name, missing in found.unreadable.items()
@@ -128,7 +130,7 @@ def suggest(session: Session, request: Request = Request()) -> Report:
         ),
         tuple(findings),
         (*skipped, *not_run),
-        tuple(_notes(session, request, source, found, collections)),
+        tuple(_notes(request, source, found, collections)),
         target=session.target(),
         collected_at=session.now(),
         examined=tuple(one.name for one in checks),
@@ -231,7 +233,6 @@ def _with_multikey(session: Session, collection: Collection) -> Collection:
 
 
 def _notes(
-    session: Session,
     request: Request,
     source: Source,
     found: Advised,
@@ -263,5 +264,3 @@ def _notes(
             "uses of indexes are not judged: these members could not be asked: "
             + ", ".join(sorted(map(plain, unread)))
         )
-    elif session.role == "mongos":
-        yield "uses of indexes are those of one member of each shard"

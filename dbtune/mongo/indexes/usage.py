@@ -31,11 +31,15 @@ class Used:
         ops: operations, of all members.
         since: since when the member that counts for the shortest time has counted.
         unread: members that could not be asked.
+        remedy: what would let the server be asked.
+        hosts: members that answered.
     """
 
     ops: dict[str, int] = field(default_factory=dict)
     since: dict[str, datetime] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
+    remedy: str = ""
+    hosts: set[str] = field(default_factory=set)
 
 
 def with_usage(session: Session, collections: Iterable[Collection]) -> list[Collection]:
@@ -47,7 +51,10 @@ def with_usage(session: Session, collections: Iterable[Collection]) -> list[Coll
     known = {one.namespace: Used() for one in collections}
     sizes = list(collections)
     _add(session, known)
-    for host in _others(session):
+    answered = set[str]().union(*(used.hosts for used in known.values()))
+    for host in members_of(session):
+        if host in answered:
+            continue
         try:
             with Session(member_profile(session.profile, host), _limits()) as member:
                 _add(member, known)
@@ -68,6 +75,7 @@ def _add(session: Session, known: Mapping[str, Used]) -> None:
         try:
             for one in session.documents(database, command):
                 access = one.get("accesses") or {}
+                used.hosts.add(str(one.get("host", "")))
                 index = str(one.get("name", ""))
                 used.ops[index] = used.ops.get(index, 0) + int(access.get("ops") or 0)
                 since = access.get("since")
@@ -75,13 +83,40 @@ def _add(session: Session, known: Mapping[str, Used]) -> None:
                     used.since[index] = max(used.since.get(index, since), since)
         except Unavailable as missing:
             used.unread.append(f"this server ({missing.reason})")
+            used.remedy = missing.remedy
 
 
-def _others(session: Session) -> list[str]:
-    """The other members of the replica set; hidden ones are not told to clients."""
+def members_of(session: Session) -> list[str]:
+    """The other members of the replica set; behind a mongos, those of all shards.
+
+    Hidden members are only told to who may see the status of the set.
+    """
     hello = session.command("admin", {"hello": 1})
     hosts = [*(hello.get("hosts") or []), *(hello.get("passives") or [])]
-    return [str(host) for host in hosts if host != hello.get("me")]
+    if session.role == "mongos":
+        hosts = _of_shards(session)
+    elif hosts:
+        try:
+            told = session.command("admin", {"replSetGetStatus": 1}).get("members") or []
+            hosts += [one.get("name") for one in told if one.get("stateStr") != "ARBITER"]
+        except Unavailable:
+            pass
+    found = dict.fromkeys(str(host) for host in hosts if host != hello.get("me"))
+    return list(found)
+
+
+def _of_shards(session: Session) -> list[str]:
+    """Members of all shards: ``{host: "rs0/db1:27018,db2:27018"}``."""
+    try:
+        shards = session.command("admin", {"listShards": 1}).get("shards") or []
+    except Unavailable:
+        return ["members of the shards, which this user may not list"]
+    return [
+        host
+        for one in shards
+        for host in str(one.get("host", "")).rpartition("/")[2].split(",")
+        if host
+    ]
 
 
 def member_profile(profile: Profile, host: str) -> Profile:
@@ -127,7 +162,8 @@ def read_multikey(session: Session, index: Index) -> bool | None:
 
 def _told(collection: Collection, used: Used) -> Collection:
     indexes = tuple(_with(one, used) for one in collection.indexes)
-    return replace(collection, indexes=indexes, unread_members=tuple(dict.fromkeys(used.unread)))
+    unread = tuple(dict.fromkeys(used.unread))
+    return replace(collection, indexes=indexes, unread_members=unread, unread_remedy=used.remedy)
 
 
 def _with(index: Index, used: Used) -> Index:

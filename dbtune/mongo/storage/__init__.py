@@ -45,7 +45,7 @@ def bloat(session: Session, selection: Selection) -> Report:
         "bloat",
         tables(found, len(every) - len(large), selection.limit, selection.min_bytes),
         tuple(findings),
-        (*_skipped(found, left_out), *not_run),
+        (*_blind(session), *_skipped(found, left_out), *not_run),
         tuple(_notes(found, session, selection)),
         target=session.target(),
         collected_at=session.now(),
@@ -53,14 +53,20 @@ def bloat(session: Session, selection: Selection) -> Report:
     )
 
 
+def _blind(session: Session) -> Iterator[Skipped]:
+    if (missing := session.blind()) is not None:
+        yield Skipped("databases", missing.reason, missing.remedy)
+
+
 def _skipped(found: Sequence[CollectionStorage], left_out: int) -> Iterator[Skipped]:
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[tuple[str, str], list[str]] = {}
     for one in found:
         if one.unsampled:
-            reasons.setdefault(one.unsampled, []).append(plain(one.namespace))
-    for reason, names in reasons.items():
+            why = (one.unsampled, one.unsampled_remedy)
+            reasons.setdefault(why, []).append(plain(one.namespace))
+    for (reason, remedy), names in reasons.items():
         listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
-        yield Skipped(f"pages that are not full of {listed}", reason)
+        yield Skipped(f"pages that are not full of {listed}", reason, remedy)
     if left_out:
         yield Skipped("further collections", f"{plural(left_out, 'collection')} left out")
 

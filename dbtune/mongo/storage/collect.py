@@ -126,7 +126,7 @@ def sampled(
             try:
                 yield _sampled(session, one)
             except Unavailable as missing:
-                yield replace(one, unsampled=missing.reason)
+                yield replace(one, unsampled=missing.reason, unsampled_remedy=missing.remedy)
 
 
 def _sampled(session: Session, one: CollectionStorage) -> CollectionStorage:

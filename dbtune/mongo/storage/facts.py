@@ -40,6 +40,7 @@ class CollectionStorage:
         capped: it keeps a fixed size by wish.
         orphans: documents that belong to another shard.
         unsampled: why no documents were looked at.
+        unsampled_remedy: what would change that; "" if nothing is known.
     """
 
     namespace: str
@@ -54,6 +55,7 @@ class CollectionStorage:
     capped: bool = False
     orphans: int = 0
     unsampled: str = ""
+    unsampled_remedy: str = ""
 
     @property
     def method(self) -> Method:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from dbtune.errors import TargetError, Unavailable
 from dbtune.mongo.session import Session
@@ -91,3 +92,13 @@ def test_nothing_at_all() -> None:
     refused = Unavailable("mon@admin may not read $currentOp", "grant it")
     with pytest.raises(TargetError, match=r"nothing can be read: .*\ngrant it"):
         slow_queries(served("mongos", refused), Selection(), no_wait)
+
+
+def test_what_atlas_does_not_allow_is_skipped() -> None:
+    """Only Atlas answers so: shared tiers refuse many commands."""
+    error = OperationFailure("CMD_NOT_ALLOWED: serverStatus", code=8000)
+    session = object.__new__(Session)
+    told = session._translate(error, "admin", {"serverStatus": 1})
+    assert isinstance(told, Unavailable)
+    assert "Atlas does not allow serverStatus here" in told.reason
+    assert "M10" in told.remedy

@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 
 from dbtune.errors import UsageError
 from dbtune.mongo.indexes.advise import filled
-from dbtune.mongo.indexes.commands import asked
+from dbtune.mongo.indexes.commands import UNKNOWN, asked
 from dbtune.mongo.indexes.facts import Proposal
 from dbtune.mongo.indexes.propose import create_text, name_of
 from dbtune.mongo.indexes.query import Query, query_of
 from dbtune.mongo.indexes.sample import Sample
-from dbtune.mongo.indexes.sources import _counted, from_logs
+from dbtune.mongo.indexes.sources import counted, from_logs
 from dbtune.mongo.indexes.usage import member_profile
 from dbtune.mongo.indexes.workload import Workload
 from dbtune.mongo.logfile import Counts, operations
+from dbtune.mongo.query_stats import entry_of
 from dbtune.profile import profile_from_url
 
 
@@ -271,7 +272,9 @@ def test_shapes_without_values_get_the_samples() -> None:
         "sort": {"n": -1},
     }
     metrics = {"execCount": 4, "totalExecMicros": {"sum": 8000}, "docsReturned": {"sum": 40}}
-    found = list(_counted(shape, "shop", "orders", metrics))
+    entry = entry_of({"key": {"queryShape": shape}, "metrics": metrics}, lambda: UNKNOWN)
+    assert entry is not None
+    found = list(counted(entry))
     assert len(found) == 4
     assert found[0]["millis"] == 2
     query = one(found[0]["command"])

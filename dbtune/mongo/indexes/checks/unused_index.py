@@ -43,7 +43,8 @@ def unused_index(
             )
     unread = sorted({one for collection in collections for one in collection.unread_members})
     if unread:
-        raise Unavailable(f"use of indexes is not known of {', '.join(unread[:3])}")
+        remedy = next((one.unread_remedy for one in collections if one.unread_remedy), "")
+        raise Unavailable(f"use of indexes is not known of {', '.join(unread[:3])}", remedy)
 
 
 def _days(index: Index, now: datetime) -> float | None:

@@ -1,0 +1,112 @@
+"""Every command with less privilege: it does what it may, and names the role for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from dbtune.mongo.indexes.usage import members_of
+from dbtune.mongo.session import Session
+from dbtune.profile import profile_from_url
+from dbtune.session import Limits
+from tests import servers
+from tests.command import Result, dbtune
+from tests.conftest import missing
+from tests.servers import MongoDB
+
+PASSWORD = "hunter2secret"
+COMMANDS = {
+    "suggest-indexes": (),
+    "bloat": ("--min-size", "1"),
+    "check": ("--interval", "0s"),
+    "activity": ("--once",),
+    "pool-size": ("--interval", "0s"),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MongoDB]:
+    """A member of a replica set with users of several privileges."""
+    if servers.find_mongod() is None:
+        missing("mongod")
+    with MongoDB() as made:
+        made.start(rs=True, auth=True)
+        with made.client() as root:
+            root.shop.orders.insert_many({"_id": n, "a": n % 10} for n in range(3000))
+            root.shop.orders.create_index("a")
+            shop = {"role": "read", "db": "shop"}
+            for name, roles in {
+                "enough": ["clusterMonitor", shop],
+                "reader": [shop],
+                "nobody": [],
+            }.items():
+                root.admin.command("createUser", name, pwd=PASSWORD, roles=roles)
+        yield made
+
+
+def asked(server: MongoDB, user: str, command: str, *options: str) -> Result:
+    url = server.url(user=user, password=PASSWORD)
+    found = dbtune(*command.split(), url, *options, *COMMANDS.get(command, ()), "-f", "json")
+    assert "Traceback" not in found.err
+    assert PASSWORD not in found.out + found.err
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_the_readme_asks_for_is_enough(server: MongoDB, command: str) -> None:
+    skipped = asked(server, "enough", command).json["skipped"]
+    assert not [one for one in skipped if "may not" in one["reason"] or "sees no" in one["reason"]]
+
+
+@pytest.mark.parametrize("user", ["reader", "nobody"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_less_is_told_with_the_role_that_is_missing(
+    server: MongoDB, user: str, command: str
+) -> None:
+    told = asked(server, user, command).ok()
+    skipped = told.json["skipped"]
+    if (user, command) != ("reader", "bloat"):  # reading a database is enough for its sizes
+        assert skipped
+    for one in skipped:
+        assert f'grantRolesToUser("{user}"' in one["remedy"], one
+
+
+def test_who_sees_no_database_is_told_so(server: MongoDB) -> None:
+    for command in ("suggest-indexes", "bloat"):
+        skipped = asked(server, "nobody", command).ok().json["skipped"]
+        assert "nobody@admin sees no database" in [one["reason"] for one in skipped]
+
+
+def test_uses_of_indexes_need_another_role_than_their_documents(server: MongoDB) -> None:
+    skipped = asked(server, "reader", "suggest-indexes").ok().json["skipped"]
+    (uses,) = (one for one in skipped if one["what"] == "mongo.unused-index")
+    assert "may not read $indexStats of orders" in uses["reason"]
+    assert '"clusterMonitor"' in uses["remedy"]
+
+
+def test_settings_that_can_t_be_read_are_one_sentence_with_a_remedy(server: MongoDB) -> None:
+    url = server.url(user="nobody", password=PASSWORD)
+    told = dbtune("gen-config", "mongod", url)
+    assert told.code == 3
+    assert "nobody@admin may not read hostInfo" in told.err
+    assert '"clusterMonitor"' in told.err
+
+
+def test_hidden_members_are_asked_by_who_may_know_them(
+    new_mongodb: Callable[[], MongoDB],
+) -> None:
+    server = new_mongodb().start(rs=True, auth=True)
+    with server.client() as root:
+        root.admin.command("createUser", "nobody", pwd=PASSWORD, roles=[])
+        config = root.admin.command("replSetGetConfig")["config"]
+        config["version"] += 1
+        hidden = {"_id": 1, "host": "127.0.0.1:1", "priority": 0, "votes": 0, "hidden": True}
+        config["members"].append(hidden)
+        root.admin.command("replSetReconfig", config)
+    for url, known in (
+        (server.url(), ["127.0.0.1:1"]),
+        (server.url(user="nobody", password=PASSWORD), []),
+    ):
+        with Session(profile_from_url(url, "a test"), Limits()) as session:
+            assert members_of(session) == known
