@@ -242,8 +242,8 @@ def operation_of(entry: Entry) -> dict[str, Any]:
 def _number(attr: Mapping[str, Any], name: str) -> float:
     value = attr.get(name)
     # Not numbers, infinite ones and negative ones are hostile or broken.
-    if isinstance(value, int | float) and 0 <= value < 1e15:
-        return float(value)
+    if (type(value) is int or type(value) is float) and 0 <= value < 1e15:
+        return value
     return 0.0
 
 
@@ -251,8 +251,8 @@ def _host(remote: object) -> str:
     return remote.rpartition(":")[0][:100] if isinstance(remote, str) else ""
 
 
-_TOLD = (("docs", "docsExamined"), ("keys", "keysExamined"))
-_ROWS = ("nreturned", "nMatched", "nUpserted", "ndeleted", "ninserted")
+_TOLD = (("docs", "docsExamined"), ("keys", "keysExamined"), ("rows", "nreturned"))
+_WRITTEN = ("nMatched", "nUpserted", "ndeleted", "ninserted")
 
 
 def _add_numbers(one: Logged, attr: Mapping[str, Any]) -> None:
@@ -260,10 +260,10 @@ def _add_numbers(one: Logged, attr: Mapping[str, Any]) -> None:
     for name, key in _TOLD:
         if key in attr:
             numbers[name] = numbers.get(name, 0.0) + _number(attr, key)
-    rows = ("nreturned",) if "nreturned" in attr else _ROWS
-    told = [_number(attr, key) for key in rows if key in attr]
-    if told:
-        numbers["rows"] = numbers.get("rows", 0.0) + sum(told)
+    if "nreturned" not in attr:
+        told = [_number(attr, key) for key in _WRITTEN if key in attr]
+        if told:
+            numbers["rows"] = numbers.get("rows", 0.0) + sum(told)
     storage = attr.get("storage")
     if storage:
         _add_storage(numbers, storage)

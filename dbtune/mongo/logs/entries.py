@@ -27,6 +27,7 @@ _TEXT = re.compile(
 )
 """Versions 3.0 to 4.2, and 2.4 and before."""
 
+_DECODE = json.JSONDecoder().raw_decode
 Entry = dict[str, Any]
 
 
@@ -127,13 +128,17 @@ def _unknown(text: bytes, name: str) -> str:
     )
 
 
-def entry_of(line: bytes, decoder: Any = json.loads) -> Entry | None:
+def entry_of(line: bytes) -> Entry | None:
     """The entry in a line; ``None`` if there is none."""
     try:
-        found = decoder(line)
+        text = line.decode()
     except UnicodeDecodeError:
-        return entry_of(decoded(line).encode(errors="replace"), decoder)
+        text = decoded(line)
+    try:
+        found, end = _DECODE(text)
     except (ValueError, RecursionError):
+        return None
+    if end < len(text) and text[end:].strip():
         return None
     if type(found) is dict and type(found.get("t")) is dict and "msg" in found:
         return found
