@@ -161,7 +161,7 @@ def test_keys_that_are_gone_errors_and_a_lost_connection() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "count"), [(0.0, 400), (0.00008, 31), (0.01, 25)], ids=["quick", "so-so", "slow"]
+    ("seconds", "count"), [(0.0, 400), (0.00002, 12), (0.01, 10)], ids=["quick", "so-so", "slow"]
 )
 def test_batches_are_as_large_as_the_server_has_time_for(seconds: float, count: int) -> None:
     batch = b":50\r\n+string\r\n:-1\r\n" + answer(b"7", [b"a"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from heapq import heappush, heapreplace
 
 from dbtune.redis.memory.scan import Key
 from dbtune.redis.patterns import key_pattern
@@ -17,10 +18,13 @@ TTL_GROUPS = (
     ("under 1 h", 3_600_000),
     ("1 h to 1 d", 86_400_000),
     ("1 d to 7 d", 7 * 86_400_000),
-    ("over 7 d", 1 << 62),
+    ("over 7 d", 1 << 63),
 )
 """Names and upper bounds, in milliseconds, of times to live."""
 _DIGITS = re.compile(rb"\d+")
+_TTL_LIMITS = [limit for _, limit in TTL_GROUPS]
+_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_MOST_KNOWN = 20_000
 
 
 @dataclass(slots=True)
@@ -45,16 +49,15 @@ class Group:
     no_ttl_bytes: int = 0
     types: dict[str, int] = field(default_factory=dict)
 
-    def add(self, key: Key) -> None:
-        """Count a key."""
-        self.keys += 1
-        self.size += key.size
-        if key.size > self.largest:
-            self.largest = key.size
-        if key.ttl_ms < 0:
-            self.no_ttl += 1
-            self.no_ttl_bytes += key.size
-        self.types[key.type] = self.types.get(key.type, 0) + 1
+    def add(self, kind: str, sums: Sequence[int]) -> None:
+        """Count keys of a type, as :class:`Counter` has added them up."""
+        keys, size, largest, no_ttl, no_ttl_bytes = sums
+        self.keys += keys
+        self.size += size
+        self.largest = max(self.largest, largest)
+        self.no_ttl += no_ttl
+        self.no_ttl_bytes += no_ttl_bytes
+        self.types[kind] = self.types.get(kind, 0) + keys
 
 
 @dataclass(slots=True)
@@ -114,49 +117,73 @@ class Patterns:
 
 
 class Counter:
-    """Adds keys up in bounded memory."""
+    """Adds keys up in bounded memory.
+
+    It runs while the server waits for the next question, so for each key it does what it must:
+    sums are kept by type and by the name with its digits alike, which is quick and settles most.
+    """
 
     def __init__(self, keep: int) -> None:
         self.found = Keyspace()
-        self.found.ttl = {name: 0 for name, _ in TTL_GROUPS}
         self._keep = keep
         self._heap: list[tuple[int, int, Key]] = []
-        self._patterns = Patterns()
+        self._pattern_of = Patterns().of
+        self._known: dict[tuple[bytes, str], list[int]] = {}
+        self._sums: dict[tuple[str, str], list[int]] = {}
+        self._patterns: set[str] = set()
+        self._ttl = [0] * len(TTL_GROUPS)
 
     def add(self, keys: Iterable[Key]) -> None:
         """Count some keys."""
-        found, heap = self.found, self._heap
+        known, heap, ttl = self._known, self._heap, self._ttl
+        seen = self.found.seen
+        least = heap[0][0] if len(heap) >= self._keep else -1
         for key in keys:
-            found.seen += 1
-            found.size += key.size
-            self._group(key.name).add(key)
-            kind = found.types.get(key.type)
-            if kind is None:
-                kind = found.types[key.type] = Group(key.type)
-            kind.add(key)
-            found.ttl[_ttl_group(key.ttl_ms)] += 1
-            if len(heap) < self._keep:
-                heapq.heappush(heap, (key.size, found.seen, key))
-            elif key.size > heap[0][0]:
-                heapq.heapreplace(heap, (key.size, found.seen, key))
+            name, kind, size, ttl_ms = key
+            seen += 1
+            alike = name.translate(_ALIKE), kind
+            sums = known.get(alike) or self._of(alike, name)
+            sums[0] += 1
+            sums[1] += size
+            if size > sums[2]:
+                sums[2] = size
+            if ttl_ms < 0:
+                sums[3] += 1
+                sums[4] += size
+            else:
+                ttl[bisect_right(_TTL_LIMITS, ttl_ms)] += 1
+            if size > least:
+                push = heappush if len(heap) < self._keep else heapreplace
+                push(heap, (size, seen, key))
+                least = heap[0][0] if len(heap) >= self._keep else -1
+        self.found.seen = seen
 
-    def _group(self, name: bytes) -> Group:
-        pattern = self._patterns.of(name)
-        patterns = self.found.patterns
-        if pattern not in patterns and len(patterns) >= MOST_PATTERNS:
-            pattern = OTHER
-        group = patterns.get(pattern)
-        if group is None:
-            group = patterns[pattern] = Group(pattern)
-        return group
+    def _of(self, alike: tuple[bytes, str], name: bytes) -> list[int]:
+        """Where keys like this one are added up: keys, bytes, the largest, those without a TTL."""
+        pattern = self._pattern_of(name)
+        if pattern not in self._patterns:
+            if len(self._patterns) < MOST_PATTERNS:
+                self._patterns.add(pattern)
+            else:
+                pattern = OTHER
+        sums = self._sums.setdefault((pattern, alike[1]), [0, 0, 0, 0, 0])
+        if len(self._known) < _MOST_KNOWN:
+            self._known[alike] = sums
+        return sums
 
     def done(self) -> Keyspace:
         """What was counted."""
-        self.found.largest = [key for _, _, key in sorted(self._heap, reverse=True)]
-        return self.found
-
-
-def _ttl_group(ttl_ms: int) -> str:
-    if ttl_ms < 0:
-        return "none"
-    return next(name for name, limit in TTL_GROUPS if ttl_ms < limit)
+        patterns: dict[str, Group] = {}
+        types: dict[str, Group] = {}
+        for (pattern, kind), sums in self._sums.items():
+            patterns.setdefault(pattern, Group(pattern)).add(kind, sums)
+            types.setdefault(kind, Group(kind)).add(kind, sums)
+        counted = zip((name for name, _ in TTL_GROUPS), self._ttl, strict=True)
+        return replace(
+            self.found,
+            patterns=patterns,
+            types=types,
+            size=sum(one.size for one in types.values()),
+            ttl=dict(counted) | {"none": sum(one.no_ttl for one in types.values())},
+            largest=[key for _, _, key in sorted(self._heap, reverse=True)],
+        )

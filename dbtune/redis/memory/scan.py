@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-_LEAST, _FIRST, _MOST = 25, 25, 400
+_LEAST, _FIRST, _MOST = 10, 10, 400
 """Keys of a batch, which the server answers without a break: other clients wait that long."""
-_TURN_SECONDS = 0.0001
+_TURN_SECONDS = 0.00003
 """What a batch may take longer than the quickest answer did, which is the way there and back; where
 that way is long, half of it, since it is never quite the same."""
 _RECEIVE_BYTES = 1 << 18
@@ -29,6 +29,8 @@ _OF_KEY = (
     b"*2\r\n$4\r\nPTTL\r\n$%d\r\n%b\r\n"
 )
 _REPLIES = 3
+_GONE_MS = -2
+_TYPES = {f"+{one}".encode(): one for one in "string hash list set zset stream".split()}
 COMMANDS = ("SCAN", "MEMORY USAGE", "TYPE", "PTTL")
 """What a user must be allowed to run."""
 
@@ -104,7 +106,7 @@ class Scanner:
             self._socket.sendall(asked if last else asked + self._scan(cursor))
             lines = self._lines(_REPLIES * len(names))
             self._answered(self._clock() - asked_at)
-            yield list(_made(names, lines))
+            yield _made(names, lines)
             if last:
                 return
             cursor, names = self._keys()
@@ -156,20 +158,35 @@ class Scanner:
         return cursor, [self._bulk() for _ in range(many)]
 
     def _bulk(self) -> bytes:
-        length = int(self._line()[1:])
-        while len(self._buffer) < self._at + length + 2:
+        while True:
+            buffer, at = self._buffer, self._at
+            end = buffer.find(b"\r\n", at)
+            if end > 0:
+                start = end + 2
+                stop = start + int(buffer[at + 1 : end])
+                if stop + 2 <= len(buffer):
+                    self._at = stop + 2
+                    return buffer[start:stop]
             self._more()
-        found = self._buffer[self._at : self._at + length]
-        self._at += length + 2
-        return found
 
 
-def _made(names: Sequence[bytes], lines: Sequence[bytes]) -> Iterator[Key]:
-    for at, name in enumerate(names):
-        size, kind, ttl = lines[_REPLIES * at : _REPLIES * (at + 1)]
-        if size.startswith(b"-") or kind.startswith(b"-") or ttl.startswith(b"-"):
-            said = next(one for one in (size, kind, ttl) if one.startswith(b"-"))
-            raise ServerSays(said[1:].decode("utf-8", "replace"))
-        if size.startswith(b"$") or ttl == b":-2":
-            continue  # gone
-        yield Key(name, kind[1:].decode("ascii", "replace"), int(size[1:]), int(ttl[1:]))
+def _made(names: Sequence[bytes], lines: Sequence[bytes]) -> list[Key]:
+    made = []
+    for name, size, kind, ttl in zip(
+        names, lines[::_REPLIES], lines[1::_REPLIES], lines[2::_REPLIES], strict=True
+    ):
+        try:
+            key = Key(name, _TYPES.get(kind) or _type(kind), int(size[1:]), int(ttl[1:]))
+        except ValueError:
+            said = next((one for one in (size, kind, ttl) if one.startswith(b"-")), b"-?")
+            raise ServerSays(said[1:].decode("utf-8", "replace")) from None
+        if key.size >= 0 and key.ttl_ms != _GONE_MS:
+            made.append(key)
+    return made
+
+
+def _type(reply: bytes) -> str:
+    """A type as TYPE tells it, ``+string``; modules have types of their own."""
+    if not reply.startswith(b"+"):
+        raise ValueError(reply)
+    return reply[1:].decode("ascii", "replace")
