@@ -12,6 +12,7 @@ import typer
 
 from dbtune.cli import complete
 from dbtune.cli.command import FailOn, Run, command, duration_option, new_app
+from dbtune.cli.log_options import AUTO, LinePrefix, wanted_of
 from dbtune.errors import UsageError
 from dbtune.finding import Finding
 from dbtune.health.known import baseline_text, read_baseline
@@ -30,6 +31,7 @@ from dbtune.report import Report, Table
 
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot
+    from dbtune.postgres.logs.stream import Wanted
 
 app = new_app()
 
@@ -86,6 +88,7 @@ def check(
             show_default=False,
         ),
     ] = None,
+    log_line_prefix: LinePrefix = AUTO,
     tag: Annotated[
         str,
         typer.Option(
@@ -104,7 +107,8 @@ def check(
     snapshot = run.snapshot()
     if tag and log:
         raise UsageError("--log is one server's: no --tag beside it")
-    beyond = _beyond(run, snapshot, log or ())
+    wanted = wanted_of(log_line_prefix, logs=bool(log))
+    beyond = _beyond(run, snapshot, log or (), wanted)
 
     def ask(profile: Profile | None) -> Examination:
         accepted = profile.accepted if profile else ()
@@ -135,7 +139,7 @@ def check(
     return report
 
 
-def _beyond(run: Run, snapshot: Snapshot | None, names: Sequence[str]) -> Beyond:
+def _beyond(run: Run, snapshot: Snapshot | None, names: Sequence[str], wanted: Wanted) -> Beyond:
     """What logs say: those that are named, or those that a snapshot holds."""
     if not names and (snapshot is None or snapshot.engine != Engine.postgresql):
         return Beyond()
@@ -145,7 +149,7 @@ def _beyond(run: Run, snapshot: Snapshot | None, names: Sequence[str]) -> Beyond
     if names:
         if snapshot is not None:
             snapshot.require("postgresql")
-        return beyond(read_log(names, progress=run.reading))
+        return beyond(read_log(names, wanted, run.reading))
     assert snapshot is not None
     log = of_snapshot(snapshot)
     return Beyond() if log is None else beyond(log)

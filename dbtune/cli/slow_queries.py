@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
-from dbtune.cli.slow_queries_log import AUTO, EVERY_SECONDS, Given, of_logs, refuse_without_log
+from dbtune.cli.log_options import AUTO, LinePrefix
+from dbtune.cli.log_options import PANEL as _LOGS
+from dbtune.cli.slow_queries_log import EVERY_SECONDS, Given, of_logs, refuse_without_log
 from dbtune.errors import Unavailable, UsageError
 from dbtune.postgres.logs.formats import LogFormat
 from dbtune.profile import Engine
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from dbtune.facts import Snapshot
 
 app = new_app()
-
-_LOGS = "Server logs"
 
 
 def __getattr__(name: str) -> tuple[Table, ...]:
@@ -84,14 +84,7 @@ def slow_queries(
     log_format: Annotated[
         LogFormat, typer.Option(help="Format of the logs.", rich_help_panel=_LOGS)
     ] = LogFormat.auto,
-    log_line_prefix: Annotated[
-        str,
-        typer.Option(
-            metavar="PREFIX",
-            help="The server's log_line_prefix; auto reads it off the lines.",
-            rich_help_panel=_LOGS,
-        ),
-    ] = AUTO,
+    log_line_prefix: LinePrefix = AUTO,
     since: Annotated[
         str,
         typer.Option(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbtune.cli.command import Format, Output
+from dbtune.cli.log_options import AUTO
 from dbtune.errors import UsageError
 from dbtune.postgres.logs.formats import LogFormat
 from dbtune.report import Report
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from dbtune.cli.command import Run
     from dbtune.postgres.logs.stream import Wanted
 
-AUTO = "auto"
 EVERY_SECONDS = 60.0
 _NOT_IN_A_LOG = (Order.rows, Order.io, Order.wal, Order.jit)
 _NOT_IN_MONGOS_LOG = (Order.temp, Order.wal, Order.jit)

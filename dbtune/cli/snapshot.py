@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from dbtune.cli.command import Run, command, new_app
+from dbtune.cli.log_options import AUTO, LinePrefix, wanted_of
 from dbtune.errors import UsageError
 from dbtune.profile import Engine
 from dbtune.report import Report
@@ -16,6 +17,7 @@ from dbtune.snapshots import FACTS
 
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot
+    from dbtune.postgres.logs.stream import Wanted
     from dbtune.postgres.session import Session as PostgresSession
     from dbtune.profile import Profile
 
@@ -45,6 +47,7 @@ def snapshot(
             show_default=False,
         ),
     ] = None,
+    log_line_prefix: LinePrefix = AUTO,
 ) -> Report:
     """Save all facts of a target to a file, for later, for a colleague, for comparison.
 
@@ -62,7 +65,8 @@ def snapshot(
         raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine}")
     if log and not texts:
         raise UsageError("what --log keeps are statements: no --no-query-text beside it")
-    more = _of_logs(run, log) if log else {}
+    wanted = wanted_of(log_line_prefix, logs=bool(log))
+    more = _of_logs(run, log, wanted) if log else {}
     found = take_snapshot(run, profile, texts=texts)
     found = replace(found, facts={**found.facts, **more})
     content = write(found)
@@ -88,8 +92,8 @@ def take_snapshot(run: Run, profile: Profile, *, texts: bool) -> Snapshot:
         return take(session, progress=advance)
 
 
-def _of_logs(run: Run, names: Sequence[str]) -> dict[str, Any]:
+def _of_logs(run: Run, names: Sequence[str], wanted: Wanted) -> dict[str, Any]:
     from dbtune.codec import dump
     from dbtune.postgres.logs.fact import SERVER_LOG, read_log
 
-    return {SERVER_LOG.name: dump(read_log(names, progress=run.reading))}
+    return {SERVER_LOG.name: dump(read_log(names, wanted, run.reading))}

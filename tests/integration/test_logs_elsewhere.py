@@ -140,3 +140,29 @@ def test_a_log_says_what_pg_stat_statements_says(tmp_path: Path) -> None:
         skipped = ", ".join(one["what"] for one in log["skipped"]).split(", ")
         fired = {one["rule"] for one in live["findings"]}
         assert fired <= {one["rule"] for one in log["findings"]} | set(skipped)
+
+
+def test_a_prefix_that_is_told(database18: tuple[Postgres, str], tmp_path: Path) -> None:
+    pg, name = database18
+    log, file = tmp_path / "shop.log", tmp_path / "shop.json.gz"
+    log.write_text(
+        "".join(
+            f"2026-11-28 10:00:0{n}.123 UTC;{n};shop;web;ERROR:  division by zero\n"
+            f"2026-11-28 10:00:0{n}.123 UTC;{n};shop;web;STATEMENT:  SELECT 1 / 0\n"
+            for n in range(5)
+        )
+    )
+    told = ("--log", str(log), "--log-line-prefix", "%m;%p;%d;%u;")
+    found = dbtune("check", *told, "-f", "json").json
+    [error] = found["errors"]
+    assert error["message"] == "division by zero"
+    assert error["databases"] == ["shop"]
+    dbtune("snapshot", pg.dsn(name), *told, "-o", str(file)).ok()
+    saved = dbtune("check", "--from", str(file), "--only", "log", "-f", "json").json
+    assert saved["errors"] == found["errors"]
+    for command in (("check", pg.dsn(name)), ("snapshot", pg.dsn(name), "-o", str(file) + "2")):
+        alone = dbtune(*command, "--log-line-prefix", "%m ")
+        assert alone.code == 2
+        assert alone.err.endswith("--log-line-prefix is for logs: name them by --log FILE\n")
+    wrong = dbtune("check", "--log", str(log), "--log-line-prefix", "%m %%% ")
+    assert wrong.code == 2
