@@ -11,7 +11,7 @@ import pytest
 
 from tests.bloat_scenarios import maintain
 from tests.command import dbtune
-from tests.servers import Postgres, postgres_program
+from tests.servers import PASSWORD, Postgres, postgres_program
 
 SETUP = """
 CREATE TABLE orders (id bigint PRIMARY KEY, note text, n int);
@@ -135,3 +135,31 @@ def test_the_script_runs_in_psql_and_stops_nobody(
     assert low > 0
     again = dbtune(*ask).ok()
     assert "orders_n" not in again.out
+
+
+def test_pg_repack_gives_back_what_it_promises(pg15: Postgres) -> None:
+    """Its command line as it is printed, tables and indexes together."""
+    if not pg15.build.has("pg_repack"):
+        pytest.skip("pg_repack is not installed: run scripts/test")
+    folder = pg15.build.program("pg_repack").parent
+    name = pg15.create_database("repacked; it's")
+    pg15.psql("CREATE EXTENSION pg_repack", name)
+    pg15.psql(SETUP, name)
+    pg15.psql('ALTER TABLE "Odd name; --" ADD PRIMARY KEY (id)', name)
+    maintain(pg15, name, "VACUUM ANALYZE")
+    promised = [one for one in remedies(pg15, name) if one["action"] == "pg_repack"]
+    assert promised
+    for one in promised:
+        assert not one["needs"]
+        before = pg15.psql(SIZE, name)[0][0]
+        run = subprocess.run(
+            one["statement"], shell=True, capture_output=True, text=True, check=False,
+            env={"PATH": f"{folder}:{os.environ['PATH']}", "PGHOST": pg15.host,
+                 "PGPORT": str(pg15.port), "PGUSER": pg15.superuser, "PGPASSWORD": PASSWORD},
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        gained = before - pg15.psql(SIZE, name)[0][0]
+        slack = 2 * 8192
+        assert one["gain_low_bytes"] - slack <= gained <= one["gain_high_bytes"] + slack, one
+    assert [one for one in remedies(pg15, name) if one["action"] == "pg_repack"] == []
+    pg15.drop_database(name)

@@ -7,6 +7,7 @@ bytes read and written at 50 MB/s.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -292,7 +293,7 @@ def _rewrite_online(estimate: Estimate, bloat: Bloat) -> Iterator[Way]:
         yield Way(
             estimate,
             "pg_repack",
-            f"pg_repack --no-kill-backend --dbname={database} "
+            f"pg_repack --no-kill-backend --dbname={shlex.quote(_in_conninfo(sizes.database))} "
             f"--table={shlex.quote(_repack_name(table))}",
             is_sql=False,
             lock="ACCESS EXCLUSIVE for moments at the beginning and at the end",
@@ -383,3 +384,11 @@ def _repack_name(table: Relation) -> str:
     """pg_repack reads names as SQL does."""
     plain = all(part.isidentifier() and part == part.lower() for part in (table.schema, table.name))
     return f"{table.schema}.{table.name}" if plain else name_of(table)
+
+
+def _in_conninfo(name: str) -> str:
+    """pg_repack writes the database's name into a connection string as it stands."""
+    if re.fullmatch(r"[\w.-]+", name):
+        return name
+    escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
