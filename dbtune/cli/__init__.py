@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench pool": ("bench_pool", "Throughput and times by pool size, through a real PgBouncer."),
     "bench writes": ("bench_writes", "Ways of writing rows: single, batches, pipelines, COPY."),
     "bench index": ("bench_index", "Statements without and with an index, and what it costs."),
+    "bench cache": ("bench_cache", "A query against a hit in Redis, and when a cache pays."),
     "snapshot": ("snapshot", "Save all facts of a target to a file, for later or for comparison."),
     "compare": ("compare", "Compare snapshots: what changed, and whether it is better or worse."),
     "watch": ("watch", "Take snapshots at regular times, and tell what became worse."),

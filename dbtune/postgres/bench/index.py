@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from dbtune.bench.index_report import Compared, Execution, report
 from dbtune.bench.rounds import interleaved
 from dbtune.errors import TargetError, UsageError
+from dbtune.postgres.bench.executing import execute, try_out
 from dbtune.postgres.bench.permission import require_permission
 from dbtune.postgres.bench.pool import Surroundings
 from dbtune.postgres.bench.scratch import PREFIX, Scratch, leftovers
-from dbtune.postgres.explain.live import Request as Explained
-from dbtune.postgres.explain.live import explain
 from dbtune.postgres.plans.ddl import quote
 from dbtune.postgres.server import read_server, target
 from dbtune.postgres.session import Row, Session
@@ -130,15 +129,15 @@ def bench_index(session: Session, request: Request, around: Surroundings) -> Rep
             return interleaved(
                 request.statements,
                 request.rounds,
-                lambda statement: _execute(session, statement, index),
+                lambda statement: execute(session, statement, index),
                 lambda count: advance(start + count),
             )
 
-        _try_out(session, request.statements)
+        try_out(session, request.statements)
         before = phase()
         with _built(session, request, around, table) as (name, seconds, size):
             for statement in request.statements:
-                _execute(session, statement, name)
+                execute(session, statement, name)
             during = phase(name)
         after = {} if request.keep else phase()
     facts = {
@@ -187,28 +186,6 @@ def _table(session: Session, ddl: Ddl) -> Row:
         kind = kinds.get(rows[0]["kind"], "no table")
         raise UsageError(f"--index: {plain(ddl.table)} is {kind}: an index can't be built on it")
     return rows[0]
-
-
-def _try_out(session: Session, statements: Sequence[str]) -> None:
-    """Execute each once: it warms the cache, and shows what can't be executed."""
-    for statement in statements:
-        try:
-            _execute(session, statement, "")
-        except UsageError as error:
-            # What it advises is about options of explain.
-            reason = str(error).partition(". Leave out")[0]
-            raise UsageError(f"can't measure {plain(statement)[:60]!r}: {reason}") from None
-
-
-def _execute(session: Session, statement: str, index: str) -> Execution:
-    request = Explained(statement, analyze=True, origin="the statement")
-    plan = explain(session, request).plans[0]
-    buffers = plan.root.buffers
-    return Execution(
-        plan.execution_ms or 0.0,
-        None if buffers is None else round(buffers.shared_hit + buffers.shared_read),
-        any(node.index == index for node in plan.nodes) if index else False,
-    )
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dbtune.errors import Unavailable, UsageError
 from dbtune.postgres.server import Server
-from dbtune.postgres.session import Session
+from dbtune.postgres.session import Row, Session
 from dbtune.statements import Wait
 from dbtune.text import count_text, plain
 
@@ -83,24 +83,24 @@ def require_permission(
 
 def others(session: Session, wait: Wait) -> tuple[float, float]:
     """Busy sessions of others on average, and their transactions per second, just now."""
-    samples: list[float] = []
+    looks: list[Row] = []
 
     def look() -> None:
-        row = session.fact("pool_sample")[0]
-        samples.append(row["held"] + row["hidden"])
+        looks.append(session.fact("bench_others")[0])
 
     what = "looking whether others use the server"
     try:
         # What this session did before is reported first: at most once a second.
         wait(_REPORTED_SECONDS, what, _EVERY_SECONDS, look)
-        samples.clear()
-        first = session.fact("pool_work")[0]
+        looks.clear()
+        look()
         wait(_OBSERVED_SECONDS, what, _EVERY_SECONDS, look)
-        second = session.fact("pool_work")[0]
+        look()
     except Unavailable as missing:
         raise UsageError(
             f"can't see whether others use the server: {missing}; give --allow-busy"
         ) from None
-    seconds = (second["at"] - first["at"]).total_seconds()
-    done = second["transactions"] - first["transactions"] - len(samples) - 1
-    return sum(samples) / max(1, len(samples)), max(0.0, done / seconds if seconds else 0.0)
+    first, last = looks[0], looks[-1]
+    seconds = (last["at"] - first["at"]).total_seconds()
+    done = last["transactions"] - first["transactions"] - len(looks)
+    return sum(one["busy"] for one in looks) / len(looks), max(0.0, done / max(seconds, 1e-3))
