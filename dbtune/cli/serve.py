@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +95,8 @@ def serve(
         token=token,
         hosts=["*"] if anywhere else hosts,
     )
+    # A report that is made wants the interpreter for itself; answers are short and come first.
+    sys.setswitchinterval(0.0005)
     with _listen(host, port) as listener:
         where = listener.getsockname()
         typer.echo(f"serving on http://{_address(where[0])}:{where[1]}; Ctrl-C ends it", err=True)

@@ -190,16 +190,20 @@ class Service:
 
     async def _kept(self, target: str, path: str) -> Kept:
         """A report; where it must be made first, all who wait for it wait for one thread."""
-        kept = self.keeper.ready(target, path)
-        if kept is not None:
+        kept, old = self.keeper.ready(target, path)
+        if kept is not None and not old:
             return kept
         task = self._making.get((target, path))
         if task is None:
             if len(self._making) >= MOST_WAITING:
+                if kept is not None:
+                    return kept
                 raise HTTPException(429, "too much is being asked at once", {"Retry-After": "5"})
             task = asyncio.create_task(run_in_threadpool(self.keeper.get, target, path))
             self._making[target, path] = task
             task.add_done_callback(lambda _: self._making.pop((target, path)))
+        if kept is not None:
+            return kept
         return await asyncio.shield(task)  # who leaves does not stop it for the others
 
     def _answer(self, request: Request, target: str, path: str, kept: Kept) -> Response:

@@ -116,17 +116,24 @@ class Keeper:
         seconds = place.seconds if kept.report is not None else min(FAILURE_SECONDS, place.seconds)
         return seconds - self.age(kept)
 
-    def ready(self, target: str, name: str) -> Kept | None:
-        """What can be answered at once: what is good, or what is being made anew by somebody."""
+    def ready(self, target: str, name: str) -> tuple[Kept | None, bool]:
+        """What can be answered at once, and whether it is to be made anew.
+
+        What is a little too old is still an answer, while it is made anew: who polls never waits.
+        """
         place = self._places[target, name]
         kept = place.last
-        if kept and (self.good_for(target, name, kept) > 0 or place.refreshing.locked()):
-            return kept
-        return None
+        if kept is None:
+            return None, True
+        left = self.good_for(target, name, kept)
+        if left > 0 or place.refreshing.locked():
+            return kept, False
+        return (kept if kept.report is not None and left > -place.seconds else None), True
 
     def get(self, target: str, name: str) -> Kept:
         """The report, made anew if it is too old and nobody else is at it. May take its time."""
-        if (kept := self.ready(target, name)) is not None:
+        kept, old = self.ready(target, name)
+        if kept is not None and not old:
             return kept
         place = self._places[target, name]
         with place.refreshing:

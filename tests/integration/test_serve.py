@@ -315,7 +315,11 @@ def test_a_report_is_made_anew_when_its_time_is_over() -> None:
     assert keeper.get("t", "r").body == b"report 1"
     clock.now = 59
     assert keeper.get("t", "r").body == b"report 1"
-    clock.now = 61
+    clock.now = 61  # who polls is answered while it is made anew, who comes rarely is not
+    late, old = keeper.ready("t", "r")
+    assert (late is not None, old) == (True, True)
+    clock.now = 125
+    assert keeper.ready("t", "r") == (None, True)
     assert keeper.get("t", "r").body == b"report 2"
     assert keeper.counts("t", "r") == (2, 0)
 
