@@ -215,8 +215,12 @@ def _unexamined(materials: Sequence[Material], lost: Sequence[Skipped]) -> Secti
     if not found:
         return Section("Not examined", (Text("Everything that was asked for was examined."),))
     said = Text("Skipped is not clean: what was not looked at may be wrong all the same.")
+    together: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        together.setdefault((one.reason, one.remedy), []).append(one.what)
     rows: list[Row] = [
-        {"what": one.what, "reason": one.reason, "remedy": one.remedy or None} for one in found
+        {"what": ", ".join(names), "reason": reason, "remedy": remedy or None}
+        for (reason, remedy), names in together.items()
     ]
     table = Table("skipped", "", _SKIPPED, tuple(rows))
     return Section("Not examined", (said, Grid(table)))

@@ -31,6 +31,8 @@ CHECKLIST = Table(
 PHASES = ("before", "during", "after")
 _STATEMENTS = 5
 _STATEMENT = 80
+_CALLS = 5
+"""Fewer calls than these have no mean worth comparing."""
 
 
 def sections(materials: Sequence[Material], problems: Sequence[Problem]) -> tuple[Section, ...]:
@@ -143,14 +145,14 @@ def _pool(material: Material) -> Iterator[Step]:
 def _after(material: Material, _problems: Sequence[Problem]) -> Iterator[Step]:
     yield Step(
         "What changed, with a verdict",
-        limit="worse",
+        limit="nothing is worse",
         command=f"dbtune snapshot {_name(material)} -o after.json.gz; dbtune compare "
         "before.json.gz after.json.gz --note 'what was changed' --fail-on regression",
     )
     table = material.table("slow-queries", "statements")
     for row in table.rows[:_STATEMENTS] if table else ():
-        mean = row.get("mean_ms")
-        if isinstance(mean, int | float):
+        mean, calls = row.get("mean_ms"), row.get("calls")
+        if isinstance(mean, int | float) and isinstance(calls, int) and calls >= _CALLS:
             statement = shorten(plain(str(row["statement"])), _STATEMENT)
             yield Step(f"Mean time of {statement}", ms_text(mean), f"above {ms_text(mean * 1.1)}")
     if material.engine is Engine.postgresql:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from dbtune.finding import Finding
 from dbtune.report import Artifact, Table
+from dbtune.text import ms_text
 
 
 class Text(NamedTuple):
@@ -112,6 +113,13 @@ class Span(NamedTuple):
     middle: float
     inner: tuple[float, float] | None = None
     counts: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def told(self) -> str:
+        """The same in words."""
+        if self.low == self.high:
+            return ms_text(self.middle)
+        return f"{ms_text(self.low)} to {ms_text(self.high)}, mean {ms_text(self.middle)}"
 
 
 class Spread(NamedTuple):

@@ -11,6 +11,7 @@ from dbtune.guide.ranking import MEANINGS, ORDER
 from dbtune.profile import Engine
 from dbtune.render.sql import MARKS, comment, remedy_lines
 from dbtune.report import Artifact
+from dbtune.text import visible
 
 _KINDS = {
     Engine.postgresql: ("sql", "sql", "psql -f"),
@@ -19,6 +20,11 @@ _KINDS = {
 }
 
 
+_FILES = {
+    Engine.postgresql: "postgresql.conf",
+    Engine.mongodb: "mongod.conf",
+    Engine.redis: "redis.conf, or by CONFIG SET",
+}
 _OFTEN = frozenset({"SELECT pg_reload_conf();"})
 """Statements that belong to each remedy that has them."""
 
@@ -38,7 +44,11 @@ def script(material: Material, problems: Sequence[Problem]) -> Artifact | None:
         comment(mark, f"at {material.collected_at:%Y-%m-%d %H:%M:%S %Z}".rstrip()),
         comment(mark, f"Read each before it runs; then, as a whole or in parts: {runs} {name}"),
     ]
-    once = {one.finding.remedy.sql: one for one in reversed(problems) if one.finding.remedy.sql}
+    once = {
+        (one.finding.remedy.sql, one.finding.remedy.config): one
+        for one in reversed(problems)
+        if one.applies in ORDER and (one.finding.remedy.sql or one.finding.remedy.config)
+    }
     seen: set[str] = set()
     for number, applies in enumerate(ORDER, start=1):
         chosen = [one for one in reversed(once.values()) if one.applies == applies]
@@ -48,8 +58,8 @@ def script(material: Material, problems: Sequence[Problem]) -> Artifact | None:
         for one in chosen:
             lines += ["", comment(mark, f"problem {one.number}")]
             lines += _statements(mark, remedy_lines(mark, one.finding), seen)
-    made = any(one.applies in ORDER for one in once.values())
-    return Artifact(name, "\n".join(lines) + "\n", language) if made else None
+            lines += _configuration(mark, one.finding.remedy.config, _FILES[material.engine])
+    return Artifact(name, "\n".join(lines) + "\n", language) if once else None
 
 
 def _statements(mark: str, lines: Sequence[str], seen: set[str]) -> Iterator[str]:
@@ -62,6 +72,13 @@ def _statements(mark: str, lines: Sequence[str], seen: set[str]) -> Iterator[str
         else:
             yield line
             seen.add(line)
+
+
+def _configuration(mark: str, config: str, file: str) -> Iterator[str]:
+    """What belongs into a file of the server: no statement does that."""
+    if config:
+        yield f"{mark} in {file}:"
+        yield from (f"{mark}   {visible(line)}" for line in config.splitlines())
 
 
 def _file_name(target: str) -> str:

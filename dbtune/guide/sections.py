@@ -23,7 +23,7 @@ from dbtune.guide.model import (
     Tiles,
 )
 from dbtune.report import Column, Report, Row, Table
-from dbtune.text import bytes_text, capital, count_text, ms_text, plain, ratio_text, shorten
+from dbtune.text import bytes_text, capital, count_text, ms_text, plain, plural, ratio_text, shorten
 
 MEASURES = Table(
     "measures",
@@ -44,8 +44,8 @@ _BARS = 10
 
 def chapter(material: Material) -> Section:
     """All that is to be said of a target by itself."""
-    about = [str(material.target[key]) for key in ("database", "role", "address")
-             if material.target.get(key)]  # fmt: skip
+    known = {key: material.target.get(key) for key in ("database", "role", "address")}
+    about = [f"{key} {value}" for key, value in known.items() if value not in (None, "")]
     title = f"{material.name}: {material.server}"
     blocks: list[Block] = [Text(" · ".join(about))] if about else []
     if material.notes:
@@ -112,7 +112,8 @@ def _periods(found: Metrics) -> str:
     text = f"In the long run: since statistics began, {since}"
     if found.observed is None or found.observed.seconds is None:
         return f"{text}."
-    return f"{text}. Observed: {ms_text(found.observed.seconds * 1000)}."
+    observed = ms_text(found.observed.seconds * 1000)
+    return f"{text}. Observed: {observed}, with the few statements of dbtune itself."
 
 
 def _tiles(material: Material) -> Iterator[Tile]:
@@ -131,13 +132,12 @@ def _tiles(material: Material) -> Iterator[Tile]:
     row = total.rows[0] if total else {}
     calls, ms = row.get("calls"), row.get("total_ms")
     if isinstance(calls, int) and isinstance(ms, int | float) and calls:
-        yield Tile("mean time of a statement", ms_text(ms / calls), f"{count_text(calls)} calls")
+        yield Tile("mean time of a statement", ms_text(ms / calls), plural(calls, "call"))
     space = material.table("bloat", "summary")
-    wasted = space.rows[0].get("bloat_bytes") if space else None
-    if space and isinstance(wasted, int | float):
-        size = space.rows[0].get("size_bytes")
-        note = f"of {bytes_text(size)} examined" if isinstance(size, int | float) else ""
-        yield Tile("wasted space", bytes_text(wasted), note)
+    row = space.rows[0] if space else {}
+    wasted, size = row.get("bloat_bytes"), row.get("size_bytes")
+    if isinstance(wasted, int | float) and isinstance(size, int | float) and size:
+        yield Tile("wasted space", bytes_text(wasted), f"of {bytes_text(size)} examined")
 
 
 _WORTH_A_TILE = frozenset(
@@ -169,7 +169,8 @@ def _label(row: Row) -> str:
 
 
 def _time(row: Row) -> str:
-    return f"{ratio_text(_number(row, 'share_ratio'))} · {count_text(_number(row, 'calls'))} calls"
+    calls = plural(round(_number(row, "calls")), "call")
+    return f"{ratio_text(_number(row, 'share_ratio'))} · {calls}"
 
 
 def _number(row: Row, name: str) -> float:
@@ -215,9 +216,9 @@ def _indexes(material: Material) -> Iterator[Block]:
 
 def _before_and_after(material: Material) -> Iterator[Block]:
     """Cost of the statements that gain: of the planner, or documents looked at."""
-    for name, before, after, label, title in (
-        ("statements", "cost_before", "cost_after", "statement", "Planner's cost of one execution"),
-        ("suggestions", "docs_before", "docs_after", "namespace", "Documents looked at by a call"),
+    for name, before, after, labels, title in (
+        ("statements", "cost_before", "cost_after", ("statement",), "Planner's cost of a call"),
+        ("suggestions", "docs_before", "docs_after", ("namespace", "keys"), "Documents of a call"),
     ):
         table = material.table("suggest-indexes", name)
         rows = [row for row in table.rows[:_BARS] if row.get(before)] if table else []
@@ -225,7 +226,7 @@ def _before_and_after(material: Material) -> Iterator[Block]:
             continue
         bars = [
             Bar(
-                shorten(plain(str(row[label])), _LABEL),
+                shorten(plain(" ".join(str(row[one]) for one in labels)), _LABEL),
                 _number(row, after) / _number(row, before),
                 f"{count_text(_number(row, before))} → {count_text(_number(row, after))}",
                 1.0,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from dbtune.finding import Level, Skipped
 from dbtune.guide.material import ENGINES, Material
 from dbtune.guide.model import Problem
+from dbtune.profile import Engine
 from dbtune.text import capital, plural, ratio_text, shorten
 
 _LONGEST = 220
@@ -41,7 +42,8 @@ def when(moment: datetime) -> str:
 
 def _scope(materials: Sequence[Material], lost: Sequence[Skipped]) -> str:
     kinds = Counter(ENGINES[one.engine] for one in materials)
-    servers = " and ".join(f"{count} {kind}" for kind, count in kinds.items()) or "No"
+    named = [f"{count} {kind}" for kind, count in kinds.items()] or ["No"]
+    servers = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
     noun = "server was" if sum(kinds.values()) == 1 else "servers were"
     checks = sum(len(made.examined) for one in materials for made in one.reports.values())
     moment = max((one.collected_at for one in materials), default=None)
@@ -93,7 +95,8 @@ def _shares(materials: Sequence[Material]) -> Iterator[str]:
         shares = [float(str(row["share_ratio"] or 0)) for row in table.rows]
         where = f" ({material.name})" if len(materials) > 1 else ""
         top = shares[:_FEW]
-        one = f"one statement takes {ratio_text(top[0])} of the time"
+        whole = "the time" if material.engine is Engine.postgresql else "the recorded time"
+        one = f"one statement takes {ratio_text(top[0])} of {whole}"
         more = f", {len(top)} take {ratio_text(sum(top))}" if len(top) > 1 else ""
         text = f"{one}{more}{where}"
         yield text
@@ -105,8 +108,9 @@ def _next(materials: Sequence[Material], problems: Sequence[Problem]) -> str:
     hard = counts["restart"] + counts["takes a lock"]
     parts = [
         f"{plural(easy, 'remedy', 'remedies')} can be carried out while applications run",
-        f"{hard} need a restart or a quiet hour",
-        f"{counts['application']} are changes in the application",
+        f"{hard} {'needs' if hard == 1 else 'need'} a restart or a quiet hour",
+        f"{counts['application']} {'is' if counts['application'] == 1 else 'are'} for the "
+        "application's developers",
     ]
     parts = [part for part, count in zip(parts, (easy, hard, counts["application"]), strict=True)
              if count]  # fmt: skip

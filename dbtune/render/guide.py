@@ -27,7 +27,6 @@ from dbtune.guide.model import (
 from dbtune.render.cells import cell
 from dbtune.render.markdown import escape, fence, labelled, span, table_text
 from dbtune.report import Column, Table
-from dbtune.text import ms_text
 
 _RANK = 2
 _WHEN = Column("at", "", "time", "")
@@ -102,9 +101,8 @@ def _table(table: Table, level: int) -> str:
 
 
 def _told(one: Span) -> str:
-    text = f"{ms_text(one.low)} to {ms_text(one.high)}, mean {ms_text(one.middle)}"
     counts = ", ".join(f"{name}: {count:,}" for name, count in one.counts)
-    return f"{text} ({counts})" if counts else text
+    return f"{one.told} ({counts})" if counts else one.told
 
 
 def _problem(one: Problem, level: int) -> Iterator[str]:

@@ -71,8 +71,7 @@ def spread(found: Sequence[Span]) -> Iterator[str]:
         if one.inner:
             yield _rect("inner", at(one.inner[0]), at(one.inner[1]))
         yield f'<rect class="middle" x="{at(one.middle):.2f}%" width="2" height="100%"/></svg>'
-        told = f"{ms_text(one.low)} to {ms_text(one.high)}, mean {ms_text(one.middle)}"
-        yield f" {text(told)}{_counts(one)}</span></li>"
+        yield f" {text(one.told)}{_counts(one)}</span></li>"
     yield "</ol>"
     yield '<div class="axis" aria-hidden="true"><span></span><svg>'
     for power in range(low, high + 1):

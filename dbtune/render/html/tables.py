@@ -56,7 +56,7 @@ def _rows(table: Table, most_rank: int | None) -> Iterator[str]:
         for column in table.columns
         if column.rank is not None
         and (most_rank is None or column.rank <= most_rank)
-        and any(row.get(column.name) is not None for row in table.rows)
+        and any(row.get(column.name) not in (None, "", (), []) for row in table.rows)
     ]
     stacks = most_rank is not None and len(shown) > _BESIDE
     name = f' role="region" aria-label="{text(table.title)}"' if table.title else ""
