@@ -6,6 +6,7 @@ They are reports like any other: what is drawn is told by the columns, not by th
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +141,8 @@ def _kind(name: str, values: Sequence[object]) -> tuple[Kind, str]:
 
 def _curves(table: Table, tables: Sequence[Table]) -> Curves | None:
     """A table whose first column is a number that was varied, and others that were measured."""
+    if not table.columns:
+        return None
     axis = table.columns[0]
     xs = [row.get(axis.name) for row in table.rows]
     if len(xs) < _LEAST_POINTS or not all(_is_number(x) for x in xs) or len(set(xs)) < len(xs):
@@ -177,4 +180,5 @@ def _curve(rows: Sequence[Row], axis: str, name: str) -> Curve | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(float(str(value)))

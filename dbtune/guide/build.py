@@ -8,7 +8,7 @@ from dataclasses import replace
 from dbtune.finding import Level, Skipped
 from dbtune.guide import bench, checklist, log
 from dbtune.guide.bench import Bench
-from dbtune.guide.material import ENGINES, Material
+from dbtune.guide.material import ENGINES, Change, Material
 from dbtune.guide.model import Code, Document, Grid, Lines, Problem, Problems, Section, Text
 from dbtune.guide.ranking import MEANINGS, problems
 from dbtune.guide.scripts import script
@@ -80,7 +80,18 @@ REPORTS = Table(
         Column("report", "report", "object", "Its report, as that command prints it.", None),
     ),
 )
-TABLES = (SUMMARY, TARGETS, PROBLEMS, METRICS, checklist.CHECKLIST, log.LOG, REPORTS)
+BENCHES = Table(
+    "benches",
+    "Results of benchmarks",
+    (
+        Column("file", "file", "text", "The result file."),
+        Column("command", "command", "text", "Which benchmark."),
+        Column("target", "target", "text", "What it was made on."),
+        Column("measured_at", "at", "text", "When, RFC 3339."),
+        Column("tables", "tables", "object", "What it measured, by the tables' names.", None),
+    ),
+)
+TABLES = (SUMMARY, TARGETS, PROBLEMS, METRICS, checklist.CHECKLIST, log.LOG, REPORTS, BENCHES)
 _LEVELS = (
     (Level.critical, "Cannot wait", False),
     (Level.warning, "To be planned for", False),
@@ -137,6 +148,7 @@ def build(
         checklist.table(materials, ranked),
         history,
         replace(REPORTS, rows=tuple(row for one in materials for row in _reports(one))),
+        replace(BENCHES, rows=tuple(map(_bench, benches))),
     )
     return Report(
         "report",
@@ -199,15 +211,24 @@ def _history(table: Table, materials: Sequence[Material]) -> Section:
             "--note 'what was changed' fills this in."
         )
         return Section("Optimisation log", (Text(how),))
-    parts = []
-    for material in materials:
-        for number, change in enumerate(material.changes, start=1):
-            tables = (one for one in change.comparison.tables if one.rows)
-            said = "; ".join(change.notes) or f"change {number}"
-            grids = tuple(Grid(one, one.title) for one in tables)
-            notes = (Lines(change.comparison.notes),) if change.comparison.notes else ()
-            parts.append(Section(f"{material.name}: {said}", (*grids, *notes)))
-    return Section("Optimisation log", (Grid(replace(table, title="")),), tuple(parts))
+    parts = [
+        _change(f"{material.name}: {'; '.join(change.notes) or f'change {number}'}", change)
+        for material in materials
+        for number, change in enumerate(material.changes, start=1)
+    ]
+    return Section("Optimisation log", (), tuple(parts))
+
+
+def _change(title: str, change: Change) -> Section:
+    """An entry: what was done and what became of it; all that was compared on request."""
+    columns = tuple(one for one in log.LOG.columns if one.name != "target")
+    entries = (
+        Grid(replace(log.LOG, title="", columns=columns, rows=(row,), record=True))
+        for row in log.lines(change.comparison)
+    )
+    tables = (one for one in change.comparison.tables if one.rows and not one.record)
+    notes = (Lines(change.comparison.notes),) if change.comparison.notes else ()
+    return Section(title, (*entries, *(Grid(one, one.title) for one in tables), *notes))
 
 
 def _unexamined(materials: Sequence[Material], lost: Sequence[Skipped]) -> Section:
@@ -305,3 +326,13 @@ def _reports(material: Material) -> list[Row]:
         {"target": material.name, "command": command, "report": as_json(made)}
         for command, made in material.reports.items()
     ]
+
+
+def _bench(one: Bench) -> Row:
+    return {
+        "file": one.name,
+        "command": one.command,
+        "target": one.target or None,
+        "measured_at": one.at or None,
+        "tables": {table.name: table.rows for table in one.tables},
+    }

@@ -90,6 +90,10 @@ def _before(material: Material, problems: Sequence[Problem]) -> Iterator[Step]:
     for gauge in _gauges(material):
         yield _room(gauge)
     yield Step(
+        "What is known to be wrong is written down",
+        command=f"dbtune check {_name(material)} --write-baseline known.json",
+    )
+    yield Step(
         "The state before is kept",
         command=f"dbtune snapshot {_name(material)} -o before.json.gz",
     )

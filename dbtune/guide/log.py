@@ -27,8 +27,8 @@ LOG = Table(
         Column("verdict", "verdict", "text", "better, worse, no difference or can't tell."),
         Column("sure", "how sure", "text", "high, medium or low."),
         Column("because", "because", "text", "What the verdict rests on."),
-        Column("before_period", "period before", "text", "When that was.", None),
-        Column("after_period", "period after", "text", "When that was.", None),
+        Column("before_period", "period before", "text", "When that was.", 1),
+        Column("after_period", "period after", "text", "When that was.", 1),
     ),
     empty="nothing to compare yet",
 )
@@ -89,11 +89,12 @@ def rows(materials: Sequence[Material]) -> Iterator[Row]:
     """The log's lines."""
     for material in materials:
         for change in material.changes:
-            for line in _lines(change.comparison):
+            for line in lines(change.comparison):
                 yield {"target": material.name, **line}
 
 
-def _lines(report: Report) -> Iterator[Row]:
+def lines(report: Report) -> Iterator[Row]:
+    """The entries of one comparison: one for each note."""
     by_name = {table.name: table for table in report.tables}
     verdict = by_name["verdict"].rows[0]
     numbers = list(_telling(by_name["measures"].rows))

@@ -56,7 +56,7 @@ def of_snapshots(
         changes(snapshots, notes, thresholds),
         tuple(skipped),
         tuple(snapshots),
-        (f"from the snapshot {last.name}",),
+        (f"from {last.name}",),
     )
 
 

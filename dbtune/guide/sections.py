@@ -72,13 +72,10 @@ def _part(
     if made is None:
         why = next((one for one in material.skipped if one.what == command), None)
         return Section(title, (Text(f"Not examined: {why.reason}", "note"),)) if why else None
-    blocks = [*lay_out(material), *_notes(made)]
+    # That it is of a snapshot stands above, once.
+    notes = tuple(one for one in made.notes if not one.startswith(material.notes or ("\n",)))
+    blocks = [*lay_out(material), *((Lines(notes),) if notes else ())]
     return Section(title, tuple(blocks))
-
-
-def _notes(made: Report) -> Iterator[Block]:
-    if made.notes:
-        yield Lines(made.notes)
 
 
 # ---------------------------------------------------------------------------------------- metrics

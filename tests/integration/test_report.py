@@ -14,8 +14,9 @@ from tests import browser
 from tests.browser import Browser
 from tests.command import dbtune
 from tests.conftest import missing
-from tests.servers import Postgres, builds
+from tests.servers import MongoDB, Postgres, Redis, builds
 
+EXAMPLES = Path(__file__).parents[2] / "examples/compare"
 EVIL = "<img src=x onerror=alert(1)>*b*\u202egnp"
 STATEMENT = (
     f'SELECT /* **x** [y](http://evil) `z` <script>alert(1)</script> */ count(*) AS "{EVIL}"'
@@ -170,6 +171,44 @@ def test_one_unreachable_target_does_not_hide_the_others(hostile: Postgres, tmp_
     }
     assert "not reached: target down" in made["summary"]["lines"][0]
     assert any(one["what"] == "target down" for one in made["skipped"])
+
+
+def test_three_engines_are_in_one_report(
+    hostile: Postgres, mongodb: MongoDB, redis_server: Redis
+) -> None:
+    with mongodb.client() as client:
+        client[f"d{EVIL[:3]}x"]["<b>items</b>"].insert_many([{"a": n} for n in range(200)])
+    with redis_server.client() as cache:
+        cache.set(f"{EVIL}:1", "x" * 100)
+    urls = [hostile.dsn(), mongodb.url(), redis_server.url()]
+    done = dbtune("report", *urls, "--interval", "0", "-f", "json").ok().json
+    assert [row["engine"] for row in done["targets"]] == ["postgresql", "mongodb", "redis"]
+    reports = {(row["target"], row["command"]) for row in done["reports"]}
+    for row in done["targets"]:
+        assert {"check", "slow-queries", "bloat"} <= {c for t, c in reports if t == row["target"]}
+        assert any(one["target"] == row["target"] for one in done["metrics"])
+        phases = {one["phase"] for one in done["checklist"] if one["target"] == row["target"]}
+        assert phases == {"before", "during", "after"}
+    assert all(one["subject"].startswith(f"{one['target']}: ") for one in done["problems"])
+
+
+def test_snapshots_fill_the_log_of_changes(chromium: Browser, tmp_path: Path) -> None:
+    names = [str(EXAMPLES / f"{name}.json.gz") for name in ("start", "deploy", "end")]
+    given = [word for name in names for word in ("--from", name)]
+    note = "replaced orders_customer by orders_status <b>"
+    file = tmp_path / "report.html"
+    dbtune("report", *given, "--note", note, "-o", str(file)).ok()
+    shown = chromium.open(file, width=360)
+    assert shown.errors == []
+    assert shown.value("document.documentElement.scrollWidth") == 360
+    text = shown.value("document.body.textContent")
+    for words in (note, "orders_customer gone", "verdict", "a snapshot does not hold"):
+        assert words in text, words
+    made = dbtune("report", *given, "--note", note, "-f", "json").ok().json
+    (entry,) = made["optimisation_log"]
+    assert entry["hypothesis"] == note
+    compared = dbtune("compare", *names, "--note", note, "-f", "json").ok().json
+    assert entry["verdict"] == compared["hypotheses"][0]["verdict"]
 
 
 def test_mistakes_are_one_sentence() -> None:
