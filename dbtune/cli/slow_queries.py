@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,14 +11,11 @@ from dbtune.cli.command import Run, command, duration_option, new_app, text_pars
 from dbtune.cli.log_options import AUTO, LinePrefix
 from dbtune.cli.log_options import PANEL as _LOGS
 from dbtune.cli.slow_queries_log import EVERY_SECONDS, Given, of_logs, refuse_without_log
-from dbtune.errors import Unavailable, UsageError
+from dbtune.errors import UsageError
 from dbtune.postgres.logs.formats import LogFormat
 from dbtune.profile import Engine
 from dbtune.report import Report, Table
 from dbtune.statements import STATEMENTS, SUMMARY_RECORD, Order, Selection, check_grep
-
-if TYPE_CHECKING:
-    from dbtune.facts import Snapshot
 
 app = new_app()
 
@@ -180,7 +176,9 @@ def slow_queries(
     if more_logs:
         raise UsageError(f"one TARGET, not {len(more_logs) + 1}; logs are named by --log FILE...")
     if (snapshot := run.snapshot()) is not None:
-        return _of_snapshot(snapshot, selection, run.thresholds)
+        from dbtune.postgres.statements.saved import slow_queries as of_snapshot
+
+        return of_snapshot(snapshot, selection, run.thresholds)
     profile = run.profile()
     if profile.engine is Engine.mongodb:
         from dbtune.mongo.statements import slow_queries as of_mongo
@@ -196,26 +194,3 @@ def slow_queries(
 
     with run.postgres(profile) as postgres:
         return of_postgres(postgres, selection, run.wait)
-
-
-def _of_snapshot(
-    snapshot: Snapshot, selection: Selection, thresholds: Mapping[str, Mapping[str, object]]
-) -> Report:
-    from dbtune.postgres.logs.fact import of_snapshot
-    from dbtune.postgres.statements import from_snapshot
-
-    log = of_snapshot(snapshot.require("postgresql"))
-    try:
-        report = from_snapshot(snapshot, selection, thresholds)
-    except Unavailable as missing:
-        if log is None:
-            raise UsageError(f"{snapshot.name} has no statements: {missing.reason}") from None
-        from dbtune.postgres.logs.report import report as of_log
-
-        report = of_log(log.digest, selection, names=log.files, thresholds=thresholds)
-    else:
-        if log is not None:
-            from dbtune.postgres.logs.report import beside
-
-            report = beside(report, log.digest, selection, log.files, thresholds)
-    return snapshot.described(report)

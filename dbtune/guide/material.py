@@ -109,7 +109,7 @@ class Material:
     def unexamined(self) -> list[Skipped]:
         """Of all commands, each thing once."""
         every = (*self.skipped, *(one for made in self.reports.values() for one in made.skipped))
-        return list({(one.what, one.reason): one for one in every}.values())
+        return list({one.what: one for one in every}.values())
 
     def table(self, command: str, name: str) -> Table | None:
         """A table of a command's report, if it was made and has rows."""

@@ -15,7 +15,7 @@ from dbtune.guide.live import SEARCH_SECONDS, STATEMENTS, Progress, space
 from dbtune.guide.log import changes
 from dbtune.guide.material import Material, metrics_of, told
 from dbtune.health.report import Known
-from dbtune.health.run import Examination, check_snapshot
+from dbtune.health.run import Beyond, Examination, check_snapshot
 from dbtune.profile import PACKAGES, Engine
 from dbtune.report import Report
 from dbtune.statements import Selection
@@ -70,7 +70,7 @@ def _continues(snapshots: Sequence[Snapshot]) -> bool:
 def _commands(
     snapshot: Snapshot, thresholds: Thresholds, progress: Progress
 ) -> Iterator[tuple[str, Callable[[], Report]]]:
-    asked = Examination(Known(date.today()))
+    asked = Examination(Known(date.today()), beyond=_logged(snapshot))
     yield "check", lambda: check_snapshot(snapshot, asked, thresholds)[0]
     if snapshot.engine == Engine.postgresql:
         yield from _postgres(snapshot, thresholds, progress)
@@ -87,13 +87,24 @@ def _postgres(
     from dbtune.postgres.indexes.advice import Options
     from dbtune.postgres.indexes.suggest import Request
     from dbtune.postgres.indexes.suggest import from_snapshot as suggest_indexes
-    from dbtune.postgres.statements import from_snapshot as slow_queries
+    from dbtune.postgres.statements.saved import slow_queries
 
     indexes = Request(options=Options(seconds=SEARCH_SECONDS))
     yield "slow-queries", lambda: slow_queries(snapshot, Selection(limit=STATEMENTS), thresholds)
     yield "suggest-indexes", lambda: suggest_indexes(snapshot, indexes, progress, thresholds)
     yield "bloat", lambda: bloat(snapshot, space(), thresholds)
     yield "pool-size", _only_live
+
+
+def _logged(snapshot: Snapshot) -> Beyond:
+    """What the server's log tells, if the snapshot holds it."""
+    if snapshot.engine != Engine.postgresql:
+        return Beyond()
+    from dbtune.postgres.logs.fact import of_snapshot
+    from dbtune.postgres.logs.health import beyond
+
+    log = of_snapshot(snapshot)
+    return Beyond() if log is None else beyond(log)
 
 
 def _only_live() -> Report:

@@ -159,6 +159,22 @@ def _statements(material: Material) -> Iterator[Block]:
         yield Spread("How long one execution takes", tuple(spans))
     if summary:
         yield Grid(summary, "What these numbers stand for")
+    yield from _logged(material)
+
+
+def _logged(material: Material) -> Iterator[Block]:
+    """What a log tells beside statements: errors, waits for locks, temporary files, ..."""
+    known = ("statements", "summary")
+    for table in material.reports["slow-queries"].tables:
+        if table.name == "hours" and table.rows:
+            longest = max(_number(row, "share_ratio") for row in table.rows) or 1.0
+            bars = [
+                Bar(plain(str(row["hour"])), _number(row, "share_ratio") / longest, _time(row))
+                for row in table.rows
+            ]
+            yield Bars(f"{table.title}: share of the time", tuple(bars), table)
+        elif table.rows and table.name not in known:
+            yield Grid(table, table.title)
 
 
 def _label(row: Row) -> str:

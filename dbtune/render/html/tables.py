@@ -75,7 +75,8 @@ def _rows(table: Table, most_rank: int | None) -> Iterator[str]:
             empty = " data-empty" if stacks and (item is None or item == "" or item == ()) else ""
             label = f' data-label="{text(column.title)}"{empty}' if stacks else ""
             more = f"{looks[column.name]}{label}{_role('cell', stacks)}"
-            yield f"<td{more}>{_cell(column, item)}</td>"
+            inner = _cell(column, item)
+            yield f"<td{more}>{f'<div>{inner}</div>' if stacks else inner}</td>"
         yield "</tr>"
     yield "</tbody></table></div>"
 
