@@ -130,6 +130,14 @@ def suggest_indexes(
     ] = "0.1%",  # type: ignore[assignment]
     max_indexes: Annotated[int, typer.Option(min=1, help="Most new indexes.")] = 100,
     max_per_table: Annotated[int, typer.Option(min=1, help="Most new indexes of a table.")] = 20,
+    any_index: Annotated[
+        bool,
+        typer.Option(
+            "--any-index",
+            help="Also what gains little, or by the planner's reckoning only: the beginning of an "
+            "existing index, a narrow copy of a table.",
+        ),
+    ] = False,
     deadline: Annotated[
         float, duration_option(help="Stop searching after so long, with the best so far.")
     ] = "60s",  # type: ignore[assignment]
@@ -211,6 +219,8 @@ def suggest_indexes(
         seconds=deadline,
         search_path=search_path,
     )
+    if any_index:
+        options = replace(options, least_improvement=0.0, slack=0.0, prefixes=True, copies=True)
     request = Request(script, source, interval, statements, planner, options, not sql, min_observed)
     if (saved := run.snapshot()) is not None:
         if apply or verify or replica:

@@ -91,6 +91,7 @@ class Suggestion:
         leaves: partitions of its table: on these it is built first, since on a partitioned table
             that can't be done concurrently.
         doubt: why what it saves is a guess, a sentence; "" if it is the planner's estimate.
+        beside: the wider index that begins with its column, if there is one.
     """
 
     index: Definition
@@ -104,6 +105,7 @@ class Suggestion:
     writers: tuple[Query, ...] = ()
     leaves: tuple[Table, ...] = ()
     doubt: str = ""
+    beside: Index | None = None
 
     @property
     def label(self) -> str:
@@ -127,6 +129,7 @@ class Advice:
         stopped: whether the deadline ended the search.
         notes: sentences for the report.
         unserved: conditions that no index can serve, the dearest first.
+        relied: oids of the existing indexes that statements' plans read.
     """
 
     suggestions: tuple[Suggestion, ...]
@@ -140,3 +143,4 @@ class Advice:
     stopped: bool = False
     notes: tuple[str, ...] = ()
     unserved: tuple[Unserved, ...] = ()
+    relied: frozenset[int] = frozenset()

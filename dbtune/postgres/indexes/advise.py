@@ -101,8 +101,9 @@ class _Adviser:
         whatif = WhatIf(
             self._planner,
             [Statement(w.form.sql, w.weight, w.form.search_path) for w in works],
-            [w.base.cost for w in works],
+            [w.base for w in works],
             lambda planned: corrected_cost(planned, self._catalog),
+            self._beside,
         )
         explore(whatif, candidates, lambda: self._is_late(_EXPLORING))
         upkeep = WorkloadUpkeep(self._catalog, works, self._workload, self._size)
@@ -209,6 +210,11 @@ class _Adviser:
     def _is_new(self, candidate: Definition) -> bool:
         return not self._existing.serves(candidate, prefixes=self._options.prefixes)
 
+    def _beside(self, candidate: Definition) -> str:
+        """The name of the index that a candidate is the beginning of."""
+        wider = None if self._options.prefixes else self._existing.beside(candidate)
+        return wider.name if wider else ""
+
     def _is_possible(self, candidate: Definition) -> bool:
         """Whether the server would make it: not every expression is the same at all times, and
         not every type has an order."""
@@ -296,6 +302,7 @@ class _Adviser:
                     upkeep.writers(index),
                     tuple(self._catalog.leaves(table)),
                     doubt(index, table, self._catalog),
+                    self._existing.beside(index),
                 )
             )
         suggestions.sort(key=lambda s: (-s.saved, s.index.ddl()))
@@ -311,6 +318,7 @@ class _Adviser:
             search.stopped,
             (*self._notes, *self._parameter_notes()),
             tuple(self._unserved(works, effects)),
+            frozenset(oid for work in works for oid in work.base.existing),
         )
 
     def _unserved(self, works: Sequence[Work], effects: Sequence[Effect]) -> list[Unserved]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dbtune.postgres.indexes.beside import may_pay_beside
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.coverage import (
     Form,
@@ -13,6 +14,7 @@ from dbtune.postgres.indexes.coverage import (
     why_kept,
 )
 from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.size import IndexSizes
 from dbtune.postgres.relations.facts import Index
 
 
@@ -34,6 +36,8 @@ class Existing:
         self._catalog = catalog
         self._forms: dict[int, list[tuple[Index, Form]]] = {}
         self._replaced: dict[Definition, tuple[Index, ...]] = {}
+        self._sizes = IndexSizes(catalog.relations)
+        self._beside: dict[Definition, Index | None] = {}
 
     def serves(self, candidate: Definition, *, prefixes: bool = False) -> bool:
         """Whether an index has all that a candidate would have: keys, stored columns, rows.
@@ -43,13 +47,38 @@ class Existing:
             prefixes: whether the beginning of an index with more keys counts as new.
         """
         forms = [form_of_definition(one) for one in _served_alike(candidate)]
-        return any(
-            covers(other, form)
+        serving = [
+            len(other.parts) == len(form.parts)
             for index, other in self._on(candidate)
             if index.valid and index.ready
             for form in forms
-            if not prefixes or len(other.parts) == len(form.parts)
-        )
+            if covers(other, form)
+        ]
+        if prefixes or (serving and not any(serving) and self.beside(candidate)):
+            return any(serving)
+        return bool(serving)
+
+    def beside(self, candidate: Definition) -> Index | None:
+        """The index that begins with a candidate's only column, if both may pay."""
+        if len(candidate.keys) != 1 or not candidate.keys[0].column or candidate.predicate:
+            return None
+        if candidate not in self._beside:
+            self._beside[candidate] = self._wider(candidate)
+        return self._beside[candidate]
+
+    def _wider(self, candidate: Definition) -> Index | None:
+        table = self._catalog.table(candidate.schema, candidate.table)
+        form = form_of_definition(candidate)
+        wider = [index for index, other in self._on(candidate) if covers(other, form)]
+        if table is None or not wider or candidate.method != "btree":
+            return None
+        size = self.size_bytes(candidate)
+        least = min(wider, key=lambda one: (one.size_bytes or 0, one.oid))
+        return least if may_pay_beside(table, candidate.keys[0].column, size, least) else None
+
+    def size_bytes(self, candidate: Definition) -> int:
+        """What a candidate will take, deduplicated: HypoPG knows nothing of that."""
+        return self._sizes.of(candidate).likely_bytes
 
     def replaced(self, candidate: Definition) -> tuple[Index, ...]:
         """The indexes that a candidate makes superfluous, and that may be dropped then."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -71,6 +71,7 @@ def hygiene(
     *,
     min_observed_seconds: float = 0.0,
     thresholds: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+    relied: Collection[int] = (),
 ) -> Hygiene:
     """Examine the indexes of a database.
 
@@ -79,12 +80,13 @@ def hygiene(
         replicas: the same of standbys, whose scans count as well.
         min_observed_seconds: how long scans have to be counted before an index is called unused.
         thresholds: of checks, as a profile overrides them.
+        relied: oids of indexes that plans of the workload read, if one was examined.
 
     Raises:
         UsageError: a threshold is unknown or no number.
     """
     facts: dict[str, Any] = {
-        "inventory": Inventory(relations),
+        "inventory": Inventory(relations, relied),
         "covered": covered_indexes(relations),
     }
     try:
@@ -171,7 +173,7 @@ def surest(findings: Sequence[Finding]) -> list[Finding]:
 def _table(findings: Sequence[Finding], inventory: Inventory, used: Usage | Unavailable) -> Table:
     by_name = {subject(index): index for index, _ in inventory}
     rows = tuple(_row(one, by_name.get(one.subject), inventory, used) for one in findings)
-    going = [one for one in findings if one.rule in _GOES]
+    going = [one for one in findings if one.rule in _GOES and not one.evidence.get("may_pay")]
     footer = ""
     if going:
         size = sum(int(one.evidence.get("size_bytes") or 0) for one in going)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from dbtune.errors import Unavailable
 from dbtune.finding import Evidence
@@ -22,8 +22,14 @@ class Inventory:
         relations: the facts.
     """
 
-    def __init__(self, relations: Relations) -> None:
+    def __init__(self, relations: Relations, relied: Collection[int] = ()) -> None:
+        """
+        Args:
+            relations: the facts.
+            relied: oids of indexes that plans of the workload read, if one was examined.
+        """
         self.relations = relations
+        self._relied = relied
         self._indexes: defaultdict[int, list[Index]] = defaultdict(list)
         self._index_parts: defaultdict[int, list[Index]] = defaultdict(list)
         self._table_parts: defaultdict[int, list[Table]] = defaultdict(list)
@@ -81,6 +87,10 @@ class Inventory:
             more = self.scans(part)
             scans, read = scans + more[0], read + more[1]
         return scans, read
+
+    def is_used(self, index: Index) -> bool:
+        """Whether anybody reads an index, by counted scans or by plans of the workload."""
+        return self.scans(index)[0] > 0 or index.oid in self._relied
 
     def rows(self, table: Table) -> float:
         """Rows of a table; of a partitioned one, of all its partitions."""

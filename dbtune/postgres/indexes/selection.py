@@ -23,6 +23,7 @@ _NOTHING = 1e-9
 _TRIES = 40
 """Exchanges that are tried in vain before the search gives up."""
 _VARIANT_ROUNDS = 3
+_REFILLS = 3
 _POWERS = (1.0, 0.6, 0.0)
 """Powers of the size that a gain is divided by."""
 _SEVERAL, _OF_EACH = 3, 0.25
@@ -109,7 +110,7 @@ class Search:
         if self.whatif.calls <= _FEW_CALLS and not self._over():
             other = self._improved(self._greedy(0, 1.0))
             best = min(best, other, key=self.value)
-        best = self._pruned(best)
+        best = self._refilled(self._pruned(best), best)
         if self.limits.slack and not self.is_late():
             best = self._pruned(self._finish(self, best))
         return best
@@ -308,6 +309,17 @@ class Search:
             worst = min(useless, key=lambda n: (losses[n], -self._size(n)))
             config &= ~(1 << worst)
         return config
+
+    def _refilled(self, pruned: int, before: int) -> int:
+        """With others in the place of what gained too little."""
+        for _ in range(_REFILLS):
+            gone = before & ~pruned
+            if not gone or self._over():
+                break
+            self.pool &= ~gone
+            before = self._exchange(self._greedy(pruned, 1.0))
+            pruned = min(pruned, self._pruned(before), key=self.value)
+        return pruned
 
     def _required(self, config: int, number: int) -> float:
         """What an index has to gain: of one statement a good part, or of several some of each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dbtune.facts import Source
     from dbtune.postgres.indexes.advice import Advice
     from dbtune.postgres.indexes.carry_out import Changes
+    from dbtune.postgres.indexes.hygiene import Hygiene
     from dbtune.postgres.indexes.planner import Planner
     from dbtune.postgres.logs.workload import Logged
     from dbtune.postgres.relations.facts import Relations
@@ -96,20 +97,23 @@ def suggest_indexes(
     if changes is not None:
         changes.require(server)
     relations = read_relations(session)
-    existing = None
-    if request.existing:
-        existing = hygiene(
-            relations,
+    as_read = relations
+
+    def examined(relied: Collection[int] = ()) -> Hygiene:
+        return hygiene(
+            as_read,
             replicas,
             min_observed_seconds=request.min_observed_seconds,
             thresholds=session.profile.thresholds,
+            relied=relied,
         )
+
     try:
         workload = _wanted(_workload(session, server, request, wait), request)
     except Unavailable as missing:
-        if existing is None:
+        if not request.existing:
             raise UsageError(f"there is no workload: {missing.reason}") from None
-        found = only_existing(existing, missing)
+        found = only_existing(examined(), missing)
         return replace(found, target=target(session, server), collected_at=server.now)
     texts = [query.text for query in workload.queries]
     relations = replace(relations, views=read_views(session, texts))
@@ -122,8 +126,8 @@ def suggest_indexes(
 
         path = request.options.search_path
         found = carry_out(session, changes, relations, advice, progress, path)(found)
-    if existing is not None:
-        found = merged(found, existing)
+    if request.existing:
+        found = merged(found, examined(advice.relied))
     return replace(found, target=target(session, server), collected_at=server.now)
 
 
@@ -168,12 +172,16 @@ def from_snapshot(
     )
     with progress("preparing the planner", 1.0) as advance:
         planner = build_lab(schema, advance=advance)
-    _, found = _advised(planner, relations, workload, request, progress)
+    advice, found = _advised(planner, relations, workload, request, progress)
     found = replace(found, notes=(*found.notes, "costs are from: planner lab, of the snapshot"))
     if not request.existing:
         return found
     existing = hygiene(
-        relations, (), min_observed_seconds=request.min_observed_seconds, thresholds=thresholds
+        relations,
+        (),
+        min_observed_seconds=request.min_observed_seconds,
+        thresholds=thresholds,
+        relied=advice.relied,
     )
     return merged(found, existing)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from dbtune.postgres.indexes.beside import shape
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.planner import NotPlannable, Planned, Planner
 
@@ -42,6 +43,7 @@ class Known(NamedTuple):
     config: int
     used: int
     cost: float
+    shape: str = ""
 
 
 @dataclass(slots=True)
@@ -67,23 +69,26 @@ class WhatIf:
         self,
         planner: Planner,
         statements: Sequence[Statement],
-        bases: Sequence[float] = (),
+        bases: Sequence[Planned] = (),
         cost_of: Callable[[Planned], float] = lambda planned: planned.cost,
+        beside: Callable[[Definition], str] = lambda _: "",
     ) -> None:
         """Prepare.
 
         Args:
             planner: is asked.
             statements: the workload.
-            bases: what each costs without candidates, if that is known.
+            bases: the plan of each without candidates, if that is known.
             cost_of: what a plan costs.
+            beside: the name of the wider index that a candidate would stand beside, or "".
         """
         self._planner = planner
         self._cost_of = cost_of
+        self._wider = beside
         self._statements = tuple(statements)
         self._states = [_State(statement) for statement in statements]
         for state, base in zip(self._states, bases, strict=False):
-            state.memo[0] = Known(0, 0, base)
+            state.memo[0] = Known(0, 0, base.cost, shape(base.plan))
             state.add(state.memo[0])
         self._bits: dict[Definition, int] = {}
         self._affected: list[list[int]] = []
@@ -160,12 +165,20 @@ class WhatIf:
             self.members(config),
             search_path=state.statement.search_path,
         )
-        used = 0
-        for one in planned.used:
-            used |= self.bit(one)
-        found = Known(config, used, self._cost_of(planned))
+        used = union(map(self.bit, planned.used))
+        names = {one.name: name for one in planned.used if (name := self._wider(one))}
+        found = Known(config, used, self._cost_of(planned), shape(planned.plan, names))
+        for one in planned.used if names else ():
+            if self._wider(one):
+                found = self._without_phantom(statement, found, self.bit(one))
         state.add(found)
         return found
+
+    def _without_phantom(self, statement: int, found: Known, bit: int) -> Known:
+        """An answer, or the one without an index by which the same is done at another price."""
+        less = found.config & ~bit
+        other = self._states[statement].memo.get(less) or self.ask(statement, less)
+        return other._replace(config=found.config) if other.shape == found.shape else found
 
     def probe(self, statement: int, pool: int) -> int:
         """What of a pool of candidates a statement's plan uses; 0 if it gains nothing by them.

@@ -8,6 +8,7 @@ from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.postgres.indexes.advice import Suggestion
 from dbtune.postgres.indexes.ddl_script import analyze, builds, drops
 from dbtune.postgres.plans.ddl import INDEX_EFFECT
+from dbtune.postgres.relations.facts import Index
 from dbtune.postgres.sqltext import masked
 from dbtune.text import bytes_text, plain, plural, ratio_text, shorten, significant
 
@@ -38,13 +39,14 @@ def missing_index(
                 f", one of them from cost {significant(best.before)} to {significant(best.after)}"
             )
         doubt = f"; {one.doubt}" if one.doubt else ""
+        beside = f"; {_beside(one.beside)}" if one.beside else ""
         upkeep = f"; writes to it cost {ratio_text(one.upkeep_ratio)}" if one.upkeep.cost else ""
         yield Finding(
             subject=shorten(plain(one.label), 200),
             message=(
                 f"an index of about {bytes_text(one.size_bytes)} would save "
                 f"{ratio_text(one.saved)} of the workload's cost and serve {helped}"
-                f"{example}{upkeep}{_writers(one)}{doubt}"
+                f"{example}{beside}{upkeep}{_writers(one)}{doubt}"
             ),
             confidence=Confidence.rule_of_thumb if one.doubt else None,
             level=Level.warning if one.saved >= warning_ratio else Level.info,
@@ -66,6 +68,16 @@ def missing_index(
                 effect=INDEX_EFFECT,
             ),
         )
+
+
+def _beside(wider: Index) -> str:
+    """Why it may pay though a wider index begins with its column."""
+    size = bytes_text(wider.size_bytes or 0)
+    return (
+        f"{plain(wider.name)} begins with the same column, but has {size}, and the planner takes "
+        "an index of several columns for less in the table's order: only what it would plan "
+        "otherwise is counted"
+    )
 
 
 def _writers(one: Suggestion) -> str:

@@ -41,7 +41,7 @@ class Tabled:
             (cost, sorted(used)) for used, cost in self.alternatives[statement] if used <= have
         ]
         cost, used = min(usable)
-        return Planned(cost, frozenset(used), frozenset(), {})
+        return Planned(cost, frozenset(used), frozenset(), {"Plan": {"Node Type": "Result"}})
 
     def parameter_types(self, statement: str, **_: Any) -> list[str]:
         return []
