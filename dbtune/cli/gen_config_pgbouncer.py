@@ -13,7 +13,14 @@ from dbtune.cli.command import Run, command, duration_option, new_app, text_pars
 from dbtune.cli.pool_options import parse_share, pool_options
 from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
-from dbtune.postgres.pgbouncer.pooler import Database, Form, Pooler, parse_version
+from dbtune.postgres.pgbouncer.pooler import (
+    Database,
+    Form,
+    Pooler,
+    Version,
+    key,
+    parse_version,
+)
 from dbtune.report import Report
 from dbtune.text import plain
 
@@ -243,7 +250,8 @@ def generate_pgbouncer(
         notes: tuple[str, ...] = ()
         host, _, port = session.address.rpartition(":")
         if all_databases:
-            database, given, notes = _measured(session, given, host, int(port))
+            place = host, int(port)
+            database, given, notes = _measured(session, given, place, pgbouncer_version)
         plan, _ = plan_for(session, given, interval, run.wait)
         named = database or [Database(session.database, host, int(port))]
         report = generate(plan, pooler(named))
@@ -274,7 +282,7 @@ def _with(
 
 
 def _measured(
-    session: Session, given: PoolInputs, host: str, port: int
+    session: Session, given: PoolInputs, place: tuple[str, int], version: Version | None
 ) -> tuple[list[Database], PoolInputs, tuple[str, ...]]:
     """The databases in use, and the users of each unless an option says how many."""
     from dbtune.errors import TargetError, Unavailable
@@ -295,5 +303,15 @@ def _measured(
         origins = {**given.origins, "users": "pg_stat_activity: most roles in one database now"}
         given = replace(given, users=used.users, origins=origins)
     parts = ", ".join(f"{plain(name)} {part:.1%}" for name, part in used.shares.items())
-    found = [Database(name, host, port, share=part) for name, part in used.shares.items()]
-    return found, given, (f"parts of the load, by {used.by} since statistics began: {parts}",)
+    notes = [f"parts of the load, by {used.by} since statistics began: {parts}"]
+    found = []
+    for name, part in used.shares.items():
+        try:
+            found.append(Database(name, *place, share=part))
+            key(name, version)
+        except UsageError as impossible:
+            found = [one for one in found if one.name != name]
+            notes.append(f"left out: {impossible}")
+    if not found:
+        raise UsageError("; ".join(notes[1:]))
+    return found, given, tuple(notes)

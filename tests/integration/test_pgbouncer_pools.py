@@ -339,6 +339,26 @@ def test_databases_of_a_target_by_their_load(
     assert f"{busy} 0.1%" in " ".join((captured.out + captured.err).split())
 
 
+def test_a_name_that_no_file_can_hold_is_left_out_of_all(
+    pg18: Postgres, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pg18.psql('CREATE DATABASE "it\'s"')
+    try:
+        with psycopg.connect(pg18.dsn("it's")) as one, psycopg.connect(pg18.dsn()) as other:
+            one.execute("SELECT 1")
+            other.execute("SELECT 1")
+            arguments = ["gen-config", "pgbouncer", pg18.dsn(), "--all-databases"]
+            arguments += ["--interval", "0s", "--cpus", "2", "-o", str(tmp_path / "made")]
+            assert run(arguments) == 0
+        captured = capsys.readouterr()
+        assert "left out: PgBouncer can't have the name" in " ".join(
+            (captured.out + captured.err).split()
+        )
+        assert "postgres" in (tmp_path / "made/pgbouncer.ini").read_text()
+    finally:
+        pg18.psql('DROP DATABASE "it\'s" WITH (FORCE)')
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -57,6 +57,12 @@ def measured_of(facts: Mapping[str, object]) -> Measured:
         found = facts.get(name)
         if found is not None and not isinstance(found, Unavailable):
             values |= make(found)
+    if values.get("temp_seconds") is None and "temp_files" in values:
+        # Since 15 a database whose statistics were never reset does not tell since when it counts:
+        # since the server's own began, or since it was made.
+        values["temp_seconds"] = values.get("wal_seconds")
+        if values["temp_seconds"] is None:
+            values |= {"temp_files": None, "temp_file_bytes": None}
     return Measured(**values)  # type: ignore[arg-type] # each part names fields of its own
 
 
@@ -86,8 +92,8 @@ def _of_databases(found: tuple[Database, ...]) -> dict[str, object]:
     if blocks >= _LEAST_BLOCKS:
         values["hit_ratio"] = hit / blocks
     times = [one.seconds for one in known if one.seconds is not None]
-    if times and max(times) >= LEAST_SECONDS:
-        values |= {"temp_files": files, "temp_seconds": max(times)}
+    if not times or max(times) >= LEAST_SECONDS:
+        values |= {"temp_files": files, "temp_seconds": max(times, default=None)}
         if files:
             values["temp_file_bytes"] = size / files
     return values

@@ -333,7 +333,7 @@ def _why(
 ) -> str:
     times = f" * {turns} servers" if turns > 1 else ""
     if len({other.share for other in group}) == 1:
-        return f"{size} = {plan.pool_size}{times}"
+        return f"{size} = {plan.pool_size}{times}" if times else f"{size}, as planned"
     part = one.share / sum(other.share for other in group)
     staffed = "its load + a share of the rest by the root of it" if plan.demand else "by share"
     return f"{size} of {most}{times} for {part:.3g} of the load: {staffed}"

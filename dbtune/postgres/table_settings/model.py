@@ -35,7 +35,8 @@ class Known:
     @property
     def seconds(self) -> float | None:
         """For how long was counted; ``None`` if it is not known."""
-        since = self.sizes.stats_since
+        # Since 15 a database whose statistics were never reset does not tell since when it counts.
+        since = self.sizes.stats_since or self.relations.stats_since
         return None if since is None else (self.sizes.at - since).total_seconds()
 
     @property

@@ -107,6 +107,14 @@ def test_rates_need_time() -> None:
     assert options(known(Counters(inserted=20_000_000), days=0.01)) == {}
 
 
+def test_a_database_that_was_never_reset_counts_since_its_server_does() -> None:
+    given = known(Counters(inserted=20_000_000))
+    never = replace(given.sizes, stats_since=None)
+    assert options(replace(given, sizes=never)) == {}
+    since = replace(given.relations, stats_since=NOW - timedelta(days=30))
+    assert options(replace(given, sizes=never, relations=since)) == options(given) != {}
+
+
 def test_fillfactor_for_updates_that_moved() -> None:
     busy = Counters(updated=200_000, hot_updated=100_000)
     assert options(known(busy, moved=100_000)) == {"fillfactor": 90}

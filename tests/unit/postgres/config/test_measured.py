@@ -167,6 +167,11 @@ def test_hits_and_temporary_files_of_all_databases() -> None:
     assert found.hit_ratio == 0.75
     assert found.temp_files == 4
     assert found.temp_file_bytes == 100
+    # Never reset: since when is counted is the server's to tell.
+    never = replace(counted("a", 0, 0, 2, 100.0), seconds=None)
+    assert measured_of({"databases": (never,)}) == Measured()
+    together = measured_of({"databases": (never,), "checkpoints": checkpointed()})
+    assert (together.temp_files, together.temp_seconds) == (2, 7200)
     assert measured_of({"databases": (counted("a", 9e5, 0, 0, 0),)}).hit_ratio is None
 
 
