@@ -7,24 +7,17 @@ it, so that whoever reads system.profile can read a log. Entries that are cut (o
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from dbtune.errors import UsageError
 from dbtune.mongo import APP_NAME
 from dbtune.mongo.shelltext import extended
-from dbtune.text import plain
 
 SLOW_QUERY = 51803
 _MARK = '"Slow query"'
 _MOST_LINE = 4_000_000
-_GZIP = b"\x1f\x8b"
 _KINDS = {"find": "query", "getMore": "getmore", "update": "update", "delete": "remove"}
 _SAME = (
     "ns command originatingCommand appName planSummary keysExamined docsExamined hasSortStage "
@@ -47,32 +40,6 @@ class Counts:
     lines: int = 0
     operations: int = 0
     unreadable: int = 0
-
-
-def open_log(name: str) -> IO[str]:
-    """A log file, also compressed with gzip; ``-`` is standard input.
-
-    Raises:
-        UsageError: it can't be read.
-    """
-    if name == "-":
-        binary = getattr(sys.stdin, "buffer", None)
-        return sys.stdin if binary is None else _text(binary)
-    try:
-        path = Path(name)
-        with path.open("rb") as stream:
-            packed = stream.read(2) == _GZIP
-        if packed:
-            return gzip.open(path, "rt", encoding="utf-8", errors="replace")
-        return path.open(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(f"{plain(name)} can't be read: {error.strerror or error}") from None
-
-
-def _text(binary: IO[bytes]) -> IO[str]:
-    head: bytes = getattr(binary, "peek", lambda _size: b"")(2)
-    raw: Any = gzip.GzipFile(fileobj=binary) if head[:2] == _GZIP else binary
-    return io.TextIOWrapper(raw, "utf-8", errors="replace")
 
 
 def operations(lines: Iterable[str], counts: Counts) -> Iterator[dict[str, Any]]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dbtune.errors import Unavailable
 from dbtune.finding import Skipped
+from dbtune.logs.blocks import Damaged, decoded
+from dbtune.logs.files import STDIN, expand
 from dbtune.mongo import APP_NAME
 from dbtune.mongo.indexes.commands import UNKNOWN
 from dbtune.mongo.indexes.workload import Workload
-from dbtune.mongo.logfile import Counts, open_log, operations
+from dbtune.mongo.logfile import Counts, operations
+from dbtune.mongo.logs.read import lines_of
 from dbtune.mongo.profiler import MAX_OPERATIONS, how_to_enable
 from dbtune.mongo.query_stats import Entry, read_query_stats
 from dbtune.mongo.session import Document, Session
@@ -93,22 +95,21 @@ def from_logs(names: Sequence[str]) -> Source:
     """The slow operations of some logs, streamed.
 
     Raises:
-        UsageError: one of them can't be read, or has no slow operation.
+        UsageError: one of them can't be read, or is no log.
     """
     found = Source()
-    for name in names:
+    for name in expand(names):
         counts = Counts()
-        shown = "standard input" if name == "-" else plain(name)
+        shown = "standard input" if name == STDIN else plain(name)
         try:
-            with open_log(name) as stream:
-                found.workload.add_all(operations(stream, counts))
-        except (EOFError, OSError, zlib.error) as error:  # a damaged archive
+            found.workload.add_all(operations(map(decoded, lines_of(name)), counts))
+        except Damaged as error:
             found.notes.append(f"{shown} could not be read to its end: {error}")
         found.names.append(shown)
         if not counts.operations:
             found.notes.append(
-                f"{shown}: no slow operation in {plural(counts.lines, 'line')}; expected mongod's "
-                "structured log (version 4.4 and later)"
+                f"{shown}: no slow operation in {plural(counts.lines, 'line')}: the server logs "
+                "those over slowms (100 ms)"
             )
         if counts.unreadable:
             found.notes.append(

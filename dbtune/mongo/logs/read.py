@@ -10,7 +10,7 @@ from pathlib import Path
 from dbtune.errors import UsageError
 from dbtune.logs.blocks import Damaged, blocks
 from dbtune.logs.clock import moment
-from dbtune.logs.files import STDIN, expand, first_of, head_of, opened, without_empty
+from dbtune.logs.files import STDIN, expand, head_of, opened, without_empty
 from dbtune.logs.parts import Advance, Part, Progress, count_parts, opened_part, split
 from dbtune.logs.period import as_logged
 from dbtune.mongo.logs.count import Counting
@@ -52,11 +52,9 @@ def read(names: Sequence[str], wanted: Wanted, progress: Progress | None = None)
     for name in without_empty(expand(names)):
         if name == STDIN or not Path(name).is_file():
             with opened(name) as stream:
-                source = blocks(stream)
-                head = first_of(source, HEAD_BYTES)
+                head, source = _begun(blocks(stream))
                 shown = "standard input" if name == STDIN else name
-                detected = detect(head, shown)
-                _count_blocks(_joined(head, source), shown, detected, wanted, digest)
+                _count_blocks(source, shown, detect(head, shown), wanted, digest)
             continue
         try:
             detected = detect(head_of(name, HEAD_BYTES), name)
@@ -81,17 +79,31 @@ def lines_of(name: str) -> Iterator[bytes]:
         Damaged: an archive is broken; what stands before the damage has been read.
     """
     with opened(name) as stream:
-        source = blocks(stream)
-        head = first_of(source, HEAD_BYTES)
+        head, source = _begun(blocks(stream))
         lines = Lines(detect(head, "standard input" if name == STDIN else name).envelope())
-        for block in _joined(head, source):
+        for block in source:
             yield from lines.of(block)
         yield from lines.end()
 
 
-def _joined(head: bytes, source: Iterable[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from source
+def _begun(source: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, and all of them; what is damaged there is told when they are read."""
+    head, damaged = b"", None
+    try:
+        for block in source:
+            head += block
+            if len(head) >= HEAD_BYTES:
+                break
+    except Damaged as error:
+        damaged = error
+
+    def whole() -> Iterator[bytes]:
+        yield head
+        if damaged is not None:
+            raise damaged
+        yield from source
+
+    return head, whole()
 
 
 def _count(wanted: Wanted, part: Part[Detected], digest: Digest, advance: Advance) -> None:

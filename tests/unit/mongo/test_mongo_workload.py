@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -235,11 +236,23 @@ def test_log_files(tmp_path: Path, packed: bool) -> None:
     if packed:
         file.write_bytes(gzip.compress(text * 9)[:-20])
         assert "could not be read to its end" in from_logs([str(file)]).notes[0]
-    empty = tmp_path / "empty.log"
-    empty.write_text("2021-01-01 old format\n")
-    assert "expected mongod's structured log" in from_logs([str(empty)]).notes[0]
-    with pytest.raises(UsageError, match="can't be read"):
+    quiet = tmp_path / "quiet.log"
+    quiet.write_text(json.dumps({"t": {"$date": "2026-11-28T10:00:00.000Z"}, "msg": "Build Info"}))
+    assert "no slow operation" in from_logs([str(quiet)]).notes[0]
+    old = tmp_path / "old.log"
+    old.write_text("2020-05-20T19:17:06.188+0000 I  COMMAND  [conn1] command shop.orders 120ms\n")
+    with pytest.raises(UsageError, match=r"MongoDB 4\.2 or older"):
+        from_logs([str(old)])
+    with pytest.raises(UsageError, match="no such file"):
         from_logs([str(tmp_path / "none.log")])
+
+
+def test_patterns_and_zstd(tmp_path: Path) -> None:
+    text = "\n".join([entry(command=FIND)] * 3).encode()
+    (tmp_path / "a.log").write_bytes(text)
+    (tmp_path / "b.log.zst").write_bytes(zstandard.compress(text))
+    source = from_logs([str(tmp_path / "*.log*")])
+    assert [usage.calls for usage in source.workload.usages.values()] == [6]
 
 
 @given(st.lists(st.text(alphabet='{}[]":,Slow query51803attridcomnd \\', max_size=80), max_size=5))
