@@ -593,7 +593,7 @@ def test_the_command_fits_its_schema_and_gives_a_script(server: MongoDB) -> None
         (("--collection", "orders", "--filter", "{a:"), "--filter, character 4"),
         (("--collection", "orders", "--filter", "{}", "--log", "x"), "exclude each other"),
         (("--sql", "SELECT 1"), "for PostgreSQL"),
-        (("--log", "/nonexistent"), "can't be read"),
+        (("--log", "/nonexistent"), "there is no such file"),
         (("--database", "nowhere"), "there is no database 'nowhere'"),
         (("--collection", "nowhere.orders", "--filter", "{a: 1}"), "does not exist"),
     ],

@@ -27,6 +27,7 @@ _TEXT = re.compile(
 )
 """Versions 3.0 to 4.2, and 2.4 and before."""
 
+_BEFORE_LOCKS = re.compile(r'"(?:reslen|numYields)":\d+$')
 _DECODE = json.JSONDecoder().raw_decode
 Entry = dict[str, Any]
 
@@ -134,6 +135,7 @@ def entry_of(line: bytes) -> Entry | None:
         text = line.decode()
     except UnicodeDecodeError:
         text = decoded(line)
+    text = _without_locks(text)
     try:
         found, end = _DECODE(text)
     except (ValueError, RecursionError):
@@ -143,6 +145,18 @@ def entry_of(line: bytes) -> Entry | None:
     if type(found) is dict and type(found.get("t")) is dict and "msg" in found:
         return found
     return None
+
+
+def _without_locks(text: str) -> str:
+    """An operation without what it locked: a third of its text, of which nothing is read.
+
+    It stands after ``reslen`` or ``numYields``, and is three levels deep.
+    """
+    start = text.rfind(',"locks":{"')
+    if start < 0 or not _BEFORE_LOCKS.search(text, max(0, start - 40), start):
+        return text
+    end = text.find('}}},"', start)
+    return text if end < 0 else text[:start] + text[end + 3 :]
 
 
 def stamp_of(entry: Entry) -> str:

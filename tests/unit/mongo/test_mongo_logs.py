@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dbtune.logs import parts
 from dbtune.mongo.logs.count import Counting
 from dbtune.mongo.logs.digest import Digest
-from dbtune.mongo.logs.entries import LONGEST, looks_like_mongo
+from dbtune.mongo.logs.entries import LONGEST, entry_of, looks_like_mongo
 from dbtune.mongo.logs.read import Wanted, read
 from dbtune.mongo.logs.report import report
 from dbtune.mongo.logs.structure import structure
@@ -264,6 +264,24 @@ def test_standard_input(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # ---------------------------------------------------------------------------------------- hostile
+
+
+def test_what_an_operation_locked_is_passed_over_and_nothing_else() -> None:
+    locks = {"Global": {"acquireCount": {"r": 2}}, "Mutex": {"acquireCount": {"r": 1}}}
+    after = {"readConcern": {"level": "local"}, "durationMillis": 7}
+    plain = json.loads(slow())["attr"] | {"reslen": 5}
+    found = [
+        entry_of(json.dumps(one, separators=(",", ":")).encode())
+        for one in (
+            {"t": {}, "msg": "Slow query", "attr": plain | {"locks": locks} | after},
+            {"t": {}, "msg": "Slow query", "attr": plain | {"locks": {}} | after},
+            {"t": {}, "msg": "Slow query", "attr": plain | {"command": {"a": {"locks": locks}}}},
+        )
+    ]
+    told = [one["attr"] for one in found if one is not None]
+    assert told[0] == plain | after
+    assert {key: told[1][key] for key in after} == after
+    assert told[2]["command"] == {"a": {"locks": locks}}
 
 
 def test_what_is_no_entry_is_counted(tmp_path: Path) -> None:
