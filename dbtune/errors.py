@@ -41,6 +41,10 @@ class UsageError(DbtuneError):
     exit_code = Exit.USAGE
 
 
+class AdminConsole(UsageError):
+    """The target is PgBouncer's admin console, and what was asked for needs a server."""
+
+
 class TargetError(DbtuneError):
     """The target could not be reached, refused the login, or did not answer in time."""
 

@@ -55,12 +55,14 @@ class Engine(StrEnum):
     postgresql = "postgresql"
     mongodb = "mongodb"
     redis = "redis"
+    pgbouncer = "pgbouncer"
 
 
 PACKAGES = {
     Engine.postgresql: "dbtune.postgres",
     Engine.mongodb: "dbtune.mongo",
     Engine.redis: "dbtune.redis",
+    Engine.pgbouncer: "dbtune.pgbouncer",
 }
 """Each has ``facts``, ``health.checks``, and ``health.describe(session)`` -> target and time."""
 
@@ -107,6 +109,7 @@ class Profile:
         storage: ``ssd``, ``nvme``, ``hdd`` or ``san``.
         app_instances: application instances that connect.
         workers: worker processes in each instance, each with a pool of its own.
+        pgbouncer: profile or URL of the admin console of the PgBouncer before it, or "".
         provider: managed service (``rds``, ``aurora``, ``cloudsql``, ``azure``, ...), or "".
         thresholds: overrides by check name and threshold name.
         accepted: findings of ``check`` that do not count.
@@ -127,6 +130,7 @@ class Profile:
     storage: str = ""
     app_instances: int | None = None
     workers: int | None = None
+    pgbouncer: str = ""
     provider: str = ""
     thresholds: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     accepted: tuple[Accepted, ...] = ()

@@ -31,7 +31,7 @@ LIBPQ = frozenset(
 _ALIASES = {"database": "dbname", "db": "dbname", "username": "user"}
 _LISTS = frozenset(("tags", "password_command", "accept"))
 _OWN = frozenset(
-    "url engine password password_file ram cpus storage app_instances workers provider "
+    "url engine password password_file ram cpus storage app_instances workers provider pgbouncer "
     "thresholds accept".split()
 ).union(_LISTS)
 _ACCEPTED = "[{rule: pg.unused-index, subject: 'public.*', reason: why, until: 2027-01-31}]"
@@ -61,7 +61,8 @@ def to_profile(file: ProfileFile, name: str) -> Profile:
         except UsageError as error:
             raise entry.wrong("url", str(error).removeprefix(f"{source}: ")) from None
     engine = entry.choice("engine", tuple(Engine)) or base.engine
-    if url and engine != base.engine:
+    console = (engine, base.engine) == (Engine.pgbouncer, Engine.postgresql)  # one has no scheme
+    if url and engine != base.engine and not console:
         raise entry.wrong("engine", f"engine {engine} contradicts the url ({base.engine})")
     parameters = {key: text for key in entry.keys & LIBPQ if (text := entry.text(key))}
     if not parameters and not url and not entry.text("engine"):
@@ -85,6 +86,7 @@ def to_profile(file: ProfileFile, name: str) -> Profile:
         storage=entry.choice("storage", STORAGES),
         app_instances=entry.number("app_instances", int),
         workers=entry.number("workers", int),
+        pgbouncer=entry.console(),
         provider=entry.text("provider").lower(),
         thresholds=entry.thresholds(),
         accepted=entry.accepted(),
@@ -134,6 +136,13 @@ class _Entry:
                 f"chmod 600 {self._file.location.path}\n"
                 "(or use ${VARIABLE}, password_command or password_file)",
             )
+
+    def console(self) -> str:
+        """The profile or URL of PgBouncer's console; a password belongs into a profile."""
+        found = self.text("pgbouncer")
+        if holds_password(found):
+            raise self.wrong("pgbouncer", "a password stands here: make it a profile, name it here")
+        return found
 
     def text(self, key: str) -> str:
         """A value with its ``${VARIABLE}`` references replaced; "" if it is not there."""

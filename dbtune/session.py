@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from dbtune.errors import UsageError
+from dbtune.errors import AdminConsole, UsageError
 from dbtune.profile import Engine, Profile
 
 if TYPE_CHECKING:
     from dbtune.mongo.session import Session as MongoSession
+    from dbtune.pgbouncer.session import Session as PgBouncerSession
     from dbtune.postgres.session import Session as PostgresSession
     from dbtune.redis.session import Session as RedisSession
 
@@ -49,6 +50,21 @@ def open_session(
     return open_postgres(profile, limits, trace)
 
 
+def open_or_console(
+    profile: Profile, limits: Limits = Limits(), trace: Trace | None = None
+) -> PostgresSession | PgBouncerSession | MongoSession | RedisSession:
+    """As :func:`open_session`; where PgBouncer's admin console answers, a session on that.
+
+    Its profile then says so: no URL can, and a server may have a database of that name.
+    """
+    if profile.engine is Engine.pgbouncer:
+        return open_pgbouncer(profile, limits, trace)
+    try:
+        return open_session(profile, limits, trace)
+    except AdminConsole:
+        return open_pgbouncer(profile, limits, trace)
+
+
 def open_postgres(
     profile: Profile, limits: Limits = Limits(), trace: Trace | None = None
 ) -> PostgresSession:
@@ -61,6 +77,25 @@ def open_postgres(
     from dbtune.postgres.session import Session as PostgresSession
 
     return PostgresSession(profile, limits, trace)
+
+
+def open_pgbouncer(
+    profile: Profile, limits: Limits = Limits(), trace: Trace | None = None
+) -> PgBouncerSession:
+    """As :func:`open_postgres`, for PgBouncer's admin console."""
+    _require(profile, Engine.postgresql, Engine.pgbouncer)
+    from dbtune.pgbouncer.session import Session as PgBouncerSession
+
+    return PgBouncerSession(profile, limits, trace)
+
+
+def open_pooled(
+    profile: Profile, limits: Limits = Limits(), trace: Trace | None = None
+) -> PostgresSession | PgBouncerSession:
+    """As :func:`open_or_console`, for what needs the one or the other."""
+    _require(profile, Engine.postgresql, Engine.pgbouncer)
+    found = open_or_console(profile, limits, trace)
+    return cast("PostgresSession | PgBouncerSession", found)
 
 
 def open_mongo(
@@ -83,6 +118,6 @@ def open_redis(
     return RedisSession(profile, limits, trace)
 
 
-def _require(profile: Profile, engine: Engine) -> None:
-    if profile.engine is not engine:
-        raise UsageError(f"{profile.name} is {profile.engine}; this needs {engine}")
+def _require(profile: Profile, *engines: Engine) -> None:
+    if profile.engine not in engines:
+        raise UsageError(f"{profile.name} is {profile.engine}; this needs {engines[0]}")

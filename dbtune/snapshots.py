@@ -19,11 +19,12 @@ from dbtune.report import Column, Report, Row, Table
 
 if TYPE_CHECKING:
     from dbtune.mongo.session import Session as MongoSession
+    from dbtune.pgbouncer.session import Session as PgBouncerSession
     from dbtune.postgres.session import Session as PostgresSession
     from dbtune.redis.session import Session as RedisSession
     from dbtune.watch.pace import Pace
 
-    Session = PostgresSession | MongoSession | RedisSession
+    Session = PostgresSession | PgBouncerSession | MongoSession | RedisSession
 
 FACTS = Table(
     "facts",

@@ -129,7 +129,7 @@ def check(
         profile = run.profile()
         if log and profile.engine is not Engine.postgresql:
             raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine}")
-        with run.session(profile) as session:
+        with run.any_session(profile) as session:
             report, findings = check_one(session, ask(profile), run.wait)
     if write_baseline is not None:
         from dbtune.cli.output import write_file
@@ -166,7 +166,7 @@ def _fleet(
     quietly = replace(run, quiet=True)  # many bars at once are none
 
     def one(profile: Profile) -> tuple[Report, list[Finding]]:
-        with run.session(profile) as session:
+        with run.any_session(profile) as session:
             return check_one(session, ask(profile), quietly.wait, name=profile.name)
 
     with run.progress(f"checking {len(profiles)} targets", len(profiles)) as advance:

@@ -34,6 +34,7 @@ from dbtune.text import parse_bytes, parse_seconds
 if TYPE_CHECKING:  # imported where they are used: help and usage errors need none of them
     from dbtune.facts import Snapshot
     from dbtune.mongo.session import Session as MongoSession
+    from dbtune.pgbouncer.session import Session as PgBouncerSession
     from dbtune.postgres.session import Session as PostgresSession
     from dbtune.postgres.writer import Writer
     from dbtune.profile import Profile
@@ -140,16 +141,20 @@ class Run:
         Raises:
             UsageError: no target is named, or it is unknown.
         """
-        from dbtune.profile import holds_password, resolve
+        from dbtune.profile import resolve
 
         found = resolve(self.target, url=self.url, profile=self.profile_name)
-        for given in (self.target, self.url):
-            if given and holds_password(given):
-                self.say(
-                    "warning: a password on the command line shows in the process list; "
-                    "use PGPASSWORD, ~/.pgpass or a profile"
-                )
+        self._warn_of_password(self.target or self.url or "")
         return found
+
+    def _warn_of_password(self, given: str) -> None:
+        from dbtune.profile import holds_password
+
+        if holds_password(given):
+            self.say(
+                "warning: a password on the command line shows in the process list; "
+                "use PGPASSWORD, ~/.pgpass or a profile"
+            )
 
     def session(
         self, profile: Profile | None = None
@@ -158,6 +163,32 @@ class Run:
         from dbtune.session import open_session
 
         return open_session(profile or self.profile(), self.limits, self._trace)
+
+    def any_session(
+        self, profile: Profile
+    ) -> PostgresSession | PgBouncerSession | MongoSession | RedisSession:
+        """As :meth:`session`; PgBouncer's admin console is welcome, too."""
+        from dbtune.session import open_or_console
+
+        return open_or_console(profile, self.limits, self._trace)
+
+    def pooled(self, profile: Profile) -> PostgresSession | PgBouncerSession:
+        """An open session on PostgreSQL, or on the admin console of a PgBouncer."""
+        from dbtune.session import open_pooled
+
+        return open_pooled(profile, self.limits, self._trace)
+
+    def console(self, target: str) -> PgBouncerSession:
+        """An open session on the admin console that a profile's name or URL means.
+
+        Raises:
+            UsageError: it is none, or unknown.
+        """
+        from dbtune.profile import resolve
+        from dbtune.session import open_pgbouncer
+
+        self._warn_of_password(target)  # a profile's own key holds none
+        return open_pgbouncer(resolve(target), self.limits, self._trace)
 
     def postgres(self, profile: Profile | None = None) -> PostgresSession:
         """An open session on a target that must be PostgreSQL; use it with ``with``."""

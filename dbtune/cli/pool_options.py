@@ -74,7 +74,7 @@ _OPTIONS: dict[str, Any] = {
         "variance", _LOAD, "Of the hold time, (stddev/mean)²; 1 is exponential (default)."
     ),
     "peak_factor": _float(
-        "peak_factor", _LOAD, "Peak rate over the given one (1; 2 if the rate is measured)."
+        "peak_factor", _LOAD, "Peak rate over the given one (1; measured from 10s on, before 2)."
     ),
     "target_wait_ms": _float(
         "target_wait_ms",

@@ -102,6 +102,7 @@ def add(
     storage: Annotated[str, _text("ssd, nvme, hdd or san.")] = "",
     app_instances: Annotated[str, _text("Application instances that connect.")] = "",
     workers: Annotated[str, _text("Worker processes in each instance.")] = "",
+    pgbouncer: Annotated[str, _text("Profile of the console of the PgBouncer before it.")] = "",
     provider: Annotated[str, _text("Managed service, such as rds or cloudsql.")] = "",
     password_command: Annotated[
         str, _text("Command that prints the password, such as 'pass show db/prod'.")
@@ -141,6 +142,7 @@ def add(
         "storage": storage,
         "app_instances": app_instances,
         "workers": workers,
+        "pgbouncer": pgbouncer,
         "provider": provider,
     }
     entry: dict[str, object] = {key: text for key, text in texts.items() if text}
@@ -264,6 +266,7 @@ def _settings(profile: Profile) -> list[tuple[str, str, str]]:
         "storage": profile.storage,
         "app_instances": str(profile.app_instances or ""),
         "workers": str(profile.workers or ""),
+        "pgbouncer": profile.pgbouncer,
         "provider": profile.provider,
         **_threshold_texts(profile.thresholds),
     }
@@ -285,12 +288,17 @@ def test(run: Run) -> Report:
     What a command would leave out is listed with the statement that grants it.
     """
     profile = run.profile()
-    if profile.engine == "postgresql":
+    if profile.engine in ("postgresql", "pgbouncer"):
+        from dbtune.pgbouncer.readiness import examine as of_pgbouncer
+        from dbtune.pgbouncer.session import Session as Console
         from dbtune.postgres.readiness import examine as of_postgres
 
         started = time.perf_counter()  # the driver is imported by now
-        with run.postgres(profile) as session:
-            return of_postgres(session, (time.perf_counter() - started) * 1000)
+        with run.pooled(profile) as session:
+            connect_ms = (time.perf_counter() - started) * 1000
+            if isinstance(session, Console):
+                return of_pgbouncer(session, connect_ms)
+            return of_postgres(session, connect_ms)
     if profile.engine == "mongodb":
         from dbtune.mongo.readiness import examine as of_mongo
 

@@ -32,6 +32,7 @@ CHECK_PACKAGES = (
     "dbtune.mongo.plans.checks",
     "dbtune.mongo.indexes.checks",
     "dbtune.mongo.storage.checks",
+    "dbtune.pgbouncer.health.checks",
     "dbtune.redis.checks",
     "dbtune.redis.memory.checks",
     "dbtune.redis.cache.checks",

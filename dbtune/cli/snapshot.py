@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from dbtune.cli.command import Run, command, new_app
+from dbtune.cli.command import Run, command, duration_option, new_app
 from dbtune.cli.log_options import AUTO, LinePrefix, wanted_of
 from dbtune.errors import UsageError
 from dbtune.profile import Engine
@@ -39,6 +40,12 @@ def snapshot(
             help="Whether statements' texts are kept; constants in them are masked.",
         ),
     ] = True,
+    interval: Annotated[
+        float,
+        duration_option(
+            help="Observe the load for so long, for pool-size --from; 0 takes one look."
+        ),
+    ] = "0s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
     log: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,29 +74,55 @@ def snapshot(
         raise UsageError("what --log keeps are statements: no --no-query-text beside it")
     wanted = wanted_of(log_line_prefix, logs=bool(log))
     more = _of_logs(run, log, wanted) if log else {}
-    found = take_snapshot(run, profile, texts=texts)
+    found = take_snapshot(run, profile, texts=texts, seconds=interval)
     found = replace(found, facts={**found.facts, **more})
     content = write(found)
     write_file(path, content, force=run.force)
     return report(found, (f"written to {path}, {len(content):,} bytes",))
 
 
-def take_snapshot(run: Run, profile: Profile, *, texts: bool) -> Snapshot:
+def take_snapshot(run: Run, profile: Profile, *, texts: bool, seconds: float = 0) -> Snapshot:
     """All facts of a target.
 
     Args:
         run: its limits and progress.
         profile: the target.
         texts: whether to keep statements' texts.
+        seconds: how long to observe the load.
     """
     from dbtune.snapshots import take
 
-    with run.session(profile) as session, run.progress("reading", 1) as advance:
-        if profile.engine is Engine.postgresql:
+    with run.any_session(profile) as session:
+        instead = _observed(run, session, seconds) if seconds else {}
+        with run.progress("reading", 1) as advance:
+            if session.profile.engine is not Engine.postgresql:
+                return take(session, instead=instead, progress=advance)
             from dbtune.postgres.snapshot import snapshot as of_postgres
 
-            return of_postgres(cast("PostgresSession", session), texts=texts, progress=advance)
-        return take(session, progress=advance)
+            postgres = cast("PostgresSession", session)
+            return of_postgres(postgres, texts=texts, progress=advance, instead=instead)
+
+
+def _observed(run: Run, session: Any, seconds: float) -> dict[str, Callable[[Any], Any]]:
+    """The facts that an observation fills."""
+    found: dict[str, object]
+    if session.profile.engine is Engine.postgresql:
+        from dbtune.postgres.load import observed
+
+        found = {"load": observed(session, seconds, run.wait)}
+    elif session.profile.engine is Engine.pgbouncer:
+        from dbtune.pgbouncer.load import observed as of_pools
+
+        load = of_pools(session, seconds, run.wait)
+        found = {"pools": load.pools, "traffic": load.traffic}
+    else:
+        what = session.profile.engine
+        raise UsageError(f"--interval is for PostgreSQL and PgBouncer; this is {what}")
+    return {name: partial(_known, value) for name, value in found.items()}
+
+
+def _known(value: object, _session: object) -> object:
+    return value
 
 
 def _of_logs(run: Run, names: Sequence[str], wanted: Wanted) -> dict[str, Any]:

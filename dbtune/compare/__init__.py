@@ -106,6 +106,8 @@ def _engine(snapshots: Sequence[Snapshot]) -> Engine:
             "start and end of each period"
         )
     first, *others = snapshots
+    if first.engine == Engine.pgbouncer:
+        raise UsageError(f"{first.name} is of PgBouncer, whose snapshots can't be compared")
     for one in others:
         if one.engine != first.engine:
             raise UsageError(

@@ -93,7 +93,16 @@ def _postgres(
     yield "slow-queries", lambda: slow_queries(snapshot, Selection(limit=STATEMENTS), thresholds)
     yield "suggest-indexes", lambda: suggest_indexes(snapshot, indexes, progress, thresholds)
     yield "bloat", lambda: bloat(snapshot, space(), thresholds)
-    yield "pool-size", _only_live
+    yield "pool-size", lambda: _pool_size(snapshot)
+
+
+def _pool_size(snapshot: Snapshot) -> Report:
+    from dbtune.pooling.inputs import PoolInputs
+    from dbtune.postgres.pool_size import pool_size_from
+
+    if "load" not in snapshot.facts:
+        return _only_live()
+    return pool_size_from(snapshot, PoolInputs(), None)
 
 
 def _logged(snapshot: Snapshot) -> Beyond:

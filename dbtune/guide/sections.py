@@ -262,7 +262,7 @@ def _space(material: Material) -> Iterator[Block]:
 
 def _pool(material: Material) -> Iterator[Block]:
     made = material.reports["pool-size"]
-    shown = ("recommendation", "derivation")
+    shown = ("recommendation", "measured", "derivation")
     for table in _ordered(made, (*shown, "inputs")):
         yield Grid(table, "" if table.name in shown else table.title)
 

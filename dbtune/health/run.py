@@ -26,11 +26,12 @@ from dbtune.report import Report, Table
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot, Source
     from dbtune.mongo.session import Session as MongoSession
+    from dbtune.pgbouncer.session import Session as PgBouncerSession
     from dbtune.postgres.session import Session as PostgresSession
     from dbtune.redis.session import Session as RedisSession
     from dbtune.statements import Wait
 
-    Session = PostgresSession | MongoSession | RedisSession
+    Session = PostgresSession | PgBouncerSession | MongoSession | RedisSession
 
 SAMPLE_SECONDS = 0.2
 """Between two looks at what changes from moment to moment."""

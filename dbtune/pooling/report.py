@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dbtune.pooling.demand import BUSIEST
 from dbtune.pooling.formulas import Formula, formulas
 from dbtune.pooling.inputs import ABOUT, POOLER_ONLY, PoolInputs
+from dbtune.pooling.measured_report import TABLES as MEASURED_TABLES
 from dbtune.pooling.model import PoolPlan
 from dbtune.pooling.queueing import Wait
 from dbtune.pooling.scenarios import Scenario, scenarios
@@ -24,6 +26,18 @@ RECOMMENDATION = Table(
     "Recommendation",
     (
         Column("default_pool_size", "PgBouncer default_pool_size", "int", "Connections per pool."),
+        Column(
+            "smallest_pool_size",
+            "  by the intervals, at least",
+            "int",
+            "The size at the lower ends of what was measured; null without measurement.",
+        ),
+        Column(
+            "largest_pool_size",
+            "  by the intervals, at most",
+            "int",
+            "The size at the upper ends of what was measured; null without measurement.",
+        ),
         Column("min_pool_size", "PgBouncer min_pool_size", "int", "Connections kept open."),
         Column(
             "reserve_pool_size",
@@ -156,7 +170,10 @@ FORMULAS = Table(
 BUSY_POOLER = 15_000
 """Transactions per second of one PgBouncer to warn at: half of what it did in measurements."""
 
-TABLES = (RECOMMENDATION, INPUTS, DERIVATION, SCENARIOS, FORMULAS)
+CHECKS = ("dbtune.pooling.checks", "dbtune.pgbouncer.health.checks")
+"""Those run whose facts there are."""
+
+TABLES = (RECOMMENDATION, *MEASURED_TABLES, INPUTS, DERIVATION, SCENARIOS, FORMULAS)
 
 
 def report(
@@ -168,6 +185,9 @@ def report(
     thresholds: Mapping[str, Mapping[str, object]] | None = None,
     skipped: tuple[Skipped, ...] = (),
     notes: tuple[str, ...] = (),
+    size_range: tuple[int, int] | None = None,
+    more: tuple[Table, ...] = (),
+    facts: Mapping[str, object] = MappingProxyType({}),
 ) -> Report:
     """The report on a plan, with the findings of all checks in ``dbtune.pooling.checks``.
 
@@ -179,13 +199,21 @@ def report(
         thresholds: overrides by check name and threshold name.
         skipped: inputs that could not be read.
         notes: sentences about the inputs, to go before those about the plan.
+        size_range: the pool's size at the ends of what was measured.
+        more: tables about what was measured, to go behind the recommendation.
+        facts: what was observed, by name: checks that need it run, too.
     """
     from dbtune.finding import load_checks, run_checks
 
-    checks = load_checks("dbtune.pooling.checks")
-    findings, unchecked = run_checks(checks, {"plan": plan}, thresholds or {})
+    known = {"plan": plan, **facts}
+    every = [one for package in CHECKS for one in load_checks(package)]
+    checks = [one for one in every if known.keys() >= set(one.needs)]
+    findings, unchecked = run_checks(checks, known, thresholds or {})
+    low, high = size_range or (None, None)
+    sizes = {**recommendation(plan), "smallest_pool_size": low, "largest_pool_size": high}
     tables = (
-        replace(RECOMMENDATION, rows=(recommendation(plan),)),
+        replace(RECOMMENDATION, rows=(sizes,)),
+        *more,
         replace(INPUTS, rows=tuple(_inputs(plan.inputs))),
         replace(DERIVATION, rows=tuple(_derivation(plan))),
         replace(SCENARIOS, rows=tuple(_scenario(one) for one in scenarios(plan))),

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from dbtune.errors import DbtuneError, TargetError, UsageError
+from dbtune.errors import AdminConsole, DbtuneError, TargetError, UsageError
 from dbtune.profile import Profile
 from dbtune.redaction import redact, redact_url
 from dbtune.session import Limits
@@ -16,13 +16,18 @@ from dbtune.text import plain
 Connection = psycopg.Connection[Any]
 
 
-def connect(profile: Profile, limits: Limits) -> Connection:
+def connect(profile: Profile, limits: Limits, *, console: bool = False) -> Connection:
     """A connection in autocommit mode; libpq reads services, ``.pgpass`` and TLS files itself.
+
+    Args:
+        profile: the target.
+        limits: how long it may take.
+        console: it has to be PgBouncer's admin console, which it must not be otherwise.
 
     Raises:
         TargetError: the server can't be reached or refuses.
-        UsageError: the connection string is malformed, a service is unknown, or it is PgBouncer's
-            admin console.
+        UsageError: the connection string is malformed, or a service is unknown.
+        AdminConsole: it is PgBouncer's admin console.
     """
     secret = profile.with_password().password
     keywords: dict[str, Any] = {"connect_timeout": limits.connect_seconds, **profile.parameters}
@@ -41,9 +46,15 @@ def connect(profile: Profile, limits: Limits) -> Connection:
         raise _malformed(error, profile) from None
     except (psycopg.Error, OSError) as error:
         raise _refused(error, profile) from None
-    if "bouncer" in (connection.info.parameter_status("server_version") or ""):
+    found = "bouncer" in (connection.info.parameter_status("server_version") or "")
+    if found != console:
         connection.close()
-        raise UsageError(
+        if console:
+            raise UsageError(
+                f"{_where(profile)} is not PgBouncer's admin console: that is the database"
+                " pgbouncer, as in postgresql://user@host:6432/pgbouncer"
+            )
+        raise AdminConsole(
             f"{_where(profile)} is PgBouncer's admin console; name a database behind it instead"
         )
     return connection
@@ -81,6 +92,7 @@ _HINTS = (
         r"no such database:",
         "the pooler knows no such database: look into [databases] of pgbouncer.ini",
     ),
+    (r"\bnot allowed$", "stats_users in pgbouncer.ini lists who may look at the admin console"),
     (
         r"unsupported startup parameter",
         "a pooler refuses it: unset PGOPTIONS (PgBouncer: ignore_startup_parameters)",

@@ -62,13 +62,19 @@ class Session:
     Attributes:
         profile: whose target it is.
         version: ``server_version_num``, for example 180006.
+        connect_ms: what it took to connect, with TLS and login.
+        transactions: begun so far.
     """
 
     def __init__(self, profile: Profile, limits: Limits, trace: Trace | None = None) -> None:
         self.profile = profile
         self._limits = limits
         self._trace = trace
-        self._connection = connect(profile, limits)
+        known = profile.with_password()  # however long its command takes, it is not the server's
+        started = time.perf_counter()
+        self._connection = connect(known, limits)
+        self.connect_ms = (time.perf_counter() - started) * 1000
+        self.transactions = 0
         for name in ("text", "varchar", "name", "bpchar"):
             self._connection.adapters.register_loader(name, _LenientText)
         self.version = self._connection.info.server_version
@@ -161,6 +167,7 @@ class Session:
             f"{self._limits.lock_seconds * 1000:.0f}ms",
         )
         with self._connection.cursor(row_factory=dict_row) as cursor:
+            self.transactions += 1
             transaction = Transaction(cursor, self._trace)
             cursor.execute((begin if own_search_path else begin + _CATALOG).encode())
             try:

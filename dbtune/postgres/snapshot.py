@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from dbtune.snapshots import Progress, Strip, take
 
@@ -20,19 +21,26 @@ LIGHT_TEXTS = 500
 """Statements, those with the most time first, whose text a light snapshot has."""
 
 
-def snapshot(session: Session, *, texts: bool, progress: Progress) -> Snapshot:
+def snapshot(
+    session: Session,
+    *,
+    texts: bool,
+    progress: Progress,
+    instead: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+) -> Snapshot:
     """All facts of a server as the session's role sees it.
 
     Args:
         session: an open session.
         texts: whether to keep statements' texts; constants in them are masked.
+        instead: other ways to read facts, by name of the fact.
         progress: told which share of the facts is read.
 
     Raises:
         TargetError: the connection broke.
     """
     strip: dict[str, Strip] = {"statements": _masked if texts else _without_texts}
-    return take(session, strip=strip, progress=progress)
+    return take(session, strip=strip, instead=instead, progress=progress)
 
 
 def _without_texts(reading: Reading) -> Reading:

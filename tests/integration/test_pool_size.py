@@ -14,6 +14,7 @@ import pytest
 
 from dbtune.cli.pool_size import TABLES
 from dbtune.render.document import schema as json_schema
+from tests import servers
 from tests.command import dbtune
 from tests.servers import PgBouncer, Postgres
 
@@ -103,29 +104,72 @@ def test_rules_explain_the_checks() -> None:
 # ------------------------------------------------------------------------------------ from servers
 
 
+class Driven:
+    """What the clients of a load have done so far."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.done = 0
+        self.busy_seconds = 0.0
+        self._lock = threading.Lock()
+
+    def restart(self) -> None:
+        """Count from now on."""
+        with self._lock:
+            self.started, self.done, self.busy_seconds = time.monotonic(), 0, 0.0
+
+    def add(self, seconds: float) -> None:
+        """One more transaction, and what it took."""
+        with self._lock:
+            self.done += 1
+            self.busy_seconds += seconds
+
+    @property
+    def per_second(self) -> float:
+        """Transactions."""
+        return self.done / (time.monotonic() - self.started)
+
+    @property
+    def busy(self) -> float:
+        """Clients that waited for a transaction to end, on average."""
+        return self.busy_seconds / (time.monotonic() - self.started)
+
+
 @contextlib.contextmanager
-def load(url: str, statement: str, clients: int = 4) -> Iterator[Callable[[], float]]:
-    """Clients that repeat a transaction; yields a function that tells their rate per second.
+def load(
+    url: str,
+    statement: str,
+    clients: int = 4,
+    *,
+    pause: float = 0,
+    inside: float = 0,
+    name: str = "load",
+) -> Iterator[Driven]:
+    """Clients that repeat a transaction, with a pause inside or behind it.
 
     The statement must touch a table: else PostgreSQL 15 and later don't report the transaction.
     """
-    stop, done, started = threading.Event(), [0], time.monotonic()
-    lock = threading.Lock()
+    stop, driven = threading.Event(), Driven()
 
     def client() -> None:
-        with psycopg.connect(url, autocommit=True) as connection:
+        with psycopg.connect(
+            url, autocommit=True, prepare_threshold=None, application_name=name
+        ) as connection:
             while not stop.is_set():
+                begun = time.monotonic()
                 with connection.transaction():
                     connection.execute(statement.encode())
-                with lock:
-                    done[0] += 1
+                    time.sleep(inside)
+                driven.add(time.monotonic() - begun)
+                time.sleep(pause)
 
     threads = [threading.Thread(target=client) for _ in range(clients)]
     for thread in threads:
         thread.start()
     time.sleep(1.2)  # sessions report at most once a second
+    driven.restart()
     try:
-        yield lambda: done[0] / (time.monotonic() - started)
+        yield driven
     finally:
         stop.set()
         for thread in threads:
@@ -134,10 +178,10 @@ def load(url: str, statement: str, clients: int = 4) -> Iterator[Callable[[], fl
 
 def test_reads_limits_and_load(any_database: tuple[Postgres, str]) -> None:
     pg, name = any_database
-    with load(pg.dsn(name), "SELECT pg_sleep(0.02) FROM pg_class LIMIT 1") as rate:
+    with load(pg.dsn(name), "SELECT pg_sleep(0.02) FROM pg_class LIMIT 1") as driven:
         arguments = ("pool-size", pg.dsn(name), "--interval", "3s", "-f", "json")
         said = dbtune(*arguments).ok().json
-        actual = rate()
+        actual = driven.per_second
     inputs = {row["name"]: row for row in said["inputs"]}
     assert inputs["max_connections"]["value"] == int(pg.psql("SHOW max_connections")[0][0])
     assert inputs["max_connections"]["origin"] == "the server"
@@ -146,11 +190,6 @@ def test_reads_limits_and_load(any_database: tuple[Postgres, str]) -> None:
     # Sessions report once a second: the edges of the interval blur by as much.
     assert measured["value"] == pytest.approx(actual, rel=0.35)
     assert inputs["peak_factor"]["value"] == 2
-    if pg.version < 14:
-        (skipped,) = said["skipped"]
-        assert skipped["what"] == "hold time"
-        assert said["recommendation"]["busy_connections"] is None
-        return
     assert said["skipped"] == []
     # Four clients do nothing but hold connections; how long also hangs on what else runs here.
     assert inputs["hold_time_ms"]["value"] == pytest.approx(4000 / actual, rel=0.35)
@@ -159,11 +198,92 @@ def test_reads_limits_and_load(any_database: tuple[Postgres, str]) -> None:
     assert said["target"]["server"].startswith(f"PostgreSQL {pg.version}.")
 
 
+@pytest.mark.parametrize(("version", "seconds"), [(13, 4), (14, 4), (18, 11)])
+def test_demand_is_that_of_a_load_that_is_known(
+    pg: Callable[[int], Postgres], version: int, seconds: int
+) -> None:
+    server = pg(version)
+    with servers.fresh_database(server) as name:
+        sleepy = load(
+            server.dsn(name), "SELECT pg_sleep(0.05) FROM pg_class LIMIT 1", 8, pause=0.05
+        )
+        with sleepy as driven:
+            arguments = ("pool-size", server.dsn(name), "--interval", f"{seconds}s")
+            said = dbtune(*arguments, "-f", "json").ok().json
+            busy, rate = driven.busy, driven.per_second
+    measured = {row["name"]: row for row in said["measured"]}
+    # A client's view is a little longer than the server's: both ends of the way are in it.
+    one = measured["busy"]
+    low, high = one["low"], one["high"]
+    if low is None:  # a slow machine: too few looks, so the counters of 14 and later are told
+        assert version >= 14
+        low, high = 0.7 * one["value"], 1.1 * one["value"]
+    assert 0.9 * low <= busy <= 1.25 * high
+    assert one["value"] < 8
+    assert ("busy_peak" in measured) == (seconds > 10)
+    assert measured.get("busy_peak", one)["value"] >= one["value"]
+    assert measured["busy_p95"]["value"] <= 8
+    assert 0.9 * measured["per_second"]["low"] <= rate <= 1.1 * measured["per_second"]["high"]
+    held = {row["kind"]: row["share_ratio"] for row in said["use"]}
+    assert held["other"] > 0.5  # pg_sleep waits for nothing that anybody could hurry
+    sizes = said["recommendation"]
+    assert one["value"] < sizes["default_pool_size"]
+    if one["low"] is not None:
+        assert one["value"] < sizes["smallest_pool_size"] <= sizes["default_pool_size"]
+        assert sizes["default_pool_size"] <= sizes["largest_pool_size"]
+
+
+def test_who_holds_connections_and_at_what(database18: tuple[Postgres, str]) -> None:
+    pg, name = database18
+    pg.psql("CREATE TABLE hot AS SELECT 1 AS n", name)
+    hostile = "evil [bold red]|<b> '); --"
+    with (
+        load(pg.dsn(name), "UPDATE hot SET n = n", 3, inside=0.05, name="hot row"),
+        load(pg.dsn(name), "SELECT 1 FROM hot", 1, inside=0.05, name=hostile),
+        psycopg.connect(pg.dsn(name), application_name="leak") as leak,
+        psycopg.connect(pg.dsn(name), application_name="spare", autocommit=True) as spare,
+    ):
+        leak.execute("SELECT 1")
+        spare.execute("SELECT 1")
+        time.sleep(0.1)
+        arguments = ("pool-size", pg.dsn(name), "--interval", "3s")
+        said = dbtune(*arguments, "-f", "json").ok().json
+        shown = dbtune(*arguments).ok().out
+    rows = {row["application"]: row for row in said["pools"] if row["database"] == name}
+    assert rows["leak"]["held_connections"] == 1
+    assert rows["leak"]["client_ratio"] == 1
+    assert rows["spare"]["held_connections"] == 0
+    assert rows["spare"]["unused_connections"] == 1
+    assert rows[None]["connections"] == pytest.approx(6, abs=0.2)
+    assert 2.5 < rows["hot row"]["held_connections"] <= 3
+    assert rows["hot row"]["client_ratio"] < 0.6  # one has the row, two wait for it
+    assert {"lock", "client"} <= {row["kind"] for row in said["use"]}
+    assert hostile in rows
+    assert hostile in shown
+
+
+def test_a_snapshot_keeps_the_load(database18: tuple[Postgres, str], tmp_path: Path) -> None:
+    pg, name = database18
+    saved = tmp_path / "load.json.gz"
+    with load(pg.dsn(name), "SELECT pg_sleep(0.02) FROM pg_class LIMIT 1"):
+        dbtune("snapshot", pg.dsn(name), "--interval", "3s", "-o", str(saved)).ok()
+    said = dbtune("pool-size", "--from", str(saved), "-f", "json").ok().json
+    measured = {row["name"]: row for row in said["measured"]}
+    assert measured["busy"]["value"] == pytest.approx(4, rel=0.35)
+    assert said["recommendation"]["default_pool_size"] is not None
+    again = dbtune("pool-size", "--from", str(saved), "--cpus", "64", "-f", "json").ok().json
+    assert {row["name"]: row["value"] for row in again["inputs"]}["cpus"] == 64
+    once = tmp_path / "once.json.gz"
+    dbtune("snapshot", pg.dsn(name), "-o", str(once)).ok()
+    said = dbtune("pool-size", "--from", str(once), "-f", "json").ok().json
+    assert any("snapshot --interval" in note for note in said["notes"])
+
+
 def test_work_on_the_cpu_is_told_from_waiting(database18: tuple[Postgres, str]) -> None:
     pg, name = database18
     statement = "SELECT count(*) FROM pg_class, generate_series(1, 500)"
-    with load(pg.dsn(name), statement, clients=2):
-        said = dbtune("pool-size", pg.dsn(name), "--interval", "3s", "-f", "json").ok().json
+    with load(pg.dsn(name), statement, clients=4):
+        said = dbtune("pool-size", pg.dsn(name), "--interval", "6s", "-f", "json").ok().json
     inputs = {row["name"]: row for row in said["inputs"]}
     assert inputs["wait_share"]["value"] < 0.5
 
@@ -201,16 +321,17 @@ def test_without_privileges_the_share_of_waiting_is_skipped(
     pg.psql(f"CREATE ROLE {role} LOGIN PASSWORD 'x'")
     try:
         with load(pg.dsn(name), "SELECT pg_sleep(0.01) FROM pg_class LIMIT 1"):
-            arguments = ("pool-size", pg.dsn(name, role, "x"), "--interval", "2s", "-f", "json")
+            arguments = ("pool-size", pg.dsn(name, role, "x"), "--interval", "3s", "-f", "json")
             said = dbtune(*arguments).ok().json
             pg.psql(f"GRANT pg_monitor TO {role}")
             granted = dbtune(*arguments).ok().json
     finally:
         pg.psql(f"DROP ROLE {role}")
-    (skipped,) = said["skipped"]
-    assert skipped["what"] == "share of waiting"
+    skipped = next(row for row in said["skipped"] if row["what"] == "share of waiting")
     assert "pg_read_all_stats" in skipped["remedy"]
     assert said["recommendation"]["busy_connections"] > 1
+    assert "use" not in said
+    assert "pools" not in said
     assert granted["skipped"] == []
 
 

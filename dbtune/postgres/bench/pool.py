@@ -19,8 +19,8 @@ from dbtune.postgres.bench.pgbench import APPLICATION, Pgbench
 from dbtune.postgres.bench.pooler import PrivatePgBouncer
 from dbtune.postgres.bench.scratch import Scratch, leftovers
 from dbtune.postgres.bench.workloads import Loadable, table_statements
+from dbtune.postgres.load import read_room
 from dbtune.postgres.plans.ddl import quote
-from dbtune.postgres.pool_facts import read_limits
 from dbtune.postgres.pool_size import plan_for
 from dbtune.postgres.server import Server, read_server, target
 from dbtune.postgres.session import Session
@@ -258,7 +258,7 @@ def _require(server: Server, request: Request) -> None:
 
 def _most(session: Session, request: Request) -> int:
     """The largest pool that clients fill and the server has connections for."""
-    limits = read_limits(session)
+    limits = read_room(session)
     used = session.rows(
         "SELECT pg_catalog.count(*)::int AS used FROM pg_catalog.pg_stat_activity "
         "WHERE datid IS NOT NULL"

@@ -65,7 +65,7 @@ _COUNTED = tuple(
 )
 
 
-def _between(first: tuple[Database, ...], second: tuple[Database, ...]) -> tuple[Database, ...]:
+def between(first: tuple[Database, ...], second: tuple[Database, ...]) -> tuple[Database, ...]:
     before = {one.name: one for one in first}
     return tuple(_difference(before.get(one.name), one) for one in second)
 
@@ -82,7 +82,7 @@ def _difference(old: Database | None, new: Database) -> Database:
     return replace(new, **changed, seconds=seconds_between(old.at, new.at), watched=True)
 
 
-@counters("databases", _between)
+@counters("databases", between)
 def databases(session: Session) -> tuple[Database, ...]:
     """All databases, and what they share, by name. Least privilege: none."""
     found = []

@@ -284,7 +284,8 @@ def test_a_number_always_works(inputs: PoolInputs) -> None:
 @given(_inputs)
 def test_impossible_is_critical_and_critical_is_impossible(inputs: PoolInputs) -> None:
     planned = derive(inputs)
-    findings, skipped = run_checks(load_checks("dbtune.pooling.checks"), {"plan": planned})
+    checks = [one for one in load_checks("dbtune.pooling.checks") if one.needs == ("plan",)]
+    findings, skipped = run_checks(checks, {"plan": planned})
     assert skipped == []
     worst = any(finding.level is Level.critical for finding in findings)
     assert worst == bool(planned.shortages)

@@ -1,0 +1,1 @@
+"""Facts of a PgBouncer, read from its admin console."""

@@ -1,0 +1,1 @@
+"""Checks on a PgBouncer, one a file; the file is the registration."""

@@ -1,0 +1,179 @@
+"""From an observed load to measured quantities, inputs and a plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dbtune.codec import dump
+from dbtune.codec import load as undump
+from dbtune.errors import UsageError
+from dbtune.finding import Skipped
+from dbtune.pooling.inputs import PoolInputs
+from dbtune.pooling.load import OTHERS, Calls, Load, Looks, Room, Use, Uses, Work
+from dbtune.pooling.measured import known_of, of_load, variance
+from dbtune.pooling.observed import plan_on
+
+ROOM = Room(100, 3, 2)
+HELD = (4, 5, 3, 4, 4, 4, 5, 3, 4, 4) * 20
+WEB = Use(
+    "shop", "app", "web", connections=2000, most_connections=10, held=800, most_held=5, cpu=200,
+    other=600, on_cpu=200,
+)  # fmt: skip
+LOAD = Load(
+    seconds=20,
+    room=ROOM,
+    looks=Looks(0.1, (10,) * 200, HELD, (1,) * 200),
+    whole=replace(WEB, database="", user="", application=""),
+    uses=(WEB,),
+    work=(Work("shop", 4000, 10, 100_000, 60_000, 20_000, 20.0),),
+    calls=(Calls("app", "shop", 4000, 60_000, 4000 * (15**2 + 15**2)),),
+    cpus=4,
+    cpus_from="this machine",
+)
+SEEN_FEW = Looks(0.1, (10,) * 200, (0,) * 199 + (1,), (0,) * 200)
+
+
+def test_rate_hold_time_and_waiting() -> None:
+    found, skipped = of_load(LOAD)
+    assert skipped == ()
+    assert found["busy"].estimate.value == 4
+    assert found["per_second"].estimate.value == 200
+    assert found["hold_ms"].estimate.value == pytest.approx(20)  # 4 busy / 200 a second
+    assert found["wait_share"].estimate.value == 0.75
+    assert found["busy_peak"].estimate.value == 4
+    assert found["variance"].estimate.value == pytest.approx(1)
+    for quantity in found.values():
+        low, high = quantity.estimate[1:]
+        assert low is None or (low <= quantity.estimate.value and high is not None)
+
+
+def test_before_14_the_hold_time_comes_from_looks() -> None:
+    work = (Work("shop", 4000, seconds=20.0),)
+    found, skipped = of_load(replace(LOAD, work=work))
+    assert found["hold_ms"].estimate.value == pytest.approx(20)
+    assert skipped == ()
+
+
+def test_hidden_sessions_leave_the_counters() -> None:
+    found, (skipped,) = of_load(replace(LOAD, looks=replace(LOAD.looks, hidden=1)))
+    assert found["hold_ms"].estimate.value == 20
+    assert found["busy"].estimate.value == 4  # 80 s held in 20 s
+    assert "busy_peak" not in found
+    assert skipped.what == "share of waiting"
+    assert "pg_read_all_stats" in skipped.remedy
+
+
+def test_sessions_that_tell_nothing() -> None:
+    _, (skipped,) = of_load(replace(LOAD, looks=replace(LOAD.looks, untracked=1)))
+    assert "track_activities" in skipped.remedy
+
+
+def test_few_observations_leave_the_counters() -> None:
+    found, (skipped,) = of_load(replace(LOAD, looks=SEEN_FEW))
+    assert "only 1 busy" in skipped.reason
+    assert found["busy"].source == "pg_stat_database"
+    assert found["hold_ms"].estimate.value == 20
+
+
+def test_an_idle_server_has_no_demand() -> None:
+    work = (Work("shop", 0, 0, 0, 0, 0, 20.0),)
+    looks = Looks(0.1, (3,) * 200, (0,) * 200, (0,) * 200)
+    found, skipped = of_load(replace(LOAD, looks=looks, work=work, calls=()))
+    assert found == {}
+    assert [one.what for one in skipped] == ["share of waiting", "demand"]
+
+
+def test_a_reset_is_told_once() -> None:
+    told = Skipped("demand", "the statistics were reset meanwhile; try again")
+    found, skipped = of_load(replace(LOAD, work=(), calls=(), skipped=(told,)))
+    assert "per_second" not in found
+    assert skipped == (told,)
+
+
+def test_counters_of_unknown_age_give_times_but_no_rate() -> None:
+    work = (replace(LOAD.work[0], seconds=None),)
+    found, skipped = of_load(
+        replace(LOAD, seconds=0, looks=Looks(0, (10,), (4,), (1,)), work=work, calls=())
+    )
+    assert "per_second" not in found
+    assert found["hold_ms"].estimate.value == 20
+    assert any("since when" in one.reason for one in skipped)
+
+
+def test_a_peak_needs_ten_seconds() -> None:
+    short = Looks(0.1, (10,) * 50, HELD[:50], (1,) * 50)
+    known = known_of(of_load(replace(LOAD, looks=short))[0])
+    assert known["peak_factor"] == (2.0, "default for a measured mean")
+    known = known_of(of_load(LOAD)[0])
+    assert known["peak_factor"][1] == "the busiest second"
+    PoolInputs(**{name: value for name, (value, _) in known.items()})
+
+
+def test_statements_of_long_transactions_say_nothing_of_their_variance() -> None:
+    many = (replace(LOAD.calls[0], calls=40_000, squares_ms2=40_000 * 450.0),)
+    assert "variance" not in of_load(replace(LOAD, calls=many))[0]
+    assert variance(replace(LOAD, calls=())) == 1
+
+
+def test_the_plan_and_the_range_of_its_size() -> None:
+    found = plan_on(PoolInputs(), {}, LOAD)
+    assert found.plan.inputs.cpus == 4
+    assert found.plan.inputs.max_connections == 100
+    assert found.plan.pool_size is not None
+    assert found.size_range is not None
+    low, high = found.size_range
+    assert low <= found.plan.pool_size <= high
+    rough = replace(LOAD, looks=replace(LOAD.looks, held=tuple((n % 9) for n in range(200))))
+    wide = plan_on(PoolInputs(), {}, rough).size_range
+    assert wide is not None
+    assert wide[1] - wide[0] >= high - low
+
+
+def test_options_win_and_have_no_interval() -> None:
+    given = PoolInputs(requests_per_second=500, origins={"requests_per_second": "--rps"})
+    found = plan_on(given, {"cpus": (16, "profile prod")}, LOAD)
+    assert found.plan.inputs.requests_per_second == 500
+    assert found.plan.inputs.peak_factor == 1
+    assert found.plan.inputs.cpus == 16
+    assert found.size_range is None
+
+
+def test_a_value_read_that_is_out_of_bounds_is_named() -> None:
+    with pytest.raises(UsageError, match="pg_stat_database"):
+        PoolInputs(hold_time_ms=1e12, origins={"hold_time_ms": "pg_stat_database"})
+
+
+def test_a_load_survives_a_snapshot() -> None:
+    assert undump(Load, dump(LOAD)) == LOAD
+
+
+def test_uses_keep_bounded_room() -> None:
+    uses = Uses(most=3)
+    for look in range(4):
+        uses.add(
+            Use("d", "u", f"app {n} {look}", connections=2, most_connections=2, held=1, most_held=1)
+            for n in range(5)
+        )
+    found = uses.all()
+    assert len(found) <= 4
+    assert sum(one.held for one in found) == 20
+    assert OTHERS in {one.application for one in found}
+
+
+def test_what_is_gone_is_not_unused() -> None:
+    uses = Uses()
+    uses.add([Use("d", "u", "a", connections=1, most_connections=1, unused=1, stuck=1)])
+    uses.add([])
+    assert [(one.unused, one.stuck) for one in uses.all()] == [(0, 0)]
+
+
+def test_pools_are_of_a_database_and_a_user() -> None:
+    cron = replace(WEB, application="cron", held=20, most_held=1)
+    other = replace(WEB, user="report", held=900)
+    pools = replace(LOAD, uses=(WEB, cron, other)).pools()
+    assert [(one.user, one.held, one.most_held) for one in pools] == [
+        ("report", 900, 5),
+        ("app", 820, 6),
+    ]
