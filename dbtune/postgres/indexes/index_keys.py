@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbtune.postgres.indexes.definition import Definition, Key
 from dbtune.postgres.indexes.entry_widths import Stored
@@ -35,6 +35,8 @@ class KeyFacts:
         deduplicable: whether what is equal is also identical.
         distinct: different values in the table, NULL being none.
         known: whether that is what ANALYZE saw, not a guess.
+        sql: an expression.
+        operator_class: if it is not the type's own.
     """
 
     column: str
@@ -42,6 +44,8 @@ class KeyFacts:
     deduplicable: bool
     distinct: Distinct
     known: bool
+    sql: str = ""
+    operator_class: str = ""
 
     def shares(self, which: int, rows: float, *, nulls: bool = True) -> list[Share]:
         """Its values by how often they occur, at the likely (0), fewest (-1) or most (1).
@@ -82,12 +86,18 @@ class Heap:
 
 def keys_of_definition(definition: Definition, heap: Heap) -> list[KeyFacts]:
     """The keys of an index that does not exist yet."""
-    return [_of_new_key(key, heap) for key in definition.keys]
+    return [
+        replace(_of_new_key(key, heap), sql=key.sql, operator_class=key.operator_class)
+        for key in definition.keys
+    ]
 
 
 def keys_of_index(index: Index, heap: Heap) -> list[KeyFacts]:
     """The keys of an index that exists."""
-    return [_of_key(key, heap) for key in index.keys]
+    return [
+        replace(_of_key(key, heap), sql=key.expression, operator_class=key.operator_class)
+        for key in index.keys
+    ]
 
 
 def included(names: Sequence[str], heap: Heap) -> list[Stored]:

@@ -1,31 +1,31 @@
 """Sizes of indexes that are no b-trees: roughly, within wide bounds.
 
 Sources: ``hashutil.c`` and ``hashpage.c`` (a bucket of 307 entries a page to begin with, buckets in
-powers of two and quarters of them), ``brin_revmap.c`` (1,360 ranges a page), ``ginpostinglist.c``
-(rows are kept as distances in 7-bit groups).
+powers of two and quarters of them), ``brin_revmap.c`` (1,360 ranges a page).
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from dbtune.postgres.indexes.entry_widths import Stored
-from dbtune.postgres.indexes.index_keys import Heap
+from dbtune.postgres.indexes.gin_sizes import GinKey, gin_bytes
+from dbtune.postgres.indexes.index_keys import Heap, KeyFacts
+from dbtune.postgres.relations.facts import Column
 from dbtune.postgres.relations.index_size import BLOCK_BYTES
 
 _HASH_PER_BUCKET = 307
 _HASH_PER_PAGE = 407
 _BRIN_MAP = 1360
-_GIN_PAGE = 8000
-_DEFAULT_ELEMENTS = 5.0
-_TRIGRAMS = 10_000.0
 
 
 def other_bytes(
-    method: str, keys: Sequence[Stored], rows: float, heap: Heap, options: Mapping[str, str]
+    method: str, facts: Sequence[KeyFacts], rows: float, heap: Heap, options: Mapping[str, str]
 ) -> tuple[float, float, float]:
     """The least, likely and most bytes of an index that is no b-tree."""
+    keys = [one.stored for one in facts]
     if method == "hash":
         likely = _hash(rows)
         return likely * 0.8, likely, likely * 1.3
@@ -33,11 +33,26 @@ def other_bytes(
         likely = _brin(keys, heap, options)
         return likely / 2, likely, likely * 2
     if method == "gin":
-        likely = _gin(keys, rows, heap)
+        likely = gin_bytes([_gin_key(one, heap) for one in facts], rows, heap.blocks)
         return likely / 3, likely, likely * 3
     width = sum(one.length_bytes if one.length_bytes > 0 else 24 for one in keys)
     likely = rows * (math.ceil((8 + width) / 8) * 8 + 4) / 0.75
     return likely / 2, likely, likely * 2
+
+
+def _gin_key(facts: KeyFacts, heap: Heap) -> GinKey:
+    """A key by the column that it is made of, of an expression the widest whose name it has."""
+    source = heap.table.column.get(facts.column)
+    if source is None:
+        words = re.findall(r"\w+", facts.sql)
+        named = [heap.table.column[word] for word in words if word in heap.table.column]
+        source = max(named, key=_width, default=None)
+    base, statistics = (source.base_type, source.statistics) if source else ("", None)
+    return GinKey(facts.column or facts.sql, facts.operator_class, base, statistics)
+
+
+def _width(column: Column) -> int:
+    return column.statistics.average_width_bytes if column.statistics else 0
 
 
 def _hash(rows: float) -> float:
@@ -55,27 +70,3 @@ def _brin(keys: Sequence[Stored], heap: Heap, options: Mapping[str, str]) -> flo
     entry = math.ceil((8 + width) / 8) * 8 + 4
     pages = 1 + math.ceil(ranges / _BRIN_MAP) + math.ceil(ranges * entry / 8100)
     return pages * BLOCK_BYTES
-
-
-def _gin(keys: Sequence[Stored], rows: float, heap: Heap) -> float:
-    """Elements' lists of rows, each row as long as its distance from the one before."""
-    total = 0.0
-    for one in keys:
-        statistics = one.statistics
-        elements, different = _DEFAULT_ELEMENTS, rows
-        if one.base_type in ("text", "varchar") and statistics and not one.computed:
-            # gin_trgm_ops: a trigram begins at each character, and two before the first.
-            elements = statistics.average_width_bytes + 1.0
-            different = min(rows, _TRIGRAMS)
-            statistics = None
-        if statistics:
-            elements = max(1.0, sum(statistics.element_ratios), statistics.average_width_bytes / 12)
-            if statistics.element_values:
-                different = max(1.0, len(statistics.element_values) * 10.0)
-        references = rows * elements
-        different = min(different, references)
-        places = max(1.0, heap.blocks * 2048)
-        distance = max(1.0, places * different / max(1.0, references))
-        each = max(1, math.ceil(math.log2(distance) / 7)) if references > different else 0
-        total += different * 24 + references * each
-    return (total / _GIN_PAGE / 0.9 + 2) * BLOCK_BYTES

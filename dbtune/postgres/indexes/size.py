@@ -181,9 +181,7 @@ class IndexSizes:
         basis = _basis(shape, heap, share)
         drift = 0.02 + _drift(heap.table)
         if shape.method != "btree":
-            low, likely, high = other_bytes(
-                shape.method, [key.stored for key in shape.keys], rows, heap, shape.options
-            )
+            low, likely, high = other_bytes(shape.method, shape.keys, rows, heap, shape.options)
         else:
             filled = not_null_columns(shape.predicate)
             lengths = entry_lengths([*(_filled(key, filled) for key in shape.keys), *shape.include])
