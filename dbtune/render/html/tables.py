@@ -72,7 +72,7 @@ def _rows(table: Table, most_rank: int | None) -> Iterator[str]:
         yield f"<tr{_role('row', stacks)}>"
         for column in shown:
             item = row.get(column.name)
-            empty = " data-empty" if stacks and (item is None or item == "" or item == ()) else ""
+            empty = " data-empty" if stacks and not cell(column, item) else ""
             label = f' data-label="{text(column.title)}"{empty}' if stacks else ""
             more = f"{looks[column.name]}{label}{_role('cell', stacks)}"
             inner = _cell(column, item)
