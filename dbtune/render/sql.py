@@ -47,7 +47,7 @@ def remedy_lines(mark: str, finding: Finding) -> list[str]:
         said.append(f"effect: {remedy.effect}")
     if finding.confidence:
         said.append(f"confidence: {finding.confidence}")
-    code = [visible(line) for line in remedy.sql.split("\n")]
+    code = [visible(line) for line in remedy.sql.split("\n")] if remedy.sql else []
     return [*(comment(mark, text) for text in said), *code]
 
 
