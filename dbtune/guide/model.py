@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from dbtune.finding import Finding
 from dbtune.report import Artifact, Table
-from dbtune.text import ms_text
+from dbtune.text import ms_text, shorten
 
 
 class Text(NamedTuple):
@@ -198,10 +198,16 @@ class Problem(NamedTuple):
         subject, message = self.finding.subject, self.finding.message
         bare = subject.removeprefix(f"{self.target}: ")
         told = len(bare) > _LONG or bare in message or bare.rpartition(" ")[2] in message
-        return message if told else f"{bare}: {message}"
+        return shorten(message if told else f"{bare}: {message}", _LONGEST)
+
+    @property
+    def about(self) -> str:
+        """What it is about, what it does and what its remedy costs, in a line."""
+        subject = shorten(self.finding.subject, _LONGEST)
+        return f"{subject} · {self.harm} · remedy: {self.applies}"
 
 
-_LONG = 70
+_LONG, _LONGEST = 70, 400
 
 
 class Problems(NamedTuple):

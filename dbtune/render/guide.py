@@ -109,8 +109,7 @@ def _problem(one: Problem, level: int) -> Iterator[str]:
     finding = one.finding
     name = (finding.level or Level.info).name
     yield f"{'#' * level} {one.number}. {escape(one.headline)}"
-    about = f"{finding.subject} · {one.harm} · remedy: {one.applies}"
-    yield f"**{name}** · {escape(about)}"
+    yield f"**{name}** · {escape(one.about)}"
     yield f"{escape(finding.rule)}, {finding.confidence}"
     yield from labelled(finding)
 

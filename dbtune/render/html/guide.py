@@ -132,7 +132,7 @@ def _problem(one: Problem, level: int) -> Iterator[str]:
     yield f'<details class="problem" id="problem{one.number}"{shown}><summary>'
     yield f'<h{level}><span class="count">{one.number}</span> {tag(name)} '
     yield f"{text(one.headline)}</h{level}>"
-    yield f"<small>{text(finding.subject)} · {text(one.harm)} · remedy: {text(one.applies)}</small>"
+    yield f"<small>{text(one.about)}</small>"
     yield '</summary><div class="inner">'
     yield from remedy(finding)
     yield f"<p><small>{text(finding.rule)}, {text(str(finding.confidence))}</small></p>"
