@@ -76,6 +76,8 @@ SCHEMES = {
     "rediss": Engine.redis,
     "valkey": Engine.redis,
     "valkeys": Engine.redis,
+    "redis+sentinel": Engine.redis,
+    "rediss+sentinel": Engine.redis,
 }
 # What applications' libraries (Prisma, SQLAlchemy, Rails, JDBC) add to a PostgreSQL URL for
 # themselves, and libpq would refuse: an application's DATABASE_URL should do as it is.
@@ -146,6 +148,11 @@ class Profile:
         """How to reach it, for people, without secrets."""
         settings = [f"{key}={value}" for key, value in self.parameters.items()]
         return plain(redact(" ".join([self.redacted_url, *settings]).strip()))
+
+    @property
+    def sentinel(self) -> bool:
+        """Whether the URL names Sentinels, which know where the server is."""
+        return self.url.reveal().partition("://")[0].lower().endswith("+sentinel")
 
     @property
     def has_password(self) -> bool:

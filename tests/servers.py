@@ -967,6 +967,75 @@ class Redis(Server):
         return redis.Redis.from_url(self.url(), decode_responses=True)
 
 
+class RedisCluster:
+    """A Redis Cluster of masters without replicas; a context manager."""
+
+    def __init__(self, count: int = 3) -> None:
+        self.nodes = [Redis() for _ in range(count)]
+
+    def start(self, conf: Mapping[str, object] | None = None, **options: Any) -> Self:
+        """Start the nodes, share the slots out, and wait until each sees the whole."""
+        ports = [free_port() for _ in self.nodes]
+        for node, port in zip(self.nodes, ports, strict=True):
+            # By default 10,000 above the other port, which need not be one.
+            own = {"cluster-enabled": "yes", "cluster-port": port, "cluster-node-timeout": 60000}
+            node.start(own | dict(conf or {}), **options)
+        share = 16384 // len(self.nodes) + 1
+        for at, node in enumerate(self.nodes):
+            with node.client() as client:
+                for other, port in zip(self.nodes, ports, strict=True):
+                    client.execute_command("CLUSTER", "MEET", HOST, other.port, port)
+                last = min(16383, (at + 1) * share - 1)
+                client.execute_command("CLUSTER", "ADDSLOTSRANGE", at * share, last)
+        deadline = time.monotonic() + 60
+        while not all(self._whole(node) for node in self.nodes):
+            assert time.monotonic() < deadline, "the cluster does not come together"
+            time.sleep(0.05)
+        return self
+
+    def _whole(self, node: Redis) -> bool:
+        with node.client() as client:
+            told = str(client.execute_command("CLUSTER", "INFO"))
+            shards = client.execute_command("CLUSTER", "SHARDS")
+        return "ok" in told.split("cluster_state:")[1][:4] and len(shards) == len(self.nodes)
+
+    def client(self) -> redis.RedisCluster:
+        """A client; the caller closes it."""
+        first = self.nodes[0]
+        return redis.RedisCluster(
+            host=HOST, port=first.port, password=first.password, decode_responses=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for node in self.nodes:
+            node.stop()
+
+
+class RedisSentinel(Server):
+    """A Sentinel that watches one master."""
+
+    kind = "sentinel"
+    stop_signal = signal.SIGKILL
+
+    def start(self, master: Redis, name: str, *, password: str | None = None) -> Self:
+        """Start, and watch a master under a name; with a password of the Sentinel's own."""
+        program = find_redis()
+        assert program is not None, "redis-server is not installed"
+        self.port = free_port()
+        conf = f"port {self.port}\nbind {HOST}\nsentinel monitor {name} {HOST} {master.port} 1\n"
+        if master.password is not None:
+            conf += f"sentinel auth-pass {name} {master.password}\n"
+        if password is not None:
+            conf += f"requirepass {password}\n"
+        path = self.write("sentinel.conf", conf)
+        runnable = _readable(Path(program), Path(program).parent)
+        self._launch([runnable, path, "--sentinel"], lambda: _listens(self.port))
+        return self
+
+
 # --- MongoDB -------------------------------------------------------------------------------------
 
 

@@ -90,10 +90,10 @@ def _watch(profile: Profile, session: object, limit: int) -> Watch:
 
         return OfMongo(cast("MongoSession", session), limit)
     if profile.engine is Engine.redis:
-        from dbtune.redis.activity import Watch as OfRedis
+        from dbtune.redis.activity import watch as of_redis
         from dbtune.redis.session import Session as RedisSession
 
-        return OfRedis(cast("RedisSession", session), limit)
+        return of_redis(cast("RedisSession", session), limit)
     from dbtune.postgres.activity import Watch as OfPostgres
     from dbtune.postgres.session import Session as PostgresSession
 

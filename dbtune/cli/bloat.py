@@ -14,12 +14,13 @@ from dbtune.mongo.storage.table import TABLES as MONGODB_TABLES
 from dbtune.postgres.bloat.table import TABLES as POSTGRESQL_TABLES
 from dbtune.profile import Engine
 from dbtune.redis.memory.table import TABLES as REDIS_TABLES
+from dbtune.redis.records import records_by_node
 from dbtune.report import Report
 
 if TYPE_CHECKING:
     from dbtune.facts import Snapshot
 
-TABLES = (*POSTGRESQL_TABLES, *MONGODB_TABLES, *REDIS_TABLES)
+TABLES = (*POSTGRESQL_TABLES, *MONGODB_TABLES, *REDIS_TABLES, *records_by_node(REDIS_TABLES))
 
 app = new_app()
 
@@ -76,9 +77,13 @@ def bloat(
             return of_mongo(mongo, selection)
     if profile.engine is Engine.redis:
         from dbtune.redis.memory import bloat as of_redis
+        from dbtune.redis.nodes import over_nodes
 
+        order = dict.fromkeys(("patterns", "types", "largest"), "size_bytes")
         with run.redis(profile) as redis:
-            return of_redis(redis, selection)
+            return over_nodes(
+                redis, lambda node: of_redis(node, selection), keys=True, order=order, limit=limit
+            )
     from dbtune.postgres.bloat import bloat as of_postgres
 
     with run.postgres(profile) as postgres:

@@ -13,10 +13,11 @@ from dbtune.errors import TargetError, Unavailable, UsageError
 from dbtune.postgres.caching.table import TABLES as POSTGRESQL_TABLES
 from dbtune.profile import Engine
 from dbtune.redis.cache.table import TABLES as REDIS_TABLES
+from dbtune.redis.records import records_by_node
 from dbtune.report import Report
 from dbtune.text import plain
 
-TABLES = (*REDIS_TABLES, *POSTGRESQL_TABLES)
+TABLES = (*REDIS_TABLES, *records_by_node(REDIS_TABLES), *POSTGRESQL_TABLES)
 
 app = new_app()
 
@@ -63,15 +64,23 @@ def cache(
         raise UsageError(f"--sql is for PostgreSQL; {profile.name} is {profile.engine}")
     if profile.engine is Engine.redis:
         from dbtune.redis.cache import cache as of_redis
+        from dbtune.redis.nodes import over_nodes
 
         selection = Selection(
             limit=limit,
             effort=Effort.exact if exact else Effort.sample,
             budget_seconds=budget or (600.0 if exact else 10.0),
         )
+        seconds = 10.0 if interval is None else interval
         with run.redis(profile) as redis:
             try:
-                return of_redis(redis, selection, 10.0 if interval is None else interval, run.wait)
+                return over_nodes(
+                    redis,
+                    lambda node: of_redis(node, selection, seconds, run.beside(node.node)),
+                    keys=True,
+                    order={"families": "size_bytes", "hot_keys": "per_second"},
+                    limit=limit,
+                )
             except Unavailable as missing:
                 raise TargetError(f"{missing.reason}\n{missing.remedy}".rstrip()) from None
     if profile.engine is Engine.postgresql:

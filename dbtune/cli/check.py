@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from dbtune.cli import complete
 from dbtune.cli.command import FailOn, Run, command, duration_option, new_app
 from dbtune.cli.log_options import AUTO, LinePrefix, wanted_of
-from dbtune.errors import UsageError
-from dbtune.finding import Finding
+from dbtune.errors import Unavailable, UsageError
+from dbtune.finding import Finding, Skipped
 from dbtune.health.known import baseline_text, read_baseline
 from dbtune.health.report import Known
 from dbtune.health.run import (
@@ -130,7 +130,12 @@ def check(
         if log and profile.engine is not Engine.postgresql:
             raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine}")
         with run.any_session(profile) as session:
-            report, findings = check_one(session, ask(profile), run.wait)
+            nodes, lacking = _nodes(session) if profile.engine is Engine.redis else ([], ())
+            if not nodes:
+                report, findings = check_one(session, ask(profile), run.wait)
+                report = replace(report, skipped=(*report.skipped, *lacking))
+        if nodes:
+            report, findings = _many(run, nodes, jobs, ask)
     if write_baseline is not None:
         from dbtune.cli.output import write_file
 
@@ -163,6 +168,23 @@ def _fleet(
     profiles = tagged(tag)
     anybody = ask(None)
     checks_of({one.engine for one in profiles}, anybody.only, anybody.exclude)
+    return _many(run, profiles, jobs, ask)
+
+
+def _nodes(session: object) -> tuple[list[Profile], tuple[Skipped, ...]]:
+    """Profiles of a Redis Cluster's nodes; none of any other target."""
+    from dbtune.redis.nodes import node_profiles
+    from dbtune.redis.session import Session as RedisSession
+
+    try:
+        return node_profiles(cast("RedisSession", session)), ()
+    except Unavailable as missing:
+        return [], (Skipped("the other nodes", missing.reason, missing.remedy),)
+
+
+def _many(
+    run: Run, profiles: Sequence[Profile], jobs: int, ask: Callable[[Profile | None], Examination]
+) -> tuple[Report, list[Finding]]:
     quietly = replace(run, quiet=True)  # many bars at once are none
 
     def one(profile: Profile) -> tuple[Report, list[Finding]]:

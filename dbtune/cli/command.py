@@ -41,6 +41,7 @@ if TYPE_CHECKING:  # imported where they are used: help and usage errors need no
     from dbtune.redis.session import Session as RedisSession
     from dbtune.report import Report
     from dbtune.session import Limits
+    from dbtune.statements import Wait
 
 _TARGET = "Target"
 _OUTPUT = "Output"
@@ -296,6 +297,14 @@ class Run:
                 advance(passed)
                 now = time.monotonic() - started
                 time.sleep(max(0.0, min(seconds, max(due, now) if do else now + every) - now))
+
+    def beside(self, node: str) -> Wait:
+        """As :meth:`wait`; without a bar for one of several nodes, which are read at once."""
+        if not node:
+            return self.wait
+        from dataclasses import replace
+
+        return replace(self, quiet=True).wait
 
     @contextmanager
     def progress(self, description: str, total: float) -> Iterator[Callable[[float], None]]:

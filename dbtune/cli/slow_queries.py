@@ -27,8 +27,10 @@ def __getattr__(name: str) -> tuple[Table, ...]:
     from dbtune.mongo.logs.report import TABLES as OF_MONGO
     from dbtune.postgres.logs.compare import TABLES as COMPARED
     from dbtune.postgres.logs.tables import TABLES
+    from dbtune.redis.records import records_by_node
 
     more = [one for one in OF_MONGO if one not in TABLES]
+    more += records_by_node([SUMMARY_RECORD])
     return (STATEMENTS, SUMMARY_RECORD, *TABLES, *more, *COMPARED)
 
 
@@ -186,10 +188,18 @@ def slow_queries(
         with run.mongo(profile) as mongo:
             return of_mongo(mongo, selection, run.wait)
     if profile.engine is Engine.redis:
+        from dbtune.redis.nodes import over_nodes
+        from dbtune.redis.statements import ORDERED_BY
         from dbtune.redis.statements import slow_queries as of_redis
 
+        order = {"statements": ORDERED_BY.get(by, "total_ms")}
         with run.redis(profile) as redis:
-            return of_redis(redis, selection, run.wait)
+            return over_nodes(
+                redis,
+                lambda node: of_redis(node, selection, run.beside(node.node)),
+                order=order,
+                limit=limit,
+            )
     from dbtune.postgres.statements import slow_queries as of_postgres
 
     with run.postgres(profile) as postgres:

@@ -141,14 +141,31 @@ def check_beyond(asked: Examination, thresholds: Mapping[str, Mapping[str, objec
 
 
 def check_snapshot(
-    snapshot: Snapshot, asked: Examination, thresholds: Mapping[str, Mapping[str, object]]
+    snapshot: Snapshot,
+    asked: Examination,
+    thresholds: Mapping[str, Mapping[str, object]],
+    *,
+    name: str = "",
 ) -> Outcome:
-    """As :func:`check`, of what a snapshot holds."""
+    """As :func:`check`, of what a snapshot holds; of each node, if it is one of a cluster."""
     engine = Engine(snapshot.engine)
+    if engine is Engine.redis and not name:
+        from dbtune.redis.facts.nodes import of_nodes
+
+        parts = [
+            (node, *check_snapshot(part, asked, thresholds, name=node))
+            for node, part in of_nodes(snapshot)
+        ]
+        if parts:
+            whole = join([(node, made) for node, made, _ in parts], ())
+            all_of_them = [one for *_, findings in parts for one in findings]
+            return snapshot.described(whole), sort_findings(all_of_them)
     checks = _chosen(engine, asked, among_many=False)
     read = partial(gather, snapshot)
     found = {**_gathered(engine, checks, read), **asked.beyond.facts}
-    made, findings = report(checks, found, asked.known, thresholds, settle=_settle(engine))
+    made, findings = report(
+        checks, found, asked.known, thresholds, name=name, settle=_settle(engine)
+    )
     return asked.beyond.added(snapshot.described(made)), findings
 
 

@@ -17,7 +17,6 @@ from dbtune.postgres.pgbouncer.pooler import (
     HAS_USER_TIMEOUT,
     Form,
     Pooler,
-    server_of,
 )
 from dbtune.postgres.pgbouncer.settings import settings
 from dbtune.report import Artifact, Column, Report, Table
@@ -114,7 +113,7 @@ def _notes(plan: PoolPlan, pooler: Pooler) -> Iterator[str]:
             f"the same files serve each of {plan.inputs.poolers} PgBouncers; on one machine they"
             " also need so_reuseport = 1 and, so that cancelling works, peer_id and [peers]"
         )
-    if len({server_of(one.host, one.port) for one in pooler.databases}) > 1:
+    if len({(one.host, one.port) for one in pooler.databases}) > 1:
         yield (
             "each server is taken to have the CPUs and max_connections that are given: where they"
             " differ, generate for the smallest"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ from dbtune.errors import Unavailable
 from dbtune.finding import Skipped
 from dbtune.redis import CLIENT_NAME
 from dbtune.redis.facts.clients import MOST, fields_of
+from dbtune.redis.nodes import joined, open_nodes
 from dbtune.redis.session import Session
 from dbtune.report import Report, Row, Table
 from dbtune.text import plain
@@ -20,15 +21,53 @@ _BUSY_SECONDS = 1
 """Redis runs one command at a time: who sent one just now stands for who keeps it busy."""
 
 
+def watch(session: Session, limit: int) -> Watch | NodesWatch:
+    """What looks at the server, or at all nodes of its cluster.
+
+    Raises:
+        TargetError: the connection broke.
+    """
+    try:
+        opened = open_nodes(session)
+    except Unavailable as missing:
+        alone = Watch(session, limit)
+        alone.skipped["nodes"] = Skipped("the other nodes", missing.reason, missing.remedy)
+        return alone
+    return NodesWatch(session, opened, limit) if opened else Watch(session, limit)
+
+
+class NodesWatch:
+    """Looks at several nodes."""
+
+    def __init__(self, session: Session, nodes: Sequence[Session], limit: int) -> None:
+        self._session = session
+        self._watches = [(one.node, Watch(one, limit)) for one in nodes]
+
+    def sample(self) -> None:
+        """Nothing, as of one node."""
+
+    def look(self) -> Report:
+        """Who is connected where.
+
+        Raises:
+            TargetError: a connection broke.
+        """
+        return joined(self._session, [(name, one.look()) for name, one in self._watches])
+
+
 class Watch:
-    """Looks at a server again and again; each look is a report."""
+    """Looks at a server again and again; each look is a report.
+
+    Attributes:
+        skipped: what can't be looked at, by name.
+    """
 
     def __init__(self, session: Session, limit: int) -> None:
         self._session = session
         self._limit = limit
         self._seen: Counter[str] = Counter()
         self._samples = 0
-        self._skipped: dict[str, Skipped] = {}
+        self.skipped: dict[str, Skipped] = {}
 
     def sample(self) -> None:
         """Nothing: CLIENT LIST holds everybody up for a moment, so it is asked at looks only."""
@@ -42,7 +81,7 @@ class Watch:
         try:
             clients = self._clients()
         except Unavailable as missing:
-            self._skipped["clients"] = Skipped("clients", missing.reason, missing.remedy)
+            self.skipped["clients"] = Skipped("clients", missing.reason, missing.remedy)
             clients = []
         busy = [one for one in clients if _is_busy(one)]
         self._samples += 1
@@ -59,7 +98,7 @@ class Watch:
         return Report(
             "activity",
             (self._now(clients, busy), sessions, self._commands()),
-            skipped=tuple(self._skipped.values()),
+            skipped=tuple(self.skipped.values()),
             target=self._session.target(),
             collected_at=datetime.now(UTC),
         )

@@ -24,7 +24,12 @@ def connect(profile: Profile, limits: Limits) -> tuple[Any, str, int]:
         TargetError: nothing answers, or nothing that speaks the protocol, or the login is refused.
         UsageError: the URL or an option in it is wrong.
     """
-    url, options = _options(profile.with_password())
+    profile = profile.with_password()
+    url, options = _options(profile)
+    if profile.sentinel:
+        from dbtune.redis.sentinel import master_url
+
+        url = master_url(profile, limits)
     try:
         given = parse_url(url)  # type: ignore[no-untyped-call]
         connection_class = given.pop("connection_class", redis.Connection)
@@ -76,6 +81,13 @@ def _options(profile: Profile) -> tuple[str, dict[str, Any]]:
             f"{profile.source}: {', '.join(sorted(keys))} can't be used for Redis; put it into the "
             "url, or use host, port, user, dbname"
         )
+    if profile.sentinel:
+        if {"host", "port", "db"} & options.keys():
+            raise UsageError(
+                f"{profile.source}: Sentinels tell host and port, and the URL's path the database: "
+                "no host, port or dbname beside it"
+            )
+        return url, options
     path = url.partition("://")[2].partition("?")[0].partition("/")[2]
     if path and not path.isdigit():
         raise UsageError(

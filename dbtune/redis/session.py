@@ -10,8 +10,8 @@ Least privilege, as an ACL (Redis 6 and later; before, there are only passwords)
         +slowlog|get +info +config|get +client|setname +client|list +latency|latest +cluster|info
 
 (before 7.0, where ACLs knew fewer subcommands: ``+slowlog +config|get +client +latency``; the last
-two are for ``check`` only). A URL that names
-a database other than 0 needs ``+select``.
+two are for ``check`` only). A URL that names a database other than 0 needs ``+select``. Of a
+cluster, all nodes are found by ``+cluster|shards +cluster|slots``.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from dbtune.session import Limits, Trace
 from dbtune.text import plain
 
 READS = frozenset((
-    "CLIENT LIST", "CLIENT SETNAME", "CLUSTER INFO", "CONFIG GET", "INFO", "LATENCY LATEST",
-    "SLOWLOG GET",
+    "CLIENT LIST", "CLIENT SETNAME", "CLUSTER INFO", "CLUSTER SHARDS", "CLUSTER SLOTS",
+    "CONFIG GET", "INFO", "LATENCY LATEST", "SLOWLOG GET",
 ))  # fmt: skip
 """Commands that a session sends."""
 
@@ -46,12 +46,18 @@ class Session:
         limits: how long it may keep us waiting.
         user: the ACL user that is logged in; ``default`` unless one is named.
         info: the server's INFO, by field; empty where this user may not read it.
+        node: its host and port, if it is read as one of several nodes.
+        closed_with: sessions that are closed together with this one.
     """
 
-    def __init__(self, profile: Profile, limits: Limits, trace: Trace | None = None) -> None:
+    def __init__(
+        self, profile: Profile, limits: Limits, trace: Trace | None = None, *, node: str = ""
+    ) -> None:
         self.profile = profile
         self.limits = limits
-        self._trace = trace
+        self.trace = trace
+        self.node = node
+        self.closed_with: list[Session] = []
         self._connection, self.user, self.database = connect(profile, limits)
         try:
             self._introduce()
@@ -68,6 +74,8 @@ class Session:
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
+        for one in self.closed_with:
+            one.close()
         self._connection.disconnect()
 
     @property
@@ -76,6 +84,16 @@ class Session:
         if "valkey_version" in self.info:
             return f"Valkey {self.info['valkey_version']}"
         return f"Redis {self.info.get('redis_version', '')}".strip()
+
+    @property
+    def host(self) -> str:
+        """The host that it is connected to; "" for a socket."""
+        return str(getattr(self._connection, "host", "") or "")
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return "SSL" in type(self._connection).__name__
 
     @property
     def role(self) -> str:
@@ -112,10 +130,10 @@ class Session:
             reply = self._connection.read_response()
         except (exceptions.RedisError, OSError) as error:
             raise self._translate(error, name) from None
-        if self._trace:
+        if self.trace:
             elapsed = (time.perf_counter() - started) * 1000
             count = len(reply) if isinstance(reply, list) else 1
-            self._trace(" ".join(str(word) for word in words), elapsed, count)
+            self.trace(" ".join(str(word) for word in words), elapsed, count)
         return reply
 
     def read_info(self, section: str) -> dict[str, str]:
@@ -148,8 +166,8 @@ class Session:
             return {}
         if info.get("redis_mode") == "sentinel":
             raise UsageError(
-                f"{where(self.profile)} is a Sentinel; name the Redis server it watches "
-                "(SENTINEL GET-MASTER-ADDR-BY-NAME tells its address)"
+                f"{where(self.profile)} is a Sentinel; name the Redis server it watches by "
+                "redis+sentinel://HOST:PORT/SERVICE (SENTINEL MASTERS lists services)"
             )
         return info
 

@@ -18,13 +18,21 @@ from dbtune.statements import Order, Selection, Wait, Window, narrow, tables
 from dbtune.text import count_text, ms_text, plural
 
 if TYPE_CHECKING:
+    from dbtune.finding import Finding
     from dbtune.redis.commandstats import Total
+    from dbtune.redis.facts.info import Info
     from dbtune.redis.session import Session
     from dbtune.redis.slowlog import Slowlog
 
 CHECKS = "dbtune.redis.checks"
 
-_KNOWN_ORDERS = frozenset((Order.total, Order.mean, Order.max, Order.calls))
+ORDERED_BY = {
+    Order.total: "total_ms",
+    Order.mean: "mean_ms",
+    Order.max: "max_ms",
+    Order.calls: "calls",
+}
+"""Columns by which statements can be ranked."""
 _TURN_ON = (
     "CONFIG SET slowlog-log-slower-than 10000  # microseconds; no restart\n"
     "CONFIG SET slowlog-max-len 1024           # about 4 kB each at most\n"
@@ -46,9 +54,11 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
     start = datetime.now(UTC)
     first = _read(session)
     before = _totals(session) if selection.interval_seconds > 0 else {}
+    info = _info(session)
     slowlog, lost, skipped = first.slowlog, 0, first.skipped
     if selection.interval_seconds > 0:
         wait(selection.interval_seconds, "observing commands")
+        info = _info(session, info)
         second = _read(session)
         skipped = second.skipped
         if first.slowlog is not None and second.slowlog is not None:
@@ -59,6 +69,7 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
         report = _of_slowlog(session, selection, slowlog, start)
     else:
         report = _of_totals(session, selection, before, start, skipped)
+    report = replace(report, findings=(*report.findings, *_on_info(session, info)))
     notes = [*report.notes, *_slowlog_notes(slowlog, lost, selection)]
     return replace(
         report,
@@ -100,6 +111,26 @@ def _read(session: Session) -> _Reading:
     return reading
 
 
+def _info(session: Session, first: Info | None = None) -> Info | None:
+    """INFO; what it counted since a first reading."""
+    from dbtune.redis.facts.info import info as fact
+
+    try:
+        found = fact.read(session)
+    except Unavailable:
+        return None
+    assert fact.between is not None
+    return fact.between(first, found) if first else found
+
+
+def _on_info(session: Session, info: Info | None) -> list[Finding]:
+    """What the server's counters alone tell of the commands."""
+    if info is None:
+        return []
+    checks = [one for one in load_checks(CHECKS) if one.needs == ("info",)]
+    return run_checks(checks, {"info": info}, session.profile.thresholds)[0]
+
+
 def _totals(session: Session) -> dict[str, Total]:
     from dbtune.redis.commandstats import read_totals
 
@@ -127,7 +158,8 @@ def _of_slowlog(
         ],
         "slowlog": slowlog,
     }
-    findings, skipped = run_checks(load_checks(CHECKS), facts, session.profile.thresholds)
+    checks = [one for one in load_checks(CHECKS) if one.needs != ("info",)]
+    findings, skipped = run_checks(checks, facts, session.profile.thresholds)
     return Report("slow-queries", tables(shown, window, selection), tuple(findings), tuple(skipped))
 
 
@@ -204,13 +236,13 @@ def _slowlog_notes(slowlog: Slowlog | None, lost: int, selection: Selection) -> 
 
 
 def _selection_notes(session: Session, selection: Selection) -> Iterator[str]:
-    if selection.order not in _KNOWN_ORDERS:
+    if selection.order not in ORDERED_BY:
         yield f"Redis does not tell {selection.order.value}: ranked by total time instead"
     if selection.user:
         yield "--user was not applied: SLOWLOG does not tell which user ran a command"
     if selection.database:
         yield "--database was not applied: SLOWLOG covers all databases and does not tell which"
-    if session.role == "cluster":
+    if session.role == "cluster" and not session.node:
         yield "only this node of the cluster was read: each keeps a SLOWLOG of its own"
     elif session.role == "replica":
         yield "this is a replica: what ran on its master is not here"

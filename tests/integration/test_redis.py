@@ -389,7 +389,7 @@ def test_cluster_node(new_redis: Callable[[], Redis]) -> None:
     )
     result = dbtune("slow-queries", server.url(), "-f", "json").ok()
     assert result.json["target"]["role"] == "cluster"
-    assert any("only this node" in note for note in result.json["notes"])
+    assert result.json["target"]["nodes"] == [f"{server.host}:{server.port}"]
 
 
 def test_sentinel(new_redis: Callable[[], Redis]) -> None:
@@ -484,3 +484,39 @@ def test_a_server_that_is_held_up_or_goes_away(new_redis: Callable[[], Redis]) -
         server.stop()
         with pytest.raises(TargetError, match="lost the connection"):
             session.command("SLOWLOG", "GET", 1)
+
+
+def test_commands_that_come_one_by_one(redis_server: Redis, tmp_path: Any) -> None:
+    file = tmp_path / "dbtune.yaml"
+    file.write_text(
+        f"profiles: {{here: {{url: '{redis_server.url()}', thresholds: {{redis.pipelines-missing: "
+        "{min_commands_per_second: 20, min_per_client_per_second: 1}}}}\n"
+    )
+    file.chmod(0o600)
+
+    def found(at_a_time: int) -> list[Any]:
+        """What is found while a client reads so many keys at a time."""
+        done = threading.Event()
+
+        def read() -> None:
+            with redis_server.client() as client:
+                while not done.is_set():
+                    pipe = client.pipeline(transaction=False)
+                    for number in range(at_a_time):
+                        pipe.get(f"k:{number}")
+                    pipe.execute()
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        try:
+            told = dbtune(
+                "slow-queries", "here", "--interval", "1s", "-f", "json",
+                env={"DBTUNE_CONFIG": str(file)},
+            ).ok()  # fmt: skip
+        finally:
+            done.set()
+            thread.join()
+        return [one for one in told.json["findings"] if one["rule"] == "redis.pipelines-missing"]
+
+    assert len(found(1)) == 1
+    assert found(50) == []

@@ -254,3 +254,52 @@ def test_large_keys_outside_a_sample_are_suspected(
     seen = {one["pattern"] for one in report["largest"]}
     assert "giant" in seen or "redis.large-keys-unseen" in rules
     assert any("keys were looked at" in note for note in report["notes"])
+
+
+# ------------------------------------------------------------------------------ compact encodings
+
+
+def encodings_of(server: Redis, **keywords: Any) -> dict[str, Any]:
+    found = told(server, **keywords)["findings"]
+    return {one["subject"]: one for one in found if one["rule"] == "redis.compact-encoding-ends"}
+
+
+def test_collections_near_the_end_of_their_compact_encoding(
+    new_redis: Callable[[], Redis],
+) -> None:
+    conf = {"hash-max-listpack-entries": 128, "set-max-intset-entries": 512}
+    server = new_redis().start(conf)
+    with server.client() as client:
+        pipe = client.pipeline(transaction=False)
+        for number in range(100):
+            fields = {f"f{n}": n for n in range(120 if number % 10 == 0 else 20)}
+            pipe.hset(f"near:{number}", mapping=fields)
+            pipe.hset(f"far:{number}", mapping={f"f{n}": n for n in range(100)})
+            pipe.sadd(f"ids:{number}", *range(600 if number % 5 == 0 else 10))
+            pipe.hset(f"long:{number}", mapping={"a": "x" * (70 if number < 10 else 5)})
+        pipe.execute()
+    found = encodings_of(server)
+    assert set(found) == {"hash near:*", "set ids:*", "hash long:*"}
+    assert "10.0 % have at least 80.0 % of the 128 elements" in found["hash near:*"]["message"]
+    assert found["hash near:*"]["remedy"]["config"] == "hash-max-listpack-entries 256"
+    assert "20.0 % are no longer intset" in found["set ids:*"]["message"]
+    assert found["set ids:*"]["evidence"]["times_the_memory"] > 1.5
+    assert "a long element did it" in found["hash long:*"]["message"]
+    assert found["hash long:*"]["remedy"]["config"] == ""
+
+
+def test_lengths_are_not_read_where_that_would_count_as_a_use(
+    new_redis: Callable[[], Redis],
+) -> None:
+    server = new_redis().start({"maxmemory-policy": "allkeys-lfu", "maxmemory": "100mb"})
+    with server.client() as client:
+        for number in range(100):
+            client.sadd(f"ids:{number}", *range(600 if number % 5 == 0 else 10))
+        before = [client.object("freq", f"ids:{number}") for number in range(100)]
+        report = told(server)
+        assert [client.object("freq", f"ids:{number}") for number in range(100)] <= before
+    reasons = [one["reason"] for one in report["skipped"]]
+    version = tuple(map(int, report["target"]["server"].split()[1].split(".")[:2]))
+    assert any("lengths are not read" in one for one in reasons) is (version < (7, 2))
+    found = {one["subject"] for one in report["findings"]}
+    assert "set ids:*" in found  # encodings alone tell that some were converted

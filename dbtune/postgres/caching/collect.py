@@ -14,7 +14,8 @@ from psycopg import sql
 
 from dbtune.errors import TargetError
 from dbtune.postgres.caching.facts import Read, Source
-from dbtune.postgres.caching.rewrite import CHANGING, Refused, Rewritten, called_functions, rewrite
+from dbtune.postgres.caching.parts import CHANGING, called_functions
+from dbtune.postgres.caching.rewrite import Refused, Rewritten, rewrite
 from dbtune.postgres.indexes.estimating import Estimate, Estimator
 from dbtune.postgres.indexes.planner import NotPlannable
 from dbtune.postgres.normalised import normalised
@@ -24,6 +25,7 @@ from dbtune.postgres.statements.collect import read_setup, read_statements
 from dbtune.postgres.statements.facts import TEXT_LIMIT
 from dbtune.postgres.statements.group import group
 from dbtune.statements import Statement
+from dbtune.text import plain
 
 MOST_STATEMENTS = 200
 """Statements that are planned, those with the most time."""
@@ -164,6 +166,10 @@ class Reader:
         read = replace(
             read, cost=planned.cost, sources=tuple(one for one in sources if one is not None)
         )
+        if twice := self._ambiguous(read.text):
+            return replace(
+                read, refused=f"several schemas have a {twice}: search_path decides which is meant"
+            )
         if None in sources or not sources:
             return replace(read, refused="it reads no table of the database")
         for one in read.sources:
@@ -174,6 +180,14 @@ class Reader:
             if one.persistence == "t":
                 return replace(read, refused=f"{one.label} is temporary")
         return replace(read, variants=self._variants(read))
+
+    def _ambiguous(self, text: str) -> str:
+        """A table that stands without a schema, and is there in several; "" if there is none."""
+        asked = shape(text)
+        for name in asked.tables if asked else ():
+            if sum(table == name for _, table in self.workload.sources) > 1:
+                return plain(name)
+        return ""
 
     def plan(self, text: str) -> Estimate:
         """A statement's plan, names looked up as the role's own search_path says.

@@ -12,30 +12,31 @@ Anywhere else the constant decides what is computed, and the statement is refuse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from psycopg import sql
-
+from dbtune.postgres.caching.parts import (
+    CHANGING,
+    PLACES,
+    equality,
+    function_name,
+    quoted,
+    terms,
+    told_name,
+    when_empty,
+)
 from dbtune.postgres.normalised import normalised
-from dbtune.postgres.sqltext import fingerprint, names, places
+from dbtune.postgres.sqltext import fingerprint, names
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-CHANGING = frozenset(
-    "now current_date current_time current_timestamp localtime localtimestamp clock_timestamp "
-    "statement_timestamp transaction_timestamp timeofday random gen_random_uuid uuidv4 uuidv7 "
-    "uuid_generate_v4 current_user session_user current_role current_setting nextval currval "
-    "lastval txid_current pg_backend_pid inet_client_addr tablesample".split()
-)
-"""Words whose value depends on when, or by whom, the statement is run."""
-_NULL_WHEN_EMPTY = (
-    "Sum Avg Min Max Stddev StddevPop StddevSamp Variance VariancePop LogicalAnd LogicalOr".split()
-)
 _NAME_BYTES = 63
+_FIELD = re.compile(r"\bextract\s*\(\s*\$\d+\s+from\b", re.IGNORECASE)
+_GIVE = "give the statement as the application writes it (--sql FILE)"
 
 
 class Refused(Exception):
@@ -68,18 +69,6 @@ class Rewritten:
     def reading(self, view: str) -> str:
         """The query that gives the statement's answer from the view of that (quoted) name."""
         return self.read[0] + self.read[1].replace("\0", view)
-
-
-def called_functions(text: str) -> frozenset[str]:
-    """Names before a parenthesis: functions, and key words that nobody calls a function."""
-    found = set()
-    before = ""
-    for kind, word, _, _ in places(text):
-        if kind == "other" and word == "(" and before:
-            found.add(before)
-        if kind != "space":
-            before = next(iter(names(word)), "") if kind in ("word", "name") else ""
-    return frozenset(found)
 
 
 def rewrite(
@@ -115,6 +104,9 @@ class _Rewriting:
             raise Refused(f"{changing[0]} depends on when or by whom it is run")
         self.text = text
         self.columns = columns
+        if _FIELD.search(text):
+            # The server keeps no field of extract(), and what stands for it here is any.
+            raise Refused(f"which field extract() takes is not kept: {_GIVE}")
         norm = normalised(text)
         tree = norm.parse()
         if tree is None:
@@ -219,7 +211,7 @@ class _Rewriting:
         named = []
         for one in self.tree.expressions:
             inner = one.this if isinstance(one, exp.Alias) else one
-            name = self._unique(_told_name(one) or _function_name(inner) or "column")
+            name = self._unique(told_name(one) or function_name(inner) or "column")
             found[name] = inner
             named.append(exp.alias_(inner.copy(), name, quoted=True))
         self.tree.set("expressions", named)
@@ -280,7 +272,7 @@ class _Rewriting:
         }
         by_text = {self._sql(one): name for name, one in outputs.items()}
         kept = []
-        for term in _terms(where):
+        for term in terms(where):
             columns = {self._sql(one) for one in term.find_all(exp.Column)}
             movable = columns and columns <= keys and columns <= set(by_text)
             if not movable or not term.find(exp.Parameter) or term.find(exp.Query):
@@ -313,8 +305,8 @@ class _Rewriting:
         uses = [one.name for one in self.tree.find_all(exp.Parameter)]
         lifted: dict[str, tuple[str, str]] = {}
         kept = []
-        for term in _terms(where):
-            pair = _equality(term)
+        for term in terms(where):
+            pair = equality(term)
             if pair is None or uses.count(pair[1].name) > 1:
                 kept.append(term)
                 continue
@@ -351,7 +343,7 @@ class _Rewriting:
         if self.tree.args.get("having"):
             raise Refused("HAVING without GROUP BY")
         for name, one in outputs.items():
-            if name not in lifted and _when_empty(one) is None:
+            if name not in lifted and when_empty(one) is None:
                 raise Refused("what it gives where nothing matches is not known")
 
     def _refuse_parameters(self, tree: exp.Select) -> None:
@@ -360,12 +352,9 @@ class _Rewriting:
         for one in tree.find_all(exp.Parameter):
             where, node = "", one.parent
             while node is not None:
-                where = _PLACES.get(type(node).__name__, where)
+                where = PLACES.get(type(node).__name__, where)
                 node = node.parent
-            raise Refused(
-                f"${one.name} {where or 'is a constant in what it computes'}: "
-                "give the statement as the application writes it (--sql FILE)"
-            )
+            raise Refused(f"${one.name} {where or 'is a constant in what it computes'}: {_GIVE}")
 
     # --- key and reading
 
@@ -386,7 +375,7 @@ class _Rewriting:
             if name is None:
                 if isinstance(term, exp.Literal):
                     raise Refused("GROUP BY names a place that there is not")
-                name = self._unique(_told_name(term) or "key")
+                name = self._unique(told_name(term) or "key")
                 outputs[name] = term.copy()
                 self.tree.append("expressions", exp.alias_(term.copy(), name, quoted=True))
             if name not in key:
@@ -405,21 +394,21 @@ class _Rewriting:
         clauses: _Clauses,
         single: bool,
     ) -> tuple[str, str]:
-        conditions = [f"m.{_quoted(name)} = {value}" for name, (_, value) in lifted.items()]
+        conditions = [f"m.{quoted(name)} = {value}" for name, (_, value) in lifted.items()]
         conditions += clauses.filters
-        columns = [f"m.{_quoted(name)}" for name in shown]
+        columns = [f"m.{quoted(name)}" for name in shown]
         if single and lifted:
             columns = [
-                f"coalesce(m.{_quoted(name)}, 0) AS {_quoted(name)}"
-                if _when_empty(outputs[name]) == "0"
-                else f"m.{_quoted(name)}"
+                f"coalesce(m.{quoted(name)}, 0) AS {quoted(name)}"
+                if when_empty(outputs[name]) == "0"
+                else f"m.{quoted(name)}"
                 for name in shown
             ]
             rest = f"(SELECT) AS one LEFT JOIN \0 AS m ON {' AND '.join(conditions)}"
         else:
             rest = "\0 AS m" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
         if clauses.ordering:
-            terms = [f"m.{_quoted(name)}{clause}" for name, clause in clauses.ordering]
+            terms = [f"m.{quoted(name)}{clause}" for name, clause in clauses.ordering]
             rest += f" ORDER BY {', '.join(terms)}"
         return f"SELECT {', '.join(columns)} FROM ", rest + clauses.limits
 
@@ -432,68 +421,3 @@ class _Rewriting:
         stem = "_".join([*tables, *(["by", *by] if by else [])])
         room = _NAME_BYTES - len(mark) - 4
         return f"{stem.encode()[:room].decode('utf-8', 'ignore')}_mv_{mark}"
-
-
-_PLACES = {
-    "Having": "stands in HAVING",
-    "Where": "is compared in another way than column = value, which can't become a group",
-    "Join": "stands in the condition of a join",
-    "Subquery": "stands in a subquery",
-    "CTE": "stands in WITH",
-}
-
-
-def _terms(where: Any) -> list[Any]:
-    """Conditions that AND joins at the top."""
-    from sqlglot import exp
-
-    return list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
-
-
-def _quoted(name: str) -> str:
-    return sql.Identifier(name).as_string()
-
-
-def _equality(term: Any) -> tuple[Any, Any] | None:
-    """The column and the parameter of ``column = $1``."""
-    from sqlglot import exp
-
-    term = term.unnest()
-    if not isinstance(term, exp.EQ):
-        return None
-    for one, other in ((term.left, term.right), (term.right, term.left)):
-        value = other.this if isinstance(other, exp.Cast) else other
-        if isinstance(one, exp.Column) and isinstance(value, exp.Parameter):
-            return None if value is not other else (one, other)
-    return None
-
-
-def _when_empty(one: Any) -> str | None:
-    """What an aggregate gives of no rows: ``0``, ``NULL``; ``None`` if that is not known."""
-    from sqlglot import exp
-
-    inner = one.this if isinstance(one, exp.Filter) else one
-    if isinstance(inner, exp.Count):
-        return "0"
-    return "NULL" if type(inner).__name__ in _NULL_WHEN_EMPTY else None
-
-
-def _told_name(one: Any) -> str:
-    """The name that a column has by itself."""
-    from sqlglot import exp
-
-    if isinstance(one, exp.Alias):
-        name, quoted = one.alias, one.args["alias"].args.get("quoted")
-    elif isinstance(one, exp.Column):
-        name, quoted = one.name, one.this.args.get("quoted")
-    else:
-        return ""
-    return str(name) if quoted else str(name).lower()
-
-
-def _function_name(one: Any) -> str:
-    """What the server would call it: ``count``, ``sum``."""
-    from sqlglot import exp
-
-    inner = one.this if isinstance(one, exp.Filter) else one
-    return str(inner.sql_name()).lower() if isinstance(inner, exp.AggFunc) else ""

@@ -136,7 +136,7 @@ def _block(one: ToMaterialise, database: str) -> str:
     ]
     ways = schedules(one, database)
     after = [
-        "Refresh it by one of:",
+        "GRANT SELECT on it to the roles that read it. Refresh it by one of:",
         f"  {refresh(one)}",
         f"pg_cron: {ways['pg_cron']}",
         f"cron: {ways['cron']}",

@@ -18,20 +18,15 @@ from dbtune.pooling.model import RESERVE_SHARE, PoolPlan, derive
 from dbtune.pooling.report import no_size
 from dbtune.pooling.report import report as report_on
 from dbtune.pooling.shares import split
-from dbtune.postgres.pgbouncer.pooler import (
-    AUTH_ENTRY,
-    Database,
-    Pooler,
-    Server,
-    check_name,
-    key,
-    server_of,
-)
+from dbtune.postgres.pgbouncer.pooler import AUTH_ENTRY, Database, Pooler, check_name, key
 from dbtune.text import plain
 
 AUTH_CONNECTIONS = 2
 """Server connections for looking up passwords: a short query for each login."""
 _NEEDS = "a pool size needs --cpus, or --rps with --hold-time; dbtune pool-size explains"
+
+Server = tuple[str, int]
+"""Host and port."""
 
 
 class Purpose(StrEnum):
@@ -148,7 +143,7 @@ def layout(inputs: PoolInputs, pooler: Pooler) -> Layout:
     whole = sum(one.share for one in pooler.databases)
     groups: dict[Server, list[Database]] = {}
     for one in pooler.databases:
-        groups.setdefault(server_of(one.host, one.port), []).append(one)
+        groups.setdefault((one.host, one.port), []).append(one)
     plans: list[tuple[float, PoolPlan]] = []
     entries: list[Entry] = []
     for group in groups.values():
@@ -234,13 +229,11 @@ def _by_replicas(databases: Sequence[Database]) -> list[list[Database]]:
     for one in databases:
         if not one.replicas:
             continue
-        mine = {server_of(host, one.port) for host in one.replicas}
+        mine = {(host, one.port) for host in one.replicas}
         meeting = [
             group
             for group in groups
-            if any(
-                mine & {server_of(host, other.port) for host in other.replicas} for other in group
-            )
+            if any(mine & {(host, other.port) for host in other.replicas} for other in group)
         ]
         groups = [group for group in groups if group not in meeting]
         groups.append([other for group in meeting for other in group] + [one])
@@ -321,7 +314,7 @@ def _sized(
         yield Entry(
             one.name + purpose.value,
             purpose,
-            hosts if purpose is Purpose.reads else (one.host,),
+            hosts,
             one.port,
             one.server_name,
             size,
@@ -352,13 +345,11 @@ def _rooms(entries: Sequence[Entry], inputs: PoolInputs) -> Iterator[Room]:
     Raises:
         UsageError: a server can't hold it.
     """
-    servers = {server_of(host, one.port): None for one in entries for host in one.hosts}
+    servers = {(host, one.port): None for one in entries for host in one.hosts}
     reserved = inputs.superuser_reserved + inputs.reserved_connections
     total = inputs.max_connections
     for server in servers:
-        here = tuple(
-            one for one in entries if server in {server_of(host, one.port) for host in one.hosts}
-        )
+        here = tuple(one for one in entries if server in {(host, one.port) for host in one.hosts})
         most = inputs.poolers * sum(one.cap for one in here)
         lookups = inputs.poolers * sum(_lookups(one, entries) for one in here)
         others = inputs.other_connections - _covered(lookups, inputs)

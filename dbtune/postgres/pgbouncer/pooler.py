@@ -98,16 +98,6 @@ class Database:
         return all(host.startswith(("/", "127.")) or host in _LOOPBACK for host in hosts)
 
 
-Server = tuple[str, int]
-"""Host and port."""
-
-
-def server_of(host: str, port: int) -> Server:
-    """A server by one name: this machine's has several, and they are of one max_connections."""
-    here = host.startswith("/") or host in (*_LOOPBACK, "127.0.0.1")
-    return ("127.0.0.1" if here else host.lower(), port)
-
-
 def connection(hosts: tuple[str, ...], port: int, dbname: str) -> str:
     """A connection string: right of the equals sign."""
     parts = {"host": ",".join(hosts), "port": str(port), "dbname": dbname}
@@ -233,7 +223,7 @@ class Pooler:
     @property
     def shares_auth(self) -> bool:
         """Whether one database can be asked for the passwords of all: one server, since 1.19."""
-        servers = {server_of(database.host, database.port) for database in self.databases}
+        servers = {(database.host, database.port) for database in self.databases}
         return self.version is not None and self.version >= HAS_AUTH_DBNAME and len(servers) == 1
 
     @property

@@ -37,17 +37,18 @@ def read_uses(session: Session, selection: Selection) -> tuple[Keyspace, Uses]:
     found: list[Use] = []
     with Probe(session) as probe:
         clock = _phase(session)
+        began = time.monotonic()
 
         def each(batch: Sequence[Key]) -> None:
             if len(found) >= MOST_USES:
                 return
             word = "FREQ" if known is Known.counter else "IDLETIME"
-            phase = clock()
+            phase, after = clock(), time.monotonic() - began
             values = probe.ask([("OBJECT", word, key.name) for key in batch])
             for key, value in zip(batch, values, strict=True):
                 told = value if isinstance(value, int) else None
                 pattern = patterns.of(key.name)
-                found.append(Use(key.name, pattern, key.size, key.ttl_ms, told, phase))
+                found.append(Use(key.name, pattern, key.size, key.ttl_ms, told, phase, after))
 
         keys = read_keys(session, selection, each)
     settings = _settings(session) if known is Known.counter else {}

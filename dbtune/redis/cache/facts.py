@@ -32,6 +32,7 @@ class Use(NamedTuple):
         phase: of the server's clock, which counts whole seconds, when it told: a key that is idle
             for ``value`` was last asked for between ``value + phase - 1`` and ``value + phase``
             seconds ago.
+        after: seconds since the scan began: what was stored meanwhile is seen in part only.
     """
 
     name: bytes
@@ -40,6 +41,7 @@ class Use(NamedTuple):
     ttl_ms: int
     value: int | None
     phase: float = 0.5
+    after: float = 0.0
 
     @property
     def age(self) -> float:

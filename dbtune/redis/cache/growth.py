@@ -26,6 +26,8 @@ METHOD = {
     "lfu": "Zipf popularity fitted to hit ratio and LFU counters; the most popular are kept",
 }
 _COARSE_SECONDS = 10
+_EARLY = 0.03
+"""Of the time that keys live: what a scan sees so soon after its beginning is not biased."""
 _INIT = 5
 """LFU_INIT_VAL: the counter of a new key (evict.c, server.h)."""
 
@@ -155,10 +157,13 @@ def _by_age(keys: Sequence[Use]) -> tuple[tuple[float, float], ...]:
     """Shares of keys that were used within so many seconds.
 
     An idle time says in which second of the server's clock the last access was: a key counts for
-    the part of that second that is within the time.
+    the part of that second that is within the time. Of keys stored since the scan began some are
+    missed, young ones therefore: only what was seen in its first moments counts.
     """
     ages = sorted(one.age for one in keys)
     oldest = max(1.0, ages[int(0.95 * len(ages))])
+    soon = max(_EARLY * oldest, sorted(one.after for one in keys)[MIN_KEYS - 1])
+    keys = [one for one in keys if one.after <= soon]
     found = []
     for part in (0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75):
         limit = part * oldest

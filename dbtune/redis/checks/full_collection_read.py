@@ -13,6 +13,10 @@ _INSTEAD = {
     "HKEYS": "HSCAN",
     "HVALS": "HSCAN, or HMGET for the fields that are needed",
     "SMEMBERS": "SSCAN, or SISMEMBER for the members in question",
+    **dict.fromkeys(
+        ("LINDEX", "LINSERT", "LPOS", "LREM", "LSET"),
+        "a set, a sorted set or a hash: a list is searched from its end",
+    ),
     "SORT": "a sorted set that is kept in order, or sort on a replica",
     **dict.fromkeys(
         ("SDIFF", "SINTER", "SUNION", "SDIFFSTORE", "SINTERSTORE", "SUNIONSTORE"),

@@ -13,6 +13,7 @@ from dbtune.report import Report
 from dbtune.text import bytes_text, count_text, ms_text, ratio_text
 
 if TYPE_CHECKING:
+    from dbtune.redis.memory.encodings import Encoded
     from dbtune.redis.memory.facts import Keyspace
     from dbtune.redis.session import Session
 
@@ -27,6 +28,8 @@ def bloat(session: Session, selection: Selection) -> Report:
         TargetError: the connection broke.
     """
     from dbtune.redis.memory.collect import read_keys
+    from dbtune.redis.memory.encodings import Encodings, read_limits
+    from dbtune.redis.memory.probe import Probe
     from dbtune.redis.memory.table import (
         LARGEST,
         PATTERNS,
@@ -39,15 +42,25 @@ def bloat(session: Session, selection: Selection) -> Report:
 
     skipped: list[Skipped] = []
     keys: Keyspace | Unavailable
+    found: list[Encoded] | Unavailable
     try:
-        keys = read_keys(session, selection)
+        with Probe(session) as probe:
+            encodings = Encodings(session, probe)
+            keys = read_keys(session, selection, encodings.look)
     except Unavailable as missing:
-        keys = missing
+        keys = found = missing
         skipped.append(Skipped("keys", missing.reason, missing.remedy))
+    else:
+        found = encodings.done(read_limits(session))
+        if encodings.missing is not None:
+            why = encodings.missing
+            skipped.append(Skipped("encodings of collections", why.reason, why.remedy))
     known = None if isinstance(keys, Unavailable) else keys
     checks = load_checks(CHECKS)
     findings, not_run = run_checks(
-        checks, {"keys": keys, "info": session.info}, session.profile.thresholds
+        checks,
+        {"keys": keys, "info": session.info, "encodings": found},
+        session.profile.thresholds,
     )
     rows = (
         (
@@ -85,7 +98,7 @@ def _notes(session: Session, keys: Keyspace | None) -> Iterator[str]:
             )
     if keys is not None and keys.seen:
         yield "looking at keys touches no last access, but the server counts it in keyspace_hits"
-    if session.role == "cluster":
+    if session.role == "cluster" and not session.node:
         yield "only this node was read: the others have keys of their own"
     if session.database:
         yield f"only database {session.database} was read"

@@ -75,16 +75,6 @@ def test_reads_and_reports_go_to_replicas_and_each_holds_all_of_them() -> None:
         assert room.most == entries["app_ro"].cap + 3
 
 
-def test_one_server_by_its_several_names_is_one() -> None:
-    result = made(Database("a", "localhost"), Database("b", "/run/pg"), Database("c", "::1"))
-    (room,) = result.rooms
-    assert len(room.entries) == 4
-    hosts = [one.hosts for one in result.entries if one.purpose is Purpose.application]
-    assert hosts == [("localhost",), ("/run/pg",), ("::1",)]
-    again = made(Database("a", "DB"), Database("b", "db"), Database("c", "db", 5433))
-    assert [room.server for room in again.rooms] == [("db", 5432), ("db", 5433)]
-
-
 def test_several_servers_have_each_its_own_sum() -> None:
     result = made(Database("a", "one"), Database("b", "two"))
     assert [room.server for room in result.rooms] == [("one", 5432), ("two", 5432)]

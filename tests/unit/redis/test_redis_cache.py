@@ -251,3 +251,12 @@ def test_hot_key() -> None:
     assert len(hot_key([HotKey(b"a", "a", 1, 1001.0)], busy)) == 1
     assert hot_key([HotKey(b"a", "a", 1, 999.0)], busy) == []
     assert hot_key([HotKey(b"a", "a", 1, 5000.0, at_least=True)], busy) == []
+
+
+def test_what_was_stored_while_keys_were_looked_at_does_not_shift_the_ages() -> None:
+    # A scan of 20 s: of the keys stored meanwhile half are missed, so that few are young.
+    early = tuple(Use(b"k", "k", 100, -1, age % 100, 0.5, 0.1) for age in range(1000))
+    late = tuple(Use(b"k", "k", 100, -1, 20 + age % 80, 0.5, 20.0) for age in range(3000))
+    alone = growth(info(FULL), Uses(Known.idle, early, 4.0))
+    both = growth(info(FULL), Uses(Known.idle, early + late, 1.0))
+    assert both.at(2.0).hit_ratio == pytest.approx(alone.at(2.0).hit_ratio, abs=0.01)

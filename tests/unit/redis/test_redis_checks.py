@@ -23,10 +23,10 @@ def run(name: str, *given: SlowCommand) -> list[Finding]:
 
 
 def test_every_check_is_documented() -> None:
-    assert len(CHECKS) == 7
+    assert len(CHECKS) == 8
     for one in CHECKS.values():
         assert one.title
-        assert set(one.documentation) == {"Why", "Mistaken when", "Remedy"}
+        assert set(one.documentation) - {"Verify"} == {"Why", "Mistaken when", "Remedy"}
         assert one.name.startswith("redis.")
 
 
@@ -81,3 +81,24 @@ def test_slowlog_overflow() -> None:
     assert not check(slowlog(127, 5))
     assert not check(slowlog(128, 5, None))
     assert not check(slowlog(0, 5))
+
+
+def test_pipelines_missing() -> None:
+    from dbtune.redis.checks.pipelines_missing import pipelines_missing
+    from dbtune.redis.facts.info import Info
+
+    busy = {
+        "total_commands_processed": 50_000, "total_reads_processed": 49_000,
+        "total_net_input_bytes": 2_500_000, "connected_clients": 5,
+    }  # fmt: skip
+
+    def found(**changed: int) -> list[Finding]:
+        fields = {name: str(value) for name, value in {**busy, **changed}.items()}
+        return pipelines_missing(Info(fields, 0.0, {}, 10.0))
+
+    assert "1.02 with each read of a socket" in found()[0].message
+    assert found(total_reads_processed=10_000) == []  # five at a time
+    assert found(total_commands_processed=19_000) == []
+    assert found(total_net_input_bytes=50_000_000) == []  # large ones
+    assert found(connected_clients=300) == []  # each sends few
+    assert found(total_reads_processed=0) == []  # before 6.0 it is not told

@@ -1,4 +1,5 @@
 """Checks on keys and memory.
 
-The facts are ``keys`` (:class:`~dbtune.redis.memory.facts.Keyspace`) and ``info``, INFO's fields.
+The facts are ``keys`` (:class:`~dbtune.redis.memory.facts.Keyspace`) ``info``, INFO's fields,
+and ``encodings`` (a list of :class:`~dbtune.redis.memory.encodings.Encoded`).
 """

@@ -1,0 +1,96 @@
+"""Parts of statements: what a rewriting asks of names, terms and aggregates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import sql
+
+from dbtune.postgres.sqltext import names, places
+
+CHANGING = frozenset(
+    "now current_date current_time current_timestamp localtime localtimestamp clock_timestamp "
+    "statement_timestamp transaction_timestamp timeofday random gen_random_uuid uuidv4 uuidv7 "
+    "uuid_generate_v4 current_user session_user current_role current_setting nextval currval "
+    "lastval txid_current pg_backend_pid inet_client_addr tablesample".split()
+)
+"""Words whose value depends on when, or by whom, the statement is run."""
+_NULL_WHEN_EMPTY = (
+    "Sum Avg Min Max Stddev StddevPop StddevSamp Variance VariancePop LogicalAnd LogicalOr".split()
+)
+PLACES = {
+    "Having": "stands in HAVING",
+    "Where": "is compared in another way than column = value, which can't become a group",
+    "Join": "stands in the condition of a join",
+    "Subquery": "stands in a subquery",
+    "CTE": "stands in WITH",
+}
+"""What a parameter stands in, by the name of the node: why it can't be taken out."""
+
+
+def terms(where: Any) -> list[Any]:
+    """Conditions that AND joins at the top."""
+    from sqlglot import exp
+
+    return list(where.this.flatten()) if isinstance(where.this, exp.And) else [where.this]
+
+
+def quoted(name: str) -> str:
+    return sql.Identifier(name).as_string()
+
+
+def equality(term: Any) -> tuple[Any, Any] | None:
+    """The column and the parameter of ``column = $1``."""
+    from sqlglot import exp
+
+    term = term.unnest()
+    if not isinstance(term, exp.EQ):
+        return None
+    for one, other in ((term.left, term.right), (term.right, term.left)):
+        value = other.this if isinstance(other, exp.Cast) else other
+        if isinstance(one, exp.Column) and isinstance(value, exp.Parameter):
+            return None if value is not other else (one, other)
+    return None
+
+
+def when_empty(one: Any) -> str | None:
+    """What an aggregate gives of no rows: ``0``, ``NULL``; ``None`` if that is not known."""
+    from sqlglot import exp
+
+    inner = one.this if isinstance(one, exp.Filter) else one
+    if isinstance(inner, exp.Count):
+        return "0"
+    return "NULL" if type(inner).__name__ in _NULL_WHEN_EMPTY else None
+
+
+def told_name(one: Any) -> str:
+    """The name that a column has by itself."""
+    from sqlglot import exp
+
+    if isinstance(one, exp.Alias):
+        name, quoted = one.alias, one.args["alias"].args.get("quoted")
+    elif isinstance(one, exp.Column):
+        name, quoted = one.name, one.this.args.get("quoted")
+    else:
+        return ""
+    return str(name) if quoted else str(name).lower()
+
+
+def function_name(one: Any) -> str:
+    """What the server would call it: ``count``, ``sum``."""
+    from sqlglot import exp
+
+    inner = one.this if isinstance(one, exp.Filter) else one
+    return str(inner.sql_name()).lower() if isinstance(inner, exp.AggFunc) else ""
+
+
+def called_functions(text: str) -> frozenset[str]:
+    """Names before a parenthesis: functions, and key words that nobody calls a function."""
+    found = set()
+    before = ""
+    for kind, word, _, _ in places(text):
+        if kind == "other" and word == "(" and before:
+            found.add(before)
+        if kind != "space":
+            before = next(iter(names(word)), "") if kind in ("word", "name") else ""
+    return frozenset(found)
