@@ -103,6 +103,10 @@ class Counting:
             return
         if attr.get("appName") == APP_NAME:
             return
+        # Before the shape is looked up: adding up may leave shapes out.
+        if stamp[:13] != self._hour or self._count > _MOST_PENDING:
+            self._add_up()
+            self._hour, self._zone = stamp[:13], stamp[23:]
         origin = attr.get("originatingCommand")
         key = (
             attr.get("ns"),
@@ -114,21 +118,21 @@ class Counting:
         try:
             op = self._known[key]
         except KeyError:
-            op = self._known[key] = self._made(line)
+            op = self._known[key] = self._made(entry, line)
         except TypeError:  # a namespace that is a document: no server writes that
             self._digest.unreadable += 1
             return
         if op is not None:
             self._add(op, entry, attr, stamp)
 
-    def _made(self, line: bytes) -> _Op | None:
+    def _made(self, entry: Entry, line: bytes) -> _Op | None:
         """What a structure that is seen the first time stands for."""
         if len(self._known) > _MOST_STRUCTURES:
             self._known.clear()
         try:
-            document = operation_of(_EXTENDED(line.decode()))
+            document = operation_of(_EXTENDED(decoded(line)))
         except (ValueError, RecursionError, AttributeError):
-            document = operation_of(json.loads(line))
+            document = operation_of(entry)  # values that only look like Extended JSON
         shape = shape_of(document)
         if self._database and shape.namespace.partition(".")[0] != self._database:
             return None
@@ -146,15 +150,14 @@ class Counting:
         one = op.logged
         self._digest.operations += 1
         cursor = attr.get("cursorid")
-        goes_on = op.getmore and cursor in self._cursors
-        if type(cursor) is int and not goes_on:
+        known = type(cursor) is int and cursor in self._cursors
+        goes_on = op.getmore and known
+        if type(cursor) is int and not known:
             if len(self._cursors) > _MOST_CURSORS:
                 del self._cursors[next(iter(self._cursors))]
             self._cursors[cursor] = None
-        if stamp[:13] != self._hour:
-            self._add_up()
-            self._hour, self._zone = stamp[:13], stamp[23:]
-        application, host = str(attr.get("appName") or ""), _host(attr.get("remote"))
+        application = str(attr.get("appName") or "")[:128]
+        host = _host(attr.get("remote"))
         if goes_on:
             one.total_ms += ms
         else:
@@ -163,8 +166,6 @@ class Counting:
                 held = self._pending[id(one)] = (one, {})
             held[1].setdefault((application, host), []).append(ms)
             self._count += 1
-            if self._count > _MOST_PENDING:
-                self._add_up()
         _add_numbers(one, attr)
         if ms > self._digest.slowest.least:
             self._digest.slowest.add(

@@ -18,6 +18,8 @@ from dbtune.statements import Statement
 MOST_SHAPES = 5_000
 """Shapes that are told apart; of more, those with the least time are only counted."""
 _MOST_HOURS = 10_000
+_MOST_CELLS = 300_000
+"""Sums by hour of all shapes together; of more, those of the lightest shapes are given up."""
 
 
 @dataclass(slots=True)
@@ -162,6 +164,12 @@ class Digest:
         """Leave out what is too much to keep, the lightest first; whether shapes were left out."""
         for hour in sorted(self.hours)[: max(0, len(self.hours) - _MOST_HOURS)]:
             del self.hours[hour]
+        if sum(len(one.hours) for one in self.shapes.values()) > _MOST_CELLS * slack:
+            left = _MOST_CELLS
+            for one in sorted(self.shapes.values(), key=lambda one: -one.total_ms):
+                left -= len(one.hours)
+                if left < 0:
+                    one.hours.clear()
         if len(self.shapes) <= MOST_SHAPES * slack:
             return False
         calls, spent = self._whole()

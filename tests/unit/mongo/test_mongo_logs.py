@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtune.logs import parts
+from dbtune.mongo.logs import digest as digests
 from dbtune.mongo.logs.count import Counting
 from dbtune.mongo.logs.digest import Digest
 from dbtune.mongo.logs.entries import LONGEST, entry_of, looks_like_mongo
@@ -284,6 +285,35 @@ def test_what_an_operation_locked_is_passed_over_and_nothing_else() -> None:
     assert told[2]["command"] == {"a": {"locks": locks}}
 
 
+def test_text_that_is_no_utf8_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mongod.log"
+    path.write_bytes(slow(appName="w\xe9b").encode().replace(b"\\u00e9", b"\xe9") + b"\n")
+    found = read([str(path)], Wanted())
+    assert texts(found) == {"shop.orders.find({status: ?})": 1}
+    assert found.seen.skipped_lines == 0
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "MOST_SHAPES", 5)
+    monkeypatch.setattr(digests, "_MOST_CELLS", 30)
+    filters = [{f"f{chr(97 + n % 20)}": 1} for n in range(1000)]
+    found = digest(
+        *(
+            slow(
+                at=f"2026-11-{1 + n // 40:02}T{n % 24:02}:00:00.000Z",
+                command={"find": "orders", "filter": one},
+                durationMillis=1000 if "fa" in one else 1,
+            )
+            for n, one in enumerate(filters)
+        )
+    )
+    assert len(found.shapes) == 5
+    assert sum(len(one.hours) for one in found.shapes.values()) <= 60
+    assert found.shapes["shop.orders.find({fa: ?})"].calls == 50  # the weightiest stays whole
+    kept = sum(one.calls for one in found.shapes.values())
+    assert kept + found.left_out.count == found.operations == 1000
+
+
 def test_what_is_no_entry_is_counted(tmp_path: Path) -> None:
     lines = [slow(), "panic: not json", '{"t": 5}', "[" * 100_000, slow()[:-5], slow()]
     found = read(
@@ -318,6 +348,7 @@ def test_nothing_in_an_entry_breaks_it(
         json.dumps({"t": {"$date": stamp}, "id": 51803, "msg": "Slow query", "attr": attr}),
         entry(attr=attr),
         entry(attr=told),
+        entry(attr=told | {"command": {"getMore": 1}, "originatingCommand": command}),
         entry(msg=command, number=stamp, attr=attr),
         *(
             entry("x", number, {"doc": attr, "config": command, "error": stamp, "remote": attr})
