@@ -42,9 +42,9 @@ _CHEAP = 10.0
 """Cost of a statement that an index could not make noticeably cheaper: it reads a few blocks."""
 _HELPED = 0.5
 """Share of its cost that a statement may keep to be called helped."""
-_EXPLORING, _SEARCHING = 0.5, 0.8
-"""Shares of the time after which candidates are chosen from, known well or not, and after which
-what was chosen is only brushed up."""
+_EXPLORING, _SEARCHING, _FINISHING = 0.5, 0.75, 0.9
+"""Shares of the time after which candidates are chosen from, known well or not, after which what
+was chosen is only brushed up, and after which nothing but what the report tells is asked."""
 
 
 def advise(
@@ -261,7 +261,7 @@ class _Adviser:
             options.most_indexes,
             options.most_per_table,
             self._started + _SEARCHING * options.seconds,
-            self._started + options.seconds,
+            self._started + _FINISHING * options.seconds,
         )
 
     def _tick(self) -> None:
