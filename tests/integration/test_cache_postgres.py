@@ -144,14 +144,9 @@ SLOW = "SELECT region, count(*), sum(total) FROM orders WHERE status = %s GROUP 
 ONCE = "SELECT count(*) FROM changing WHERE made > now()"
 
 
-@pytest.fixture(scope="module", params=[14, 18], ids=lambda version: f"pg{version}")
-def busy(request: pytest.FixtureRequest) -> Iterator[Postgres]:
-    from tests import servers
-    from tests.conftest import missing
-
-    if request.param not in servers.available_postgres():
-        missing(f"PostgreSQL {request.param}")
-    with Postgres(request.param).start({"shared_preload_libraries": "pg_stat_statements"}) as pg:
+@pytest.fixture(scope="module")
+def busy() -> Iterator[Postgres]:
+    with Postgres(18).start({"shared_preload_libraries": "pg_stat_statements"}) as pg:
         pg.psql(
             """
             CREATE EXTENSION pg_stat_statements;
