@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,6 @@ from dbtune.errors import UsageError
 from dbtune.postgres.bench.workloads import BUILTIN, Loadable, Script, Workload
 from dbtune.report import Report
 from dbtune.text import plain
-
-if TYPE_CHECKING:
-    from dbtune.postgres.session import Session
 
 app = new_app()
 _MOST_CLIENTS = 1000
@@ -98,16 +95,18 @@ def pool(
         raise UsageError(f"--workload {workload} needs tables of its own: give --allow-write")
     profile = run.profile()
     with interrupted_by_signals(), run.postgres(profile) as session:
-        load = BUILTIN[workload] if tables else _load(run, session, file)
+        script = "" if file is None else read_file(file)
+
+        def load() -> Loadable:
+            if file is not None:
+                return Loadable(f"the script {plain(file.name)}", (Script(script),))
+            if tables:
+                return BUILTIN[workload]
+            from dbtune.postgres.bench.statements import reading_statements
+
+            return reading_statements(session, run.wait)
+
         request = Request(
             load, tables, scale, clients, seconds, warm_up, rounds, observe, sizes or ()
         )
         return bench_pool(session, request, surroundings(run, profile, yes, allow_busy))
-
-
-def _load(run: Run, session: Session, file: Path | None) -> Loadable:
-    if file is not None:
-        return Loadable(f"the script {plain(file.name)}", (Script(read_file(file)),))
-    from dbtune.postgres.bench.statements import reading_statements
-
-    return reading_statements(session, run.wait)

@@ -15,7 +15,6 @@ import jsonschema
 import psycopg
 import pytest
 
-from dbtune.postgres.bench import pgbench as pgbench_module
 from dbtune.postgres.bench.scratch import PREFIX
 from tests import servers
 from tests.command import dbtune
@@ -167,6 +166,19 @@ def test_nobody_is_loaded_without_being_asked(
     dbtune(*arguments, "--yes", env=production).ok()
 
 
+def test_statements_are_not_tried_out_before(
+    staging: tuple[Postgres, dict[str, str]], tmp_path: Path
+) -> None:
+    server, _ = staging
+    server.psql("CREATE TABLE t AS SELECT 1 AS n")
+    server.psql("SELECT max(n) FROM t")
+    refused = dbtune("bench", "pool", "s", *BRIEF, env=profile_of(server, tmp_path, "prod"))
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    calls = "SELECT calls FROM pg_stat_statements WHERE query LIKE 'SELECT max%'"
+    assert server.psql(calls) == [(1,)]
+
+
 def test_others_are_left_alone(staging: tuple[Postgres, dict[str, str]], tmp_path: Path) -> None:
     server, env = staging
     file = script(tmp_path, "SELECT 1;\n")
@@ -236,7 +248,7 @@ def test_missing_programs_are_named(
         assert result.code == 2
         assert "pip install 'dbtune[lab]'" in result.err
     with monkeypatch.context() as patched:
-        patched.setattr(pgbench_module, "find_pgbench", lambda: "pgbench")
+        patched.setattr("dbtune.postgres.bench.pool.find_pgbench", lambda: "pgbench")
         patched.setattr(shutil, "which", lambda *_, **__: None)
         result = dbtune(*arguments, env=env)
         assert result.code == 2

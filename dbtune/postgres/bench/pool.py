@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from dbtune.bench.pool import Load, rules, sizes_to_try, summarise
+from dbtune.bench.pool import Load, Size, rules, sizes_to_try, summarise
 from dbtune.bench.pool_report import PREDICTED, report
 from dbtune.bench.rounds import interleaved
 from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.model import PoolPlan
 from dbtune.postgres.bench.permission import Permission, require_permission
-from dbtune.postgres.bench.pgbench import APPLICATION, Pgbench
-from dbtune.postgres.bench.pooler import PrivatePgBouncer
+from dbtune.postgres.bench.pgbench import Pgbench, find_pgbench
+from dbtune.postgres.bench.pooler import PrivatePgBouncer, find_pgbouncer
 from dbtune.postgres.bench.scratch import Scratch, leftovers
 from dbtune.postgres.bench.workloads import Loadable, table_statements
 from dbtune.postgres.load import read_room
@@ -48,7 +48,8 @@ class Request:
     """What to measure.
 
     Attributes:
-        load: what the clients do.
+        load: what the clients do; asked for when the server may be loaded, because statements are
+            tried out.
         tables: it needs pgbench's tables, in a scratch schema.
         scale: of those.
         clients: that send one transaction after the other.
@@ -59,7 +60,7 @@ class Request:
         sizes: to try; empty for those around the prediction.
     """
 
-    load: Loadable
+    load: Callable[[], Loadable]
     tables: bool = False
     scale: int = 10
     clients: int = 64
@@ -102,37 +103,42 @@ def bench_pool(session: Session, request: Request, around: Surroundings) -> Repo
     server = read_server(session)
     _require(server, request)
     most = _most(session, request)
-    with Pgbench(request.load.scripts, request.clients, request.scale) as pgbench:
-        # What can be found missing is, before anybody is asked.
-        pooler = PrivatePgBouncer(
-            session.profile,
-            around.limits,
-            range(1, most + 1),
-            request.clients,
-            _settings(request, around.limits, schema := _schema(request, around)),
-        )
-        what = f"{request.clients} clients at once for {_duration_text(request, most)}"
-        require_permission(session, server, around.permission, what, around.wait)
-        notes = [*request.load.notes, *leftovers(session)]
-        with schema or contextlib.nullcontext():
-            if schema is not None:
-                with around.progress(f"making {request.scale * 15} MB of tables", 1.0):
-                    schema.run(*table_statements(request.scale))
-            with pooler:
-                pooler.check(min(OBSERVED_SIZE, most))
-                return _swept(session, server, request, around, pgbench, pooler, most, notes)
+    for program in (find_pgbench, find_pgbouncer):
+        program()  # what is missing is said before anybody is asked
+    what = f"{request.clients} clients at once for {_duration_text(request, most)}"
+    require_permission(session, server, around.permission, what, around.wait)
+    load = request.load()
+    notes = [*load.notes, *leftovers(session)]
+    with _scratch(request, around) as schema:
+        if schema is not None:
+            with around.progress(f"making {request.scale * 15} MB of tables", 1.0):
+                schema.run(*table_statements(request.scale))
+        settings = _settings(load, around.limits, schema)
+        sizes, profile = range(1, most + 1), session.profile
+        with (
+            Pgbench(load.scripts, request.clients, request.scale) as pgbench,
+            PrivatePgBouncer(profile, around.limits, sizes, request.clients, settings) as pooler,
+        ):
+            pooler.check(min(OBSERVED_SIZE, most))
+            found, facts, about = _swept(session, request, around, pgbench, pooler, most)
+    return report(
+        *found,
+        {"workload": load.name, **facts},
+        target=target(session, server),
+        collected_at=server.now,
+        notes=[*notes, *about],
+    )
 
 
 def _swept(
     session: Session,
-    server: Server,
     request: Request,
     around: Surroundings,
     pgbench: Pgbench,
     pooler: PrivatePgBouncer,
     most: int,
-    notes: list[str],
-) -> Report:
+) -> tuple[tuple[list[Size], dict[str, int]], dict[str, object], list[str]]:
+    """Sizes and rules, how it was measured, and notes."""
     plan = _predict(session, request, around, pgbench, pooler, most)
     predicted = None if plan is None else predicted_size(plan)
     tried = rules(None if plan is None else plan.inputs.cpus)
@@ -152,9 +158,8 @@ def _swept(
     with around.progress("measuring", len(sizes) * request.rounds) as advance:
         runs = interleaved(sizes, request.rounds, meter.measure, advance)
     loads = [load for several in runs.values() for load in several]
-    facts = {
+    facts: dict[str, object] = {
         "predicted_size": predicted,
-        "workload": request.load.name,
         "clients": request.clients,
         "rounds": request.rounds,
         "seconds": float(request.seconds),
@@ -162,14 +167,8 @@ def _swept(
         "client_cpus": _largest(load.client_cpus for load in loads),
         "pooler_cpus": _largest(load.pooler_cpus for load in loads),
     }
-    return report(
-        summarise(runs),
-        tried,
-        facts,
-        target=target(session, server),
-        collected_at=server.now,
-        notes=[*notes, *_about(session, plan, most, request, loads)],
-    )
+    notes = list(_about(session, plan, most, request, loads))
+    return (summarise(runs), tried), facts, notes
 
 
 def predicted_size(plan: PoolPlan) -> int | None:
@@ -198,6 +197,7 @@ class _Meter:
     def measure(self, size: int) -> Load:
         """Warm up and measure once."""
         keywords = self._pooler.keywords(size)
+        self._wait_for_room(size)
         if self._request.warm_up:
             warm = self._pgbench.run(keywords, self._request.warm_up, self._rates.get(size, 0))
             self._rates[size] = warm.per_second
@@ -205,10 +205,16 @@ class _Meter:
         load = self._pgbench.run(keywords, self._request.seconds, self._rates.get(size, 0))
         after, elapsed = self._pooler.cpu_seconds(), time.monotonic() - started
         self._rates[size] = load.per_second
-        empty(self._session, self._pooler, size)
+        self._pooler.empty(size)
         if before is None or after is None:
             return load
         return load._replace(pooler_cpus=(after - before) / elapsed)
+
+    def _wait_for_room(self, size: int) -> None:
+        """Wait until the processes of the size before have ended: each takes a connection."""
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while _left(self._session)[0] < size and time.monotonic() < deadline:
+            time.sleep(0.02)
 
 
 def _predict(
@@ -227,23 +233,8 @@ def _predict(
     with pgbench.running(pooler.keywords(size), seconds):
         around.wait(_SETTLE_SECONDS, "letting the load settle")
         plan, _ = plan_for(session, PoolInputs(), request.observe, around.wait)
-    empty(session, pooler, size)
-    return plan
-
-
-def empty(session: Session, pooler: PrivatePgBouncer, size: int) -> None:
-    """Close a pool's connections and wait until the server has ended its processes."""
     pooler.empty(size)
-    deadline = time.monotonic() + _DRAIN_SECONDS
-    while time.monotonic() < deadline:
-        rows = session.rows(
-            "SELECT pg_catalog.count(*)::int AS left FROM pg_catalog.pg_stat_activity "
-            "WHERE application_name = %s AND datname = pg_catalog.current_database()",
-            (APPLICATION,),
-        )
-        if not rows[0]["left"]:
-            return
-        time.sleep(0.02)
+    return plan
 
 
 def _require(server: Server, request: Request) -> None:
@@ -252,35 +243,42 @@ def _require(server: Server, request: Request) -> None:
             "bench pool needs the server itself, because it puts a PgBouncer of its own before it; "
             "give the server's own port"
         )
-    if request.load.writes or request.tables:
+    if request.tables:
         require_writable(server, "a workload that writes")
 
 
 def _most(session: Session, request: Request) -> int:
     """The largest pool that clients fill and the server has connections for."""
+    left, used = _left(session)
+    if left < 1:
+        raise UsageError(f"the server has no connection left: {used} are open")
+    return min(request.clients, left)
+
+
+def _left(session: Session) -> tuple[int, int]:
+    """Connections that the server has left for us, and those that are open."""
     limits = read_room(session)
     used = session.rows(
         "SELECT pg_catalog.count(*)::int AS used FROM pg_catalog.pg_stat_activity "
         "WHERE datid IS NOT NULL"
     )[0]["used"]
     reserved = limits.superuser_reserved + limits.reserved_connections
-    left = limits.max_connections - reserved - used - _LEFT_FREE
-    if left < 1:
-        raise UsageError(f"the server has no connection left: {used} are open")
-    return min(request.clients, int(left))
+    return limits.max_connections - reserved - used - _LEFT_FREE, used
 
 
-def _schema(request: Request, around: Surroundings) -> Scratch | None:
-    return Scratch(around.open_writer, around.say) if request.tables else None
+def _scratch(request: Request, around: Surroundings) -> AbstractContextManager[Scratch | None]:
+    if not request.tables:
+        return contextlib.nullcontext()
+    return Scratch(around.open_writer, around.say)
 
 
-def _settings(request: Request, limits: Limits, schema: Scratch | None) -> list[tuple[str, str]]:
+def _settings(load: Loadable, limits: Limits, schema: Scratch | None) -> list[tuple[str, str]]:
     """What each server connection sets for itself."""
     found = [
         ("statement_timeout", f"{limits.statement_seconds * 1000:.0f}ms"),
         ("idle_in_transaction_session_timeout", "60s"),
     ]
-    if not request.load.writes:
+    if not load.writes:
         found.append(("default_transaction_read_only", "on"))
     if schema is not None:
         found.append(("search_path", quote(schema.name)))
