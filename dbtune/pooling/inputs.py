@@ -111,6 +111,8 @@ class PoolInputs:
         requests_per_second: of all instances together.
         hold_time_ms: mean time from taking a connection to giving it back.
         wait_share: share of the hold time in which the server's CPU does nothing for the request.
+        balanced: connections that keep the scarcest resource busy, where that was measured;
+            ``None`` takes it from ``wait_share``, which knows no locks.
         variance: squared coefficient of variation of the hold time; 1 is exponential.
         target_wait_ms: 95 % of requests should wait no longer for a connection; ``None`` means
             a quarter of the hold time, at most 5 ms.
@@ -138,6 +140,7 @@ class PoolInputs:
     requests_per_second: float | None = None
     hold_time_ms: float | None = None
     wait_share: float | None = None
+    balanced: float | None = None
     variance: float = 1.0
     target_wait_ms: float | None = None
     peak_factor: float = 1.0

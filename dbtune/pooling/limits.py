@@ -99,23 +99,30 @@ def parallelism_of(inputs: PoolInputs, steps: list[Step]) -> Parallelism | None:
     """What the CPUs can serve at once, or ``None`` when they are not known.
 
     ``N* = CPUs / (1 − w)``: with a share ``w`` of the hold time off the CPU, so many connections
-    keep all CPUs busy. Throughput peaked at up to 1.5 N*, and at 4 per CPU for work that hardly
-    waits (``scripts/bench``, design notes on pooling).
+    keep all CPUs busy; where it was measured, also with what sessions wait for each other
+    (:func:`dbtune.pooling.measured.balanced_of`). Throughput peaked at up to 1.5 N*, and at 4 per
+    CPU for work that hardly waits (``scripts/bench/pool``).
     """
     cpus = inputs.cpus
     if cpus is None:
         return None
     share = inputs.wait_share or 0.0
-    balanced = cpus / (1 - share)
+    balanced = cpus / (1 - share) if inputs.balanced is None else inputs.balanced
     by_cpu, by_balance = round_up(CAP_PER_CPU * cpus), round_up(CAP_OVER_BALANCE * balanced)
-    known = inputs.wait_share is not None
+    known = inputs.wait_share is not None or inputs.balanced is not None
+    formula, numbers = "CPUs / (1 − w)", f"{count_text(cpus)} / (1 − {ratio_text(share)})"
+    if inputs.balanced is not None:
+        formula = "min(CPUs · S0 / C, L · (1 − b)): time alone by CPU time; b blocked"
+        numbers = f"measured at {count_text(cpus)} CPUs"
     if known:
         steps.append(
             Step(
                 "N*",
-                "connections that keep all CPUs busy",
-                "CPUs / (1 − w)",
-                f"{count_text(cpus)} / (1 − {ratio_text(share)})",
+                "connections that keep all CPUs busy, or what they wait for"
+                if inputs.balanced is not None
+                else "connections that keep all CPUs busy",
+                formula,
+                numbers,
                 balanced,
                 "connections",
                 BALANCED,

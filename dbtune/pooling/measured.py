@@ -25,6 +25,8 @@ PEAK_OVER_MEAN = 2.0
 """Peak factor where the rate was measured, but no peak."""
 MOST_WAIT_SHARE = 0.99
 """A share of 1 would mean that the CPUs can serve any number of connections."""
+_SATURATED = 1 / 3
+"""Share of blocked sessions from which on what they wait for is taken to be busy all the time."""
 REPORT_SECONDS = 0.5
 """Sessions report once a second: by so much may either end of the observation be off."""
 FEWEST_CALLS = 100
@@ -164,6 +166,33 @@ def _of_looks(load: Load, skipped: list[Skipped]) -> dict[str, Quantity]:
         Estimate(_share(1 - share.value), low, high), f"pg_stat_activity, {held:,} observations"
     )
     return found
+
+
+def balanced_of(load: Load, cpus: float | None) -> float | None:
+    """Connections that keep the scarcest resource busy; ``None`` if looks don't tell.
+
+    A look also sees sessions that are there only because there are so many: those that want a CPU
+    when all are taken, and those blocked by another's lock or latch. More connections would make
+    more of these and nothing faster. So there are two bounds (asymptotic bounds of balanced jobs,
+    Denning and Buzen 1978):
+
+    * ``CPUs · S0 / C``: the time that a request takes alone by the CPU time in it;
+    * ``L · (1 − b)``: of ``L`` busy connections a share ``b`` is blocked, and the others keep busy
+      what they wait for. Below a third, not all the time: the share then grows with the number of
+      connections, and the bound is where it would come to a third, ``L / 4.5 b``.
+    """
+    whole, looks = load.whole, load.looks
+    on_cpu = sum(looks.on_cpu)
+    running = on_cpu if cpus is None else sum(min(one, cpus) for one in looks.on_cpu)
+    blocked = whole.lock + whole.latch
+    bounds = []
+    if cpus is not None and running > 0:
+        alone = max(running, whole.held - blocked - (on_cpu - running))
+        bounds.append(cpus * min(1 / (1 - MOST_WAIT_SHARE), alone / running))
+    if blocked and whole.held:
+        busy, share = whole.held / load.count, blocked / whole.held
+        bounds.append(busy * (1 - share) if share >= _SATURATED else busy / (4.5 * share))
+    return min(bounds, default=None)
 
 
 def _share(value: float) -> float:

@@ -8,7 +8,7 @@ from itertools import product
 from dbtune.finding import Skipped
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.load import Load
-from dbtune.pooling.measured import Known, Quantities, Quantity, known_of, of_load
+from dbtune.pooling.measured import Known, Quantities, Quantity, balanced_of, known_of, of_load
 from dbtune.pooling.measured_pooler import of_pooler
 from dbtune.pooling.model import PoolPlan, derive
 from dbtune.pooling.pooler import PoolerLoad
@@ -73,6 +73,10 @@ def plan_on(
     known = (of_server(load) if load else {}) | known_of(quantities) | about | options
     if "requests_per_second" in options and "peak_factor" not in options:
         known.pop("peak_factor", None)
+    if measured and load is not None and "wait_share" in quantities and "wait_share" not in options:
+        cpus = known["cpus"][0] if "cpus" in known else None
+        if (balanced := balanced_of(load, cpus)) is not None:
+            known["balanced"] = (balanced, quantities["wait_share"].source)
     inputs = PoolInputs(
         **{name: value for name, (value, _) in known.items()},
         origins={name: origin for name, (_, origin) in known.items()},
@@ -133,7 +137,12 @@ def size_range(plan: PoolPlan, quantities: Quantities) -> tuple[int, int] | None
     sizes = [plan.pool_size]
     for end, share in product((low, high), shares):
         rate = max(inputs.requests_per_second * end / value, 1e-6)
-        other = derive(replace(inputs, requests_per_second=rate, wait_share=share))
+        balanced = inputs.balanced
+        if balanced is not None and share is not None and inputs.wait_share is not None:
+            balanced *= (1 - inputs.wait_share) / (1 - share)
+        other = derive(
+            replace(inputs, requests_per_second=rate, wait_share=share, balanced=balanced)
+        )
         if other.pool_size is not None:
             sizes.append(other.pool_size)
     return min(sizes), max(sizes)

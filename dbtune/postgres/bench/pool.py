@@ -172,14 +172,12 @@ def _swept(
 
 
 def predicted_size(plan: PoolPlan) -> int | None:
-    """What ``pool-size`` says of a load that clients make without a pause.
+    """What ``pool-size`` says of a load that clients make without a pause: its cap.
 
-    They come as fast as they are served, so such a load always is all that the server can do: where
-    the plan finds that no size meets it, what remains is the most that the CPUs serve well.
+    They come as fast as they are served, so the demand that is seen is whatever pool was there, and
+    says nothing. What remains is the most connections that the server serves well.
     """
-    if plan.pool_size is not None:
-        return plan.pool_size
-    return None if plan.parallelism is None else plan.parallelism.cap
+    return plan.pool_size if plan.parallelism is None else plan.parallelism.cap
 
 
 class _Meter:
@@ -295,10 +293,10 @@ def _about(
     session: Session, plan: PoolPlan | None, most: int, request: Request, loads: list[Load]
 ) -> Iterator[str]:
     """What the reader should know about how it was measured."""
-    if plan is not None and plan.pool_size is None and plan.parallelism is not None:
+    if plan is not None and plan.parallelism is not None:
         yield (
-            "pool-size found no size for this load, because clients without a pause ask for all "
-            "that the server can do: its prediction here is the most that the CPUs serve well"
+            "clients without a pause ask for all that the server can do, so the prediction is the "
+            "most that pool-size lets a pool have (its cap), not what a demand would need"
         )
     predicted = None if plan is None else predicted_size(plan)
     if predicted is not None and predicted > request.clients:

@@ -14,6 +14,8 @@ WITH look AS (
                 WHEN a.state NOT IN ('active', 'fastpath function call') THEN 'idle'
                 WHEN a.wait_event IS NULL THEN 'cpu'
                 WHEN a.wait_event_type = 'IO' THEN 'io'
+                -- For the WAL that another writes: one that commits alone waits for the disk itself.
+                WHEN a.wait_event_type = 'LWLock' AND a.wait_event = 'WALWrite' THEN 'io'
                 WHEN a.wait_event_type = 'Lock' THEN 'lock'
                 WHEN a.wait_event_type IN ('LWLock', 'BufferPin', 'Buffer') THEN 'latch'
                 WHEN a.wait_event_type = 'Client' THEN 'client'

@@ -12,7 +12,7 @@ from dbtune.errors import UsageError
 from dbtune.finding import Skipped
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.load import OTHERS, Calls, Load, Looks, Room, Use, Uses, Work
-from dbtune.pooling.measured import known_of, of_load, variance
+from dbtune.pooling.measured import balanced_of, known_of, of_load, variance
 from dbtune.pooling.observed import plan_on
 
 ROOM = Room(100, 3, 2)
@@ -177,3 +177,46 @@ def test_pools_are_of_a_database_and_a_user() -> None:
         ("report", 900, 5),
         ("app", 820, 6),
     ]
+
+
+def looked(count: int, cpus: float, **kinds: int) -> Load:
+    """A load whose looks all saw as many sessions of each kind."""
+    held = sum(kinds.values())
+    whole = Use("", "", "", held=held * count, **{kind: n * count for kind, n in kinds.items()})
+    looks = Looks(0.1, (held,) * count, (held,) * count, (kinds.get("cpu", 0),) * count)
+    return Load(10, Room(100, 3, 0), looks=looks, whole=whole, cpus=cpus)
+
+
+def test_who_wants_a_cpu_when_all_are_taken_says_nothing_for_a_larger_pool() -> None:
+    # 2 CPUs, 20 connections that want one; or of 40, 20 want one and 20 wait for something else.
+    assert balanced_of(looked(50, 2, cpu=20), 2) == 2
+    assert balanced_of(looked(50, 2, cpu=20, other=20), 2) == 22
+    assert balanced_of(looked(50, 2, cpu=2, other=20), 2) == 22
+
+
+def test_waits_that_are_shared_out_among_more_connections_count() -> None:
+    assert balanced_of(looked(50, 2, cpu=1, io=5, client=4), 2) == 20
+    assert balanced_of(looked(50, 2, other=20), 2) is None  # no CPU was used: no bound is seen
+    assert balanced_of(looked(50, 2, cpu=1, other=999), 2) == pytest.approx(200)
+
+
+def test_a_lock_that_many_wait_for_is_a_bound() -> None:
+    # A hot row: one works, 17 wait for it.
+    assert balanced_of(looked(50, 2, io=2, cpu=1, lock=17), 2) == pytest.approx(3)
+    assert balanced_of(looked(50, 2, io=2, cpu=1, latch=17), None) == pytest.approx(3)
+    # Few waits for locks are a bound only far above what is there, and it comes without a jump.
+    assert balanced_of(looked(50, 2, client=18, cpu=1, lock=1), 2) == 38  # by CPUs
+    below, above = (balanced_of(looked(50, 2, client=200 - n, lock=n), None) for n in (66, 67))
+    assert below == pytest.approx(above, rel=0.02)
+
+
+def test_a_pool_is_not_made_larger_by_those_that_block_each_other() -> None:
+    blocked = replace(LOAD.whole, cpu=200, lock=600, other=0)
+    plain, bound = (
+        plan_on(PoolInputs(), {}, replace(LOAD, whole=whole, cpus=1.0)).plan.parallelism
+        for whole in (LOAD.whole, blocked)
+    )
+    assert plain is not None
+    assert bound is not None
+    assert (plain.balanced, plain.cap) == (4, 6)
+    assert (bound.balanced, bound.cap) == (1, 4)
