@@ -178,6 +178,10 @@ def slow_queries(
     if more_logs:
         raise UsageError(f"one TARGET, not {len(more_logs) + 1}; logs are named by --log FILE...")
     if (snapshot := run.snapshot()) is not None:
+        if snapshot.engine == Engine.mongodb:
+            from dbtune.mongo.statements import from_snapshot as of_mongo_snapshot
+
+            return of_mongo_snapshot(snapshot, selection, run.thresholds)
         from dbtune.postgres.statements.saved import slow_queries as of_snapshot
 
         return of_snapshot(snapshot, selection, run.thresholds)

@@ -11,7 +11,7 @@ import typer
 
 from dbtune.cli.command import Run, command, duration_option, new_app
 from dbtune.cli.log_options import AUTO, LinePrefix, wanted_of
-from dbtune.errors import UsageError
+from dbtune.errors import Unavailable, UsageError
 from dbtune.profile import Engine
 from dbtune.report import Report
 from dbtune.snapshots import FACTS
@@ -96,7 +96,8 @@ def take_snapshot(run: Run, profile: Profile, *, texts: bool, seconds: float = 0
         instead = _observed(run, session, seconds) if seconds else {}
         with run.progress("reading", 1) as advance:
             if session.profile.engine is not Engine.postgresql:
-                return take(session, instead=instead, progress=advance)
+                strip = {} if texts else {"operations": _left_out}  # MongoDB's
+                return take(session, strip=strip, instead=instead, progress=advance)
             from dbtune.postgres.snapshot import snapshot as of_postgres
 
             postgres = cast("PostgresSession", session)
@@ -119,6 +120,10 @@ def _observed(run: Run, session: Any, seconds: float) -> dict[str, Callable[[Any
         what = session.profile.engine
         raise UsageError(f"--interval is for PostgreSQL and PgBouncer; this is {what}")
     return {name: partial(_known, value) for name, value in found.items()}
+
+
+def _left_out(_operations: object) -> Unavailable:
+    return Unavailable("left out by --no-query-text")
 
 
 def _known(value: object, _session: object) -> object:

@@ -123,6 +123,20 @@ class Measure:
         return Verdict.worse if grew == (self.better == "less") else Verdict.better
 
 
+SHORT_SECONDS = 30.0
+"""In less time an event or two, and what a snapshot itself does, make a rate of any size."""
+
+
+def short(*seconds: float | None) -> str:
+    """Why rates of periods are not judged: one is too short; "" if none is.
+
+    Args:
+        seconds: their lengths; ``None`` for one that is not known.
+    """
+    known = [one for one in seconds if one is not None]
+    return "a period of less than 30 s" if known and min(known) < SHORT_SECONDS else ""
+
+
 _UNKNOWN = Shift(None)
 StatementState = Literal["both", "new", "gone"]
 

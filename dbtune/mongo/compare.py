@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from dbtune.compare.held import Held, Span
@@ -14,14 +14,22 @@ from dbtune.compare.model import (
     ObjectState,
     Period,
     Related,
+    SettingChange,
+    StatementChange,
+    short,
     use_state,
 )
+from dbtune.compare.statements import align, workload_of
 from dbtune.errors import Unavailable
 from dbtune.finding import Skipped
 from dbtune.mongo.facts.collections import collections
+from dbtune.mongo.facts.operations import Operations, operations
 from dbtune.mongo.facts.profiling import Profiling, profiling
+from dbtune.mongo.facts.settings import settings
 from dbtune.mongo.facts.status import Status, status
 from dbtune.mongo.indexes.facts import Collection, Index
+from dbtune.mongo.operations import Operation, queries
+from dbtune.text import plain
 
 _GROWN_BYTES = 8 * 1024**2
 _GROWN_RATIO = 0.1
@@ -48,21 +56,21 @@ def related(first: Held, second: Held) -> Related:
 
 def compared(frame: Frame, before: Span, after: Span, relation: Related) -> Comparison:
     """Two periods side by side."""
+    statements, skipped, notes = _statements(before, after)
+    first = before.start or before.end
     return Comparison(
         _period(before),
         _period(after),
         relation.cluster,
         tuple(_measures(before, after)),
+        statements,
+        workload_of(statements or ()),
+        _settings(first, after.end),
+        frozenset(_values(after.end)),
         indexes=_indexes(before, after),
-        relations=_databases(before.start or before.end, after.end),
-        skipped=(
-            Skipped(
-                "statements and settings",
-                "a snapshot of MongoDB does not hold them",
-                "dbtune slow-queries reads them from the server",
-            ),
-        ),
-        notes=tuple(_notes(before.end, after.end, relation)),
+        relations=_databases(first, after.end),
+        skipped=tuple(skipped),
+        notes=(*_notes(before.end, after.end, relation), *notes),
         seconds=(frame.after_end.collected_at - frame.first.collected_at).total_seconds(),
     )
 
@@ -84,6 +92,69 @@ def _notes(first: Held, last: Held, relation: Related) -> Iterator[str]:
         yield f"the version changed: {one.version} before, {other.version} after"
     if relation.restarted:
         yield "the server was restarted in between: its counters began anew"
+
+
+def _statements(
+    before: Span, after: Span
+) -> tuple[tuple[StatementChange, ...] | None, list[Skipped], list[str]]:
+    """What the profilers recorded in each period, where both were set alike."""
+    try:
+        old, new = before.end.of(operations), after.end.of(operations)
+    except Unavailable as lacking:
+        return None, [Skipped("statements", lacking.reason, lacking.remedy)], []
+    alike = {one.database for one in old.profilers if one in new.profilers and one.level}
+    if not alike:
+        why = "no profiler was on in both periods with the same limits: what each recorded differs"
+        return None, [Skipped("statements", why)], []
+    notes = []
+    others = {one.database for one in (*old.profilers, *new.profilers) if one.level} - alike
+    if others:
+        notes.append(
+            f"statements of {plain(', '.join(sorted(others)))} are left out: the profiler was set "
+            "otherwise in the other period"
+        )
+    if any(one.level == 1 for one in new.profilers if one.database in alike):
+        notes.append(
+            "profilers record slow operations only: calls and times of statements are of those"
+        )
+    counted = []
+    for name, span, found in (("before", before, old), ("after", after, new)):
+        kept, note = _recorded(name, span, found)
+        notes += note
+        mine = [one for one in kept if one.shape.namespace.partition(".")[0] in alike]
+        counted.append({one.statement.text: one.statement for one in queries(mine)})
+    return align(*counted), [], notes
+
+
+def _recorded(name: str, span: Span, found: Operations) -> tuple[Sequence[Operation], list[str]]:
+    """A period's operations; the profiler's collection may have lost the first of them."""
+    start = span.start.maybe(operations) if span.start else None
+    since = start.at if start else span.start.snapshot.collected_at if span.start else None
+    kept = found.operations if since is None else found.since(since)
+    first = min((one.at for one in found.operations if one.at is not None), default=None)
+    if since is None or first is None or first <= since:
+        return kept, []
+    begins = first.strftime("%H:%M:%S UTC")
+    return kept, [
+        f"{name}: the first operation in the profiler's record is of {begins}; it keeps the newest "
+        "only, so some of the period may be missing"
+    ]
+
+
+def _values(held: Held) -> Mapping[str, str]:
+    found = held.maybe(settings)
+    return found.values if found else {}
+
+
+def _settings(first: Held, last: Held) -> tuple[SettingChange, ...] | None:
+    if first.maybe(settings) is None or last.maybe(settings) is None:
+        return None
+    old, new = _values(first), _values(last)
+    return tuple(
+        SettingChange(name, old.get(name), new.get(name))
+        for name in sorted(old.keys() | new.keys())
+        if old.get(name) != new.get(name)
+    )
 
 
 def _measures(before: Span, after: Span) -> Iterator[Measure]:
@@ -115,25 +186,26 @@ def _measures(before: Span, after: Span) -> Iterator[Measure]:
         *per("metrics.queryExecutor.scanned", "metrics.document.returned"),
         "less", 1.5, 5.0, unjudged,
     )  # fmt: skip
+    brief = short(old.seconds, new.seconds)
     yield Measure(
         "collection_scans_per_second", "collection scans/s", "float",
-        *rate("metrics.queryExecutor.collectionScans.nonTailable"), "less", 1.5, 1.0,
+        *rate("metrics.queryExecutor.collectionScans.nonTailable"), "less", 1.5, 1.0, brief,
     )  # fmt: skip
     yield Measure(
         "sorts_in_memory_per_second", "sorts without an index/s", "float",
-        *rate("metrics.operation.scanAndOrder"), "less", 1.5, 1.0,
+        *rate("metrics.operation.scanAndOrder"), "less", 1.5, 1.0, brief,
     )  # fmt: skip
     yield Measure(
         "write_conflicts_per_second", "write conflicts/s", "float",
-        *rate("metrics.operation.writeConflicts"), "less", 1.5, 1.0,
+        *rate("metrics.operation.writeConflicts"), "less", 1.5, 1.0, brief,
     )  # fmt: skip
     yield Measure(
         "cache_read_bytes_per_second", "read into the cache/s", "bytes",
-        *rate(f"{_CACHE}bytes read into cache"), "less", 1.5, 1024**2,
+        *rate(f"{_CACHE}bytes read into cache"), "less", 1.5, 1024**2, brief,
     )  # fmt: skip
     yield Measure(
         "evictions_by_applications_per_second", "pages evicted by applications/s", "float",
-        *rate(f"{_CACHE}pages evicted by application threads"), "less", 1.5, 1.0,
+        *rate(f"{_CACHE}pages evicted by application threads"), "less", 1.5, 1.0, brief,
     )  # fmt: skip
     yield Measure("cache_used_ratio", "cache filled", "ratio", _cache_used(old), _cache_used(new))
     yield Measure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dbtune.errors import TargetError, Unavailable
 from dbtune.report import Report
@@ -218,6 +218,8 @@ def from_session(session: Session, options: Options) -> Report:
         UsageError: the RAM is too little, or nobody knows it.
         TargetError: the connection broke, or the user may not read the settings.
     """
+    from dbtune.mongo.facts.settings import dotted
+
     profile = session.profile
     try:
         system = session.command("admin", {"hostInfo": 1}).get("system", {})
@@ -241,7 +243,7 @@ def from_session(session: Session, options: Options) -> Report:
         options.writes_bytes_per_hour,
         replica_set="repl" in status,
     )
-    current = {one.name: one.default for one in settings(inputs)} | _dotted(given)
+    current = {one.name: one.default for one in settings(inputs)} | dict(dotted(given))
     cache = status.get("wiredTiger", {}).get("cache", {}).get("maximum bytes configured")
     if cache:
         current["storage.wiredTiger.engineConfig.cacheSizeGB"] = f"{cache / GB:.2f}"
@@ -256,14 +258,3 @@ def from_session(session: Session, options: Options) -> Report:
         current["security.authorization"] = "enabled"  # a key between members implies it
     report_on = generate(inputs, current)
     return replace(report_on, target=session.target(), collected_at=session.now())
-
-
-def _dotted(options: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested options by dotted names; numbers as in the file."""
-    found: dict[str, str] = {}
-    for name, value in options.items():
-        if isinstance(value, Mapping):
-            found |= _dotted(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = f"{value:g}" if isinstance(value, float) else str(value)
-    return found

@@ -71,12 +71,14 @@ class Recorded:
         since: when the oldest of them ended, by the server's clock; ``None`` if there is none.
         full: databases with more operations than were read.
         unreadable: databases whose record can't be read, and why.
+        most: operations of one database that were read at most.
     """
 
     queries: list[Query] = field(default_factory=list)
     since: datetime | None = None
     full: list[str] = field(default_factory=list)
     unreadable: dict[str, Unavailable] = field(default_factory=dict)
+    most: int = MAX_OPERATIONS
 
 
 def read_recorded(
@@ -105,7 +107,7 @@ def read_recorded(
         for name in databases:
             count = 0
             try:
-                for one in _operations(session, name, after):
+                for one in read_operations(session, name, after=after):
                     count += 1
                     if one.at is not None:
                         recorded.since = min(recorded.since or one.at, one.at)
@@ -120,7 +122,19 @@ def read_recorded(
     return recorded
 
 
-def _operations(session: Session, database: str, after: datetime | None) -> Iterator[Operation]:
+def read_operations(
+    session: Session,
+    database: str,
+    *,
+    after: datetime | None = None,
+    most: int = MAX_OPERATIONS,
+) -> Iterator[Operation]:
+    """A database's recorded operations, the newest first, without dbtune's own.
+
+    Raises:
+        Unavailable: this user may not.
+        TargetError: the connection broke.
+    """
     wanted: Document = {
         "appName": {"$ne": APP_NAME},
         "ns": {"$not": {"$regex": r"^[^.]*\.system\."}},
@@ -132,7 +146,7 @@ def _operations(session: Session, database: str, after: datetime | None) -> Iter
         "filter": wanted,
         "projection": dict.fromkeys(_FIELDS, 1) | {"_id": 0},
         "sort": {"$natural": -1},
-        "limit": MAX_OPERATIONS,
+        "limit": most,
         "batchSize": _BATCH,
     }
     return map(operation_of, session.documents(database, command))

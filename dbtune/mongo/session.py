@@ -44,6 +44,8 @@ of reads."""
 
 INTERNAL = frozenset(("admin", "config", "local"))
 """The server's own databases."""
+INTERNAL = frozenset(("admin", "config", "local"))
+"""Databases of the server's own."""
 _EXPLAINED = frozenset(("aggregate", "count", "distinct", "find"))
 _WRITING_STAGES = frozenset(("$out", "$merge"))
 # To tell the server that the session ends, the driver would look for one that is gone.

@@ -8,7 +8,7 @@ the report says what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from dbtune.statements import Order, Selection, Wait, Window, narrow, tables
 from dbtune.text import count_text, ms_text, plain, plural, ratio_text
 
 if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
     from dbtune.mongo.operations import Query
     from dbtune.mongo.profiler import Profiler, Recorded
     from dbtune.mongo.session import Session
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SAMPLE_SECONDS = 10.0
 CHECKS = "dbtune.mongo.checks"
 
-_INTERNAL = frozenset(("admin", "config", "local"))
+Thresholds = Mapping[str, Mapping[str, object]]
 _MEASURES = {
     # Of the other orders, every source tells something.
     Order.rows: "rows",
@@ -99,7 +100,7 @@ def _of_query_stats(
         "$queryStats counts find, aggregate and distinct, however fast, but no writes: the "
         "profiler records those; MongoDB does not promise to keep it as it is"
     )
-    return replace(_judged(session, selection, found, window), notes=(note,)), []
+    return replace(_judged(session.profile.thresholds, selection, found, window), notes=(note,)), []
 
 
 def _of_the_rest(
@@ -119,8 +120,47 @@ def _of_the_rest(
     if not recording and not recorded.queries:
         return _sampled(session, selection, wait, profilers), skipped
     window = _window(selection, recorded, start, session.now())
-    report = _judged(session, selection, recorded.queries, window)
-    return replace(report, notes=tuple(_profiler_notes(session, profilers, recorded))), skipped
+    report = _judged(session.profile.thresholds, selection, recorded.queries, window)
+    notes = tuple(_profiler_notes(session.role, profilers, recorded))
+    return replace(report, notes=notes), skipped
+
+
+def from_snapshot(snapshot: Snapshot, selection: Selection, thresholds: Thresholds) -> Report:
+    """As :func:`slow_queries`, of the operations that a snapshot holds.
+
+    Raises:
+        UsageError: the snapshot has none, an interval was asked for, or the file is damaged.
+    """
+    from dbtune.mongo.facts.operations import MOST, operations
+    from dbtune.mongo.operations import queries
+    from dbtune.mongo.profiler import Recorded
+
+    if selection.interval_seconds > 0:
+        raise UsageError("--interval needs a server; two snapshots are compared by dbtune compare")
+    try:
+        found = snapshot.of(operations)
+    except Unavailable as missing:
+        raise UsageError(f"{snapshot.name} has no statements: {missing.reason}") from None
+    kept = [
+        one
+        for one in found.operations
+        if selection.database in ("", one.shape.namespace.partition(".")[0])
+        and selection.user in ("", one.user, one.user.rpartition("@")[0])
+    ]
+    since = min((one.at for one in kept if one.at is not None), default=found.at)
+    recorded = Recorded(queries(kept), since, list(found.full), most=MOST)
+    window = Window("system.profile", max((found.at - since).total_seconds(), 1e-3), since)
+    report = _judged(thresholds, selection, recorded.queries, window)
+    unread = (Skipped(f"system.profile of {one}", why) for one, why in found.unreadable.items())
+    report = replace(
+        report,
+        skipped=(*unread, *report.skipped),
+        notes=(
+            *_profiler_notes(found.role, found.profilers, recorded),
+            *_order_notes(selection.order, report.tables[0].rows),
+        ),
+    )
+    return snapshot.described(report)
 
 
 def _recorded(
@@ -154,6 +194,8 @@ def _databases(session: Session, selection: Selection) -> list[str]:
     Raises:
         UsageError: ``--database`` names one that is not there.
     """
+    from dbtune.mongo.session import INTERNAL
+
     visible = session.database_names()
     if selection.database:
         if selection.database not in visible:
@@ -163,9 +205,9 @@ def _databases(session: Session, selection: Selection) -> list[str]:
                 f"it sees: {plain(known)}"
             )
         return [selection.database]
-    if session.database in visible and session.database not in _INTERNAL:
+    if session.database in visible and session.database not in INTERNAL:
         return [session.database]
-    return [name for name in visible if name not in _INTERNAL]
+    return [name for name in visible if name not in INTERNAL]
 
 
 def _profilers(session: Session, databases: Sequence[str]) -> tuple[list[Profiler], list[Skipped]]:
@@ -188,14 +230,12 @@ def _profilers(session: Session, databases: Sequence[str]) -> tuple[list[Profile
 
 
 def _judged(
-    session: Session, selection: Selection, found: Sequence[Query], window: Window
+    thresholds: Thresholds, selection: Selection, found: Sequence[Query], window: Window
 ) -> Report:
     by_text = {one.statement.text: one for one in found}
     narrowed = narrow([one.statement for one in found], replace(selection, database="", user=""))
     shown = [by_text[one.text] for one in narrowed]
-    findings, skipped = run_checks(
-        load_checks(CHECKS), {"queries": shown}, session.profile.thresholds
-    )
+    findings, skipped = run_checks(load_checks(CHECKS), {"queries": shown}, thresholds)
     return Report(
         "slow-queries",
         tables(narrowed, window, selection),
@@ -204,12 +244,8 @@ def _judged(
     )
 
 
-def _profiler_notes(
-    session: Session, profilers: Sequence[Profiler], recorded: Recorded
-) -> Iterator[str]:
+def _profiler_notes(role: str, profilers: Sequence[Profiler], recorded: Recorded) -> Iterator[str]:
     """What the numbers leave out."""
-    from dbtune.mongo.profiler import MAX_OPERATIONS
-
     for (level, slow_ms, ratio, filtered), names in _alike(profilers).items():
         where = _some(names)
         if level == 0:
@@ -232,7 +268,7 @@ def _profiler_notes(
             )
     found = recorded.queries
     for name in recorded.full:
-        yield f"{name}: only the newest {count_text(MAX_OPERATIONS)} operations were read"
+        yield f"{name}: only the newest {count_text(recorded.most)} operations were read"
     truncated = sum(one.statement.calls for one in found if one.shape.truncated)
     if truncated:
         yield (
@@ -247,8 +283,8 @@ def _profiler_notes(
             "system.profile is a capped collection: once full (1 MB by default), new operations "
             "overwrite old ones; its times are whole milliseconds"
         )
-    if session.role in ("primary", "secondary"):
-        yield f"only this {session.role} was read: other members keep a profile of their own"
+    if role in ("primary", "secondary"):
+        yield f"only this {role} was read: other members keep a profile of their own"
 
 
 def _alike(

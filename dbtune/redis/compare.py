@@ -15,6 +15,7 @@ from dbtune.compare.model import (
     SettingChange,
     StatementChange,
     Workload,
+    short,
 )
 from dbtune.compare.statements import align, workload_of
 from dbtune.errors import Unavailable
@@ -128,6 +129,7 @@ def _measures(before: Span, after: Span) -> Iterator[Measure]:
         return old.grown(name) / old.seconds, new.grown(name) / new.seconds
 
     yield Measure("commands_per_second", "commands/s", "float", *rate("total_commands_processed"))
+    brief = short(old.seconds, new.seconds)
     few = min(map(_lookups, (old, new))) < _LEAST_LOOKUPS
     yield Measure(
         "hit_ratio", "keys found", "ratio", _hits(old), _hits(new),
@@ -135,16 +137,16 @@ def _measures(before: Span, after: Span) -> Iterator[Measure]:
     )  # fmt: skip
     yield Measure(
         "evicted_keys_per_second", "keys evicted/s", "float", *rate("evicted_keys"),
-        "less", 1.5, 1.0,
+        "less", 1.5, 1.0, brief,
     )  # fmt: skip
     yield Measure("expired_keys_per_second", "keys expired/s", "float", *rate("expired_keys"))
     yield Measure(
         "connections_per_second", "connections made/s", "float",
-        *rate("total_connections_received"), "less", 2.0, 10.0,
+        *rate("total_connections_received"), "less", 2.0, 10.0, brief,
     )  # fmt: skip
     yield Measure(
         "rejected_connections_per_second", "connections refused/s", "float",
-        *rate("rejected_connections"), "less", 1.5, 0.01,
+        *rate("rejected_connections"), "less", 1.5, 0.01, brief,
     )  # fmt: skip
     yield Measure("input_bytes_per_second", "received/s", "bytes", *rate("total_net_input_bytes"))
     yield Measure("output_bytes_per_second", "sent/s", "bytes", *rate("total_net_output_bytes"))

@@ -6,9 +6,10 @@ import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.command import dbtune
-from tests.servers import Postgres, fresh_database
+from tests.servers import MongoDB, Postgres, fresh_database
 
 
 def test_slow_queries_from_a_snapshot_are_the_servers(
@@ -72,3 +73,56 @@ def test_what_the_server_did_not_give_is_missing_with_its_reason(
     refused = dbtune("slow-queries", "--from", str(file))
     assert refused.code == 2
     assert "has no statements: pg_stat_statements" in refused.err
+
+
+def test_a_snapshot_of_mongodb_holds_operations_and_settings(
+    new_mongodb: Callable[[], MongoDB], tmp_path: Path
+) -> None:
+    server = new_mongodb().start(auth=True)
+    names = [str(tmp_path / f"{letter}.json.gz") for letter in "abcd"]
+
+    def snapshot(name: str, *more: str) -> Any:
+        return dbtune("snapshot", server.url(), "-q", "-o", name, *more, "-f", "json").ok().json
+
+    off = snapshot(names[0])
+    assert {one["what"] for one in off["skipped"]} >= {"operations"}
+    with server.client() as client:
+        client.shop.command("profile", 2)
+        orders = client.shop.orders
+        orders.insert_many({"n": n, "secret": f"hunter{n}"} for n in range(2000))
+        orders.create_index("n")
+        for n in range(60):
+            orders.find_one({"n": n, "secret": "hunter7"})
+        snapshot(names[1])
+        orders.drop_indexes()
+        client.admin.command({"setParameter": 1, "cursorTimeoutMillis": 123_456})
+        for n in range(60):
+            list(orders.find({"n": {"$gt": n}, "secret": "hunter7"}))
+            orders.find_one({"n": n, "secret": "hunter7"})
+        live = dbtune("slow-queries", server.url(), "-f", "json", "-n", "100").ok().json
+        snapshot(names[2])
+        client.shop.command("profile", 0)
+    for name in names[:3]:
+        content = gzip.decompress(Path(name).read_bytes())
+        assert b"hunter" not in content
+        assert server.password.encode() not in content
+    saved = dbtune("slow-queries", "--from", names[2], "-f", "json", "-n", "100").ok().json
+    by_text = {row["statement"]: row for row in live["statements"]}
+    assert {row["statement"]: row["calls"] for row in saved["statements"]} == {
+        text: row["calls"] for text, row in by_text.items()
+    }
+    rules = {one["rule"] for one in saved["findings"]}
+    assert "mongo.collection-scan" in rules
+    lacking = dbtune("slow-queries", "--from", names[0])
+    assert lacking.code == 2
+    assert "has no statements: the profiler is off" in lacking.err
+    without = snapshot(names[3], "--no-query-text")
+    assert "left out by --no-query-text" in {one["reason"] for one in without["skipped"]}
+
+    found = dbtune("compare", names[1], names[2], "-f", "json").json
+    calls = {(row["before_calls"], row["after_calls"]) for row in found["statements"]}
+    assert {(60, 60), (None, 60), (1, None)} <= calls
+    changed = {row["setting"]: (row["before"], row["after"]) for row in found["settings"]}
+    assert changed == {"setParameter.cursorTimeoutMillis": ("600000", "123456")}
+    same = dbtune("compare", names[0], names[1], "-f", "json").json
+    assert [one["reason"] for one in same["skipped"] if one["what"] == "statements"]

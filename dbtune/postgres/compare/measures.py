@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbtune.compare.held import Span
-from dbtune.compare.model import Measure
+from dbtune.compare.model import Measure, short
 from dbtune.postgres.bloat.facts import Bloat
 from dbtune.postgres.bloat.model import model
 from dbtune.postgres.compare.relations import dead_rows, total_bytes
@@ -101,7 +101,7 @@ def _of_databases(
     )  # fmt: skip
     yield Measure(
         "temp_bytes_per_second", "temporary files/s", "bytes", *each("temp_bytes"),
-        "less", 1.5, 100_000,
+        "less", 1.5, 100_000, short(old.seconds, new.seconds),
     )  # fmt: skip
     yield Measure(
         "deadlocks_per_hour", "deadlocks/h", "float", *each("deadlocks", 3600),
