@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtune.cli.command import Format, Gate, Run, command, duration_option, new_app
-from dbtune.errors import TargetError, UsageError
-from dbtune.profile import Engine, Profile
+from dbtune.cli.command import Gate, Run, command, duration_option, new_app
+from dbtune.errors import UsageError
+from dbtune.profile import Engine, Profile, tagged
 from dbtune.report import Column, Report, Table, record
-from dbtune.text import plain, shorten
+from dbtune.text import plain
 
 if TYPE_CHECKING:
-    from dbtune.facts import Snapshot
-    from dbtune.postgres.session import Session as PostgresSession
-    from dbtune.watch.observer import Observer
-    from dbtune.watch.store import Event, Store
+    from collections.abc import Sequence
+
+    from dbtune.cli.watching import Watch
+    from dbtune.watch.store import Store
 
 EVENTS = Table(
     "events",
     "What happened",
     (
         Column("at", "at", "time", "When it was seen."),
+        Column("target", "target", "text", "Of several targets, which; else null."),
         Column(
             "event",
             "event",
@@ -51,13 +48,20 @@ SUMMARY = (
     Column("missed", "missed", "int", "Times when the target could not be reached."),
     Column("regressions", "regressions", "int", "Regressions that were told."),
     Column("active", "still there", "int", "Of those, how many were there at the end."),
-    Column("store", "kept in", "text", "Where the snapshots are."),
     Column("kept", "kept", "int", "Snapshots of the target that are kept."),
     Column("kept_bytes", "size", "bytes", "What they take."),
 )
-TABLES = (Table("summary", "Summary", SUMMARY, record=True), EVENTS)
-_COLORS = {"critical": "31", "warning": "33", "info": "36", "over": "32", "unreachable": "31"}
-_MOST_EVENTS = 1000
+KEPT_IN = Column("store", "kept in", "text", "Where the snapshots are.")
+TARGETS = Table(
+    "targets",
+    "Targets",
+    (
+        Column("target", "target", "text", "The profile's name."),
+        Column("reachable", "reachable", "bool", "Whether it answered the last time."),
+        *SUMMARY,
+    ),
+)
+TABLES = (Table("summary", "Summary", (*SUMMARY, KEPT_IN), record=True), TARGETS, EVENTS)
 
 app = new_app()
 
@@ -101,6 +105,9 @@ def watch(
     level: Annotated[Told, typer.Option(help="Tell findings of this level or above.")] = (
         Told.warning
     ),
+    tag: Annotated[
+        str, typer.Option(help="Watch all profiles with this tag, at once.", show_default=False)
+    ] = "",
 ) -> Report:
     """Take snapshots of a target at regular times, and tell what became worse as it appears.
 
@@ -110,21 +117,24 @@ def watch(
 
     Counters are read each time; what takes longer, at most so often that it is 1 % of the time.
     """
+    from dbtune.cli.watching import until_told_to_stop, watch_all
+
     if every < 1:
         raise UsageError("--every: a second is the least; each snapshot costs the server something")
     if store and run.output is not None and run.output.path is not None:
         raise UsageError("keep snapshots in a folder (-o DIR) or in a database (--store), not both")
-    profile = run.profile()
+    if tag and (run.target_given or run.saved):
+        raise UsageError("--tag names the targets: no TARGET, --url or --profile beside it")
+    profiles = tagged(tag) if tag else [run.profile()]
     folder = None if store else _folder(run)
-    kept = _open(run, folder, store)
-    watched = _Watch(run, profile, kept, _name_of(folder, store), keep, Told(level))
-    try:
-        with _until_told_to_stop() as stopping:
-            watched.loop(every, count, stopping)
-    finally:
-        report = watched.report()
-        kept.close()
-    if watched.interrupted:
+    watches = _watches(run, profiles, folder, store, keep, Told(level), many=bool(tag))
+    with until_told_to_stop() as stopping:
+        if tag:
+            watch_all(watches, every, count, stopping)
+        else:
+            watches[0].loop(every, count, stopping)
+    report = _report(watches, _name_of(folder, store), many=bool(tag))
+    if any(one.interrupted for one in watches):
         from dbtune.cli.output import style
         from dbtune.render import render
 
@@ -132,6 +142,59 @@ def watch(
             sys.stderr.write(render(report, "table", style(run.output, sys.stderr)))  # type: ignore[arg-type]
         raise KeyboardInterrupt
     return report
+
+
+def _watches(
+    run: Run,
+    profiles: Sequence[Profile],
+    folder: Path | None,
+    store: str,
+    keep: float,
+    told: Told,
+    *,
+    many: bool,
+) -> list[Watch]:
+    """What watches each target, when it is clear that there is a place for the snapshots."""
+    from dbtune.cli.watching import Watch
+    from dbtune.finding import Level
+
+    first = _open(run, folder, store)
+    opened: Callable[[], Store] = lambda: first  # noqa: E731
+    if many:
+        first.close()
+        opened = lambda: _open(run, folder, store)  # noqa: E731 # threads share no connection
+        run = replace(run, quiet=True)
+    return [Watch(run, one, opened, keep, Level[told.value], many) for one in profiles]
+
+
+def _report(watches: Sequence[Watch], where: str, *, many: bool) -> Report:
+    """What was seen, at the end."""
+    from dbtune.finding import sort_findings
+
+    counted = [one.summary() for one in watches]
+    values: dict[str, object] = {
+        column.name: sum(one[column.name] for one in counted) for column in SUMMARY
+    }
+    values["store"] = where
+    found = [finding for one in watches for finding in one.findings()]
+    seen = [event for one in watches for event in one.rows()]
+    seen.sort(key=lambda event: str(event["at"]))
+    targets = [
+        {"target": one.profile.name, "reachable": one.reachable, **told}
+        for one, told in zip(watches, counted, strict=True)
+    ]
+    return Report(
+        "watch",
+        (
+            record("summary", "Summary", (*SUMMARY, KEPT_IN), values),
+            *((replace(TARGETS, rows=tuple(targets)),) if many else ()),
+            *(() if watches[0].streams else (replace(EVENTS, rows=tuple(seen)),)),
+        ),
+        findings=tuple(sort_findings(found)),
+        target=None if many else watches[0].target or None,
+        collected_at=datetime.now(UTC),
+        unreachable=not all(one.reachable for one in watches),
+    )
 
 
 def _folder(run: Run) -> Path:
@@ -171,211 +234,3 @@ def open_database(run: Run, store: str, *, create: bool) -> Store:
     if profile.engine is not Engine.postgresql:
         raise UsageError(f"--store keeps snapshots in PostgreSQL; {profile.name} is another engine")
     return PostgresStore(profile, run.limits, create=create)
-
-
-@dataclass
-class _Stop:
-    """Whether somebody asked to stop."""
-
-    asked: bool = False
-
-
-@contextmanager
-def _until_told_to_stop() -> Iterator[_Stop]:
-    """SIGTERM is taken as Ctrl-C is: what is being written is finished first."""
-    stop = _Stop()
-
-    def ask(_number: int, _frame: object) -> None:
-        stop.asked = True
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, ask)
-    except ValueError:  # not the main thread
-        yield stop
-        return
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@dataclass
-class _Watch:
-    """One target being watched."""
-
-    run: Run
-    profile: Profile
-    store: Store
-    where: str
-    keep_seconds: float
-    told: Told
-    interrupted: bool = False
-    snapshots: int = 0
-    missed: int = 0
-    regressions: int = 0
-    reachable: bool = True
-    storing: bool = True
-    target: dict[str, object] = field(default_factory=dict)
-    name: str = ""
-    events: list[Event] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        from dbtune.finding import Level
-        from dbtune.watch.observer import Observer
-        from dbtune.watch.pace import Pace
-
-        self.observer: Observer = Observer(Level[self.told.value], self.profile.thresholds)
-        self._pace = Pace()
-        self._light: Any = None
-
-    def loop(self, every: float, count: int, stop: _Stop) -> None:
-        """Take snapshots until there are enough, or somebody wants to stop."""
-        due = time.monotonic()
-        try:
-            while not stop.asked and not (count and self.snapshots + self.missed >= count):
-                if (left := due - time.monotonic()) > 0:
-                    time.sleep(left)
-                self._once()
-                # Late by more than a turn, as after a laptop's sleep: turns are not made up for.
-                due = max(due + every, time.monotonic())
-        except KeyboardInterrupt:
-            self.interrupted = True
-
-    def _once(self) -> None:
-        from dbtune.watch.store import Event
-
-        try:
-            taken = self._take()
-        except TargetError as error:
-            self.missed += 1
-            if self.reachable:
-                self.reachable = False
-                self._tell([Event(datetime.now(UTC), "unreachable", str(error))])
-            return
-        if not self.reachable:
-            self.reachable = True
-            self._tell([Event(datetime.now(UTC), "reachable", "the target answers again")])
-        self.target = dict(taken.target)
-        events = self.observer.see(taken)
-        try:
-            entry = self.store.add(taken)
-            self.snapshots += 1
-            self.name = entry.target
-            self._prune(entry.at)
-        except TargetError as error:  # the store's server: watching goes on without it
-            self.missed += 1
-            if self.storing:
-                events.append(Event(taken.collected_at, "note", str(error)))
-            self.storing = False
-        else:
-            self.storing = True
-        self._tell(events)
-
-    def _take(self) -> Snapshot:
-        from dbtune.snapshots import take
-
-        with self.run.session(self.profile) as session:
-            if self.profile.engine is Engine.postgresql:
-                from dbtune.postgres.snapshot import Light
-
-                self._light = self._light or Light(self._pace)
-                taken: Snapshot = self._light.snapshot(cast("PostgresSession", session))
-                return taken
-            return take(session, pace=self._pace)
-
-    def _prune(self, now: datetime) -> None:
-        from dbtune.watch.keep import superfluous
-
-        entries = self.store.entries(self.name)
-        gone = superfluous([one.at for one in entries], now, self.keep_seconds)
-        if gone:
-            self.store.remove(one for one in entries if one.at in gone)
-
-    def _tell(self, events: list[Event]) -> None:
-        if not events:
-            return
-        self.regressions += sum(one.type == "regression" for one in events)
-        self.events = [*self.events, *events][-_MOST_EVENTS:]
-        if self.name and self.storing:
-            with contextlib.suppress(TargetError):
-                self.store.log(self.name, events)
-        if not self._streams:
-            return
-        if self._format is Format.ndjson:
-            from dbtune.render.json import dumps
-
-            lines = [dumps({"type": "event", **_data(one)}) for one in events]
-        else:
-            lines = [_line(one, color=self._color) for one in events]
-        sys.stdout.write("".join(f"{line}\n" for line in lines))
-        sys.stdout.flush()
-
-    @property
-    def _format(self) -> object:
-        return self.run.output.format if self.run.output else None
-
-    @property
-    def _streams(self) -> bool:
-        """Whether lines are written as things happen; other formats are one document at the end."""
-        return self._format in (None, Format.table, Format.ndjson)
-
-    @property
-    def _color(self) -> bool:
-        from dbtune.cli.output import style
-
-        return self.run.output is not None and style(self.run.output, sys.stdout).color
-
-    def report(self) -> Report:
-        """What was seen, at the end."""
-        entries = []
-        with contextlib.suppress(TargetError):
-            entries = self.store.entries(self.name) if self.name else []
-        values = {
-            "snapshots": self.snapshots,
-            "missed": self.missed,
-            "regressions": self.regressions,
-            "active": len(self.observer.active),
-            "store": self.where,
-            "kept": len(entries),
-            "kept_bytes": sum(one.size_bytes for one in entries),
-        }
-        from dbtune.finding import sort_findings
-
-        return Report(
-            "watch",
-            (
-                record("summary", "Summary", SUMMARY, values),
-                *(() if self._streams else (replace(EVENTS, rows=tuple(map(_row, self.events))),)),
-            ),
-            findings=tuple(sort_findings(self.observer.active.values())),
-            target=self.target or None,
-            collected_at=datetime.now(UTC),
-            unreachable=not self.reachable,
-        )
-
-
-def _data(one: Event) -> dict[str, object]:
-    from dbtune.render.document import value
-
-    return {key: value(item) for key, item in _row(one).items()}
-
-
-def _row(one: Event) -> dict[str, object]:
-    return {
-        "at": one.at,
-        "event": one.type,
-        "level": one.level or None,
-        "rule": one.rule or None,
-        "subject": one.subject or None,
-        "message": one.message,
-    }
-
-
-def _line(one: Event, *, color: bool) -> str:
-    """``10:12:05 warning compare.index-gone public.orders_customer: gone, and ...``."""
-    when = one.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    kind = one.level if one.type == "regression" else one.type
-    about = f" {one.rule} {shorten(plain(one.subject), 80)}:" if one.rule else ""
-    shown = f"\x1b[{_COLORS[kind]}m{kind}\x1b[0m" if color and kind in _COLORS else kind
-    return f"{when} {shown}{about} {plain(one.message)}"

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+
 from dbtune.facts import read
 from tests.command import dbtune
 from tests.servers import Postgres, Redis
@@ -194,3 +196,38 @@ def test_mistakes_are_sentences(redis_server: Redis, tmp_path: Path) -> None:
     away = dbtune("watch", "redis://127.0.0.1:1", "--count", "1", "-o", str(tmp_path / "h"))
     assert away.code == 3
     assert "unreachable" in away.out
+
+
+def test_several_targets_and_one_that_is_away(
+    new_redis: Callable[[], Redis], redis_server: Redis, tmp_path: Path
+) -> None:
+    gone = new_redis().start()
+    profiles = {
+        name: {"url": url, "tags": ["all"]}
+        for name, url in (("away", gone.url()), ("cache", redis_server.url()))
+    }
+    gone.stop()
+    (tmp_path / "dbtune.yaml").write_text(json.dumps({"profiles": profiles}))
+    env = {"DBTUNE_CONFIG": str(tmp_path / "dbtune.yaml")}
+    folder = tmp_path / "history"
+    told = ("watch", "--tag", "all", "--every", "1s", "--count", "2", "-o", str(folder))
+    found = dbtune(*told, "-f", "json", env=env)
+    assert found.code == 3, found.err  # one could not be reached
+    targets = {row["target"]: row for row in found.json["targets"]}
+    assert targets["cache"]["snapshots"] == targets["cache"]["kept"] == 2
+    assert targets["cache"]["reachable"] is True
+    assert (targets["away"]["snapshots"], targets["away"]["missed"]) == (0, 2)
+    assert targets["away"]["reachable"] is False
+    assert found.json["summary"]["snapshots"] == 2
+    [lost] = [row for row in found.json["events"] if row["event"] == "unreachable"]
+    assert lost["target"] == "away"
+    lines = dbtune(*told, env=env).out
+    assert " away unreachable can't connect to away" in lines
+    jsonschema.validate(found.json, dbtune("schema", "watch").ok().json)
+
+    wrong = dbtune("watch", redis_server.url(), "--tag", "all", "-o", str(folder), env=env)
+    assert wrong.code == 2
+    assert "--tag names the targets" in wrong.err
+    nobody = dbtune("watch", "--tag", "none", "-o", str(folder), env=env)
+    assert nobody.code == 2
+    assert "no profile has the tag 'none'; tags: all" in nobody.err
