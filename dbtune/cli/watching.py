@@ -242,7 +242,6 @@ def _data(one: Seen, who: str) -> dict[str, object]:
 
 
 def _row(one: Seen, who: str) -> dict[str, object]:
-
     return {
         "at": one.at,
         "target": who or None,
