@@ -9,6 +9,7 @@ import contextlib
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import typer
@@ -148,6 +149,9 @@ def run(arguments: list[str]) -> int:
     """Run dbtune with arguments; returns the exit code. Errors are sentences on stderr."""
     if sys.stdout is None:
         return _fail("can't write the output: stdout is closed", Exit.USAGE)
+    # JSON is UTF-8 whatever the locale, and a CI job's locale is nobody's wish.
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+        sys.stdout.reconfigure(encoding="utf-8")
     group = get_command(app)
     # TyperGroup keeps suggestions in its commands mapping; the lazy table is the truth.
     group.commands = dict.fromkeys(COMMANDS)  # type: ignore[attr-defined]

@@ -189,3 +189,11 @@ def test_secrets_are_in_no_format(new_pg: Callable[[], Postgres]) -> None:
     wrong = dbtune("slow-queries", url.replace("hunter2", "hunter3"), "--verbose")
     assert wrong.code == Exit.UNREACHABLE
     assert "hunter" not in wrong.out + wrong.err
+
+
+def test_output_is_utf8_whatever_the_locale() -> None:
+    command = [sys.executable, "-m", "dbtune", "rules"]
+    environment = {"PYTHONIOENCODING": "ascii", "DBTUNE_CONFIG": "/nonexistent"}
+    made = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert made.returncode == 0, made.stderr
+    assert "──" in made.stdout.decode("utf-8")
