@@ -252,6 +252,17 @@ def test_without_the_extension_it_says_what_is_missing(database18: tuple[Postgre
     assert report["to_cache"] == report["to_materialise"] == []
 
 
+def test_who_may_not_read_tables_is_told_what_would_let_them_be_planned(busy: Postgres) -> None:
+    busy.psql("CREATE ROLE cache_monitor LOGIN PASSWORD 'x' IN ROLE pg_monitor")
+    url = busy.dsn("postgres", user="cache_monitor", password="x")
+    report = dbtune("cache", "-f", "json", env={"DATABASE_URL": url}).ok().json
+    (skipped,) = report["skipped"]
+    assert skipped["what"] == "plans of statements"
+    assert skipped["remedy"].startswith('GRANT pg_read_all_data TO "cache_monitor";')
+    assert report["to_cache"] == report["findings"] == []
+    assert all(one["refused"] for one in report["to_materialise"])
+
+
 def test_mistakes(busy: Postgres, tmp_path: Any) -> None:
     env = {"DATABASE_URL": busy.dsn("postgres")}
     absent = dbtune("cache", "--sql", str(tmp_path / "no.sql"), env=env)

@@ -14,6 +14,7 @@ from dbtune.text import ms_text, plural
 
 if TYPE_CHECKING:
     from dbtune.postgres.caching.collect import Workload
+    from dbtune.postgres.caching.facts import Read
     from dbtune.postgres.session import Session
 
 CHECKS = "dbtune.postgres.caching.checks"
@@ -68,6 +69,8 @@ def cache(
             target=target(session, server),
             collected_at=server.now,
         )
+    if workload.seconds is None:
+        workload = replace(workload, statements=())
     reader = Reader(session, workload, by_fingerprint(written))
     reads = reader.reads(MIN_MEAN_MS)
     cached, views = to_cache(reads, workload.seconds), to_materialise(reads, reader)
@@ -82,7 +85,7 @@ def cache(
             replace(TO_MATERIALISE, rows=tuple(view_rows(views[:limit], session.database))),
         ),
         tuple(findings),
-        (*_skipped(session, workload), *not_run),
+        (*_skipped(session, workload, reads), *not_run),
         tuple(_notes(workload)),
         target=target(session, server),
         collected_at=server.now,
@@ -91,9 +94,24 @@ def cache(
     )
 
 
-def _skipped(session: Session, workload: Workload) -> Iterator[Skipped]:
+def _skipped(session: Session, workload: Workload, reads: Sequence[Read]) -> Iterator[Skipped]:
+    role = session.user.replace('"', '""')
+    if workload.seconds is None:
+        yield Skipped(
+            "statements",
+            "before PostgreSQL 14 it is not known since when the totals count, so that there are "
+            "no rates",
+            "--interval 10min",
+        )
+    denied = sum("permission denied" in one.refused for one in reads)
+    if denied:
+        yield Skipped(
+            "plans of statements",
+            f"{session.user} may not read the tables of {plural(denied, 'statement')}, and so not "
+            "plan them",
+            f'GRANT pg_read_all_data TO "{role}";  -- from PostgreSQL 14 on; or SELECT on them',
+        )
     if workload.hidden_entries:
-        role = session.user.replace('"', '""')
         yield Skipped(
             "statements of other roles",
             f"{plural(workload.hidden_entries, 'entry', 'entries')} hidden from {session.user}",
@@ -102,12 +120,7 @@ def _skipped(session: Session, workload: Workload) -> Iterator[Skipped]:
 
 
 def _notes(workload: Workload) -> Iterator[str]:
-    if workload.seconds is None:
-        yield (
-            "since when the totals count is not known before PostgreSQL 14, so that rates are "
-            "not, either: use --interval 10min"
-        )
-    else:
+    if workload.seconds is not None:
         yield f"calls are of {ms_text(workload.seconds * 1000)}"
     yield (
         "savings are estimates: measured times and calls, the planner's costs and statistics; "
