@@ -20,52 +20,48 @@ from dbtune import __version__
 from dbtune.errors import DbtuneError, Exit
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "check": ("check", "Judge the health of a server: what is wrong, in order of harm."),
-    "activity": ("activity", "Watch sessions: who does what, waits for what, and blocks whom."),
+    "check": ("check", "Judge a server's health: what is wrong, in order of harm."),
+    "activity": ("activity", "Watch sessions: who waits, and who blocks whom."),
     "activity cancel": ("activity_cancel", "Cancel the statement that a session executes."),
-    "activity terminate": ("activity_terminate", "End a session, and roll back what it did."),
-    "slow-queries": ("slow_queries", "Rank statements by what they cost, and say what is wrong."),
-    "bloat": ("bloat", "Find wasted space: how much, where, why, and the safest way back."),
-    "suggest-indexes": (
-        "suggest_indexes",
-        "Suggest the indexes that serve a workload best, within a budget.",
-    ),
-    "cache": (
-        "cache",
-        "Judge a cache, and what more memory would buy; find what is worth caching.",
-    ),
-    "pool-size": ("pool_size", "Derive connection pool sizes, step by step."),
-    "explain": ("explain", "Read plans: where the time went, what is wrong, what to do."),
+    "activity terminate": ("activity_terminate", "End a session; what it did is rolled back."),
+    "slow-queries": ("slow_queries", "Rank statements by cost, and say what is wrong."),
+    "explain": ("explain", "Read plans: where the time went, what is wrong."),
     "explain diff": ("explain_diff", "Compare two plans: faster or slower, and why."),
     "explain check": ("explain_check", "Judge plans by a policy, for CI."),
     "explain flame": ("explain_flame", "Draw where a plan's time went as a flame graph."),
-    "gen-config": (
-        "gen_config",
-        "Generate postgresql.conf, pgbouncer.ini or an application's pool, with reasons.",
-    ),
-    "bench": ("bench", "Measure what a tuning guide claims: pool, writes, index or cache."),
-    "bench pool": ("bench_pool", "Throughput and times by pool size, through a real PgBouncer."),
-    "bench writes": ("bench_writes", "Ways of writing rows: single, batches, pipelines, COPY."),
-    "bench index": ("bench_index", "Statements without and with an index, and what it costs."),
-    "bench cache": ("bench_cache", "A query against a hit in Redis, and when a cache pays."),
-    "snapshot": ("snapshot", "Save all facts of a target to a file, for later or for comparison."),
-    "compare": ("compare", "Compare snapshots: what changed, and whether it is better or worse."),
-    "watch": ("watch", "Take snapshots at regular times, and tell what became worse."),
-    "report": (
-        "report",
-        "Write one document on an application's servers: the tuning guide, filled in.",
-    ),
-    "profile": ("profile", "Add, list, show, test, edit and remove profiles of targets."),
+    "suggest-indexes": ("suggest_indexes", "Suggest the indexes that serve a workload best."),
+    "bloat": ("bloat", "Find wasted space: where, why, and the safest way back."),
+    "cache": ("cache", "Judge a cache; find what is worth caching."),
+    "pool-size": ("pool_size", "Derive connection pool sizes, step by step."),
+    "gen-config": ("gen_config", "Generate configuration with the reason for every line."),
+    "bench": ("bench", "Measure what a tuning guide claims; loads the target."),
+    "bench pool": ("bench_pool", "Throughput by pool size, through a real PgBouncer."),
+    "bench writes": ("bench_writes", "Ways of writing rows: single, batches, COPY."),
+    "bench index": ("bench_index", "Statements without and with an index."),
+    "bench cache": ("bench_cache", "A query against a hit in Redis."),
+    "snapshot": ("snapshot", "Save all facts of a target to a file."),
+    "compare": ("compare", "Compare snapshots: what changed, better or worse."),
+    "watch": ("watch", "Take snapshots regularly; tell what became worse."),
+    "report": ("report", "Write one document on an application's servers."),
+    "profile": ("profile", "Add, list, show, test, edit and remove targets."),
     "rules": ("rules", "List and explain the rules that findings come from."),
     "schema": ("schema", "Print the JSON Schema of a command's output."),
-    "serve": ("serve", "Serve reports over HTTP: JSON for programs, metrics for Prometheus."),
-    "mcp": ("mcp", "Offer the read-only subcommands to assistants (Model Context Protocol)."),
-    "demo": ("demo", "Start a PostgreSQL with planted problems and try everything on it."),
+    "serve": ("serve", "Serve reports over HTTP, and metrics for Prometheus."),
+    "mcp": ("mcp", "Offer the reading commands to assistants."),
+    "demo": ("demo", "Start a PostgreSQL with planted problems to try it on."),
 }
 """Name: (module in dbtune.cli, one line of help). Help is printed from here, importing nothing.
 
 A name of two words is a command beside the first: ``explain diff``, unless ``diff`` is a file.
 """
+
+SECTIONS = {
+    "check": "A server, now",
+    "pool-size": "Sizes and configuration",
+    "snapshot": "Over time",
+    "profile": "Targets, rules, programs",
+}
+"""The command with which a section of the help begins: its title."""
 
 EPILOG = """\
 Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage or configuration, 3 target
@@ -94,8 +90,14 @@ class LazyGroup(TyperGroup):
         return found
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        sections: dict[str, list[tuple[str, str]]] = {}
+        title = ""
+        for name, (_, text) in COMMANDS.items():
+            title = SECTIONS.get(name, title)
+            sections.setdefault(title, []).append((name, text))
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:18}", text) for name, text in rows])
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         from typer._click.shell_completion import CompletionItem
