@@ -105,9 +105,9 @@ def test_the_demo_shows_what_readme_shows(
         update(command, now)
         return
     heading, rules = shape(shown)
-    heading_now, rules_now = shape(now)
-    assert heading == heading_now
-    assert rules <= rules_now
+    assert heading == shape(now)[0]
+    # Which findings come first, and before the cut, depends on times.
+    assert rules <= shape(shell(command.partition(" | ")[0], **kept_demo))[1]
 
 
 def test_every_command_stands_in_the_readme() -> None:

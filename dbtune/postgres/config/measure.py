@@ -62,7 +62,7 @@ def measured_of(facts: Mapping[str, object]) -> Measured:
         # since the server's own began, or since it was made.
         values["temp_seconds"] = values.get("wal_seconds")
         if values["temp_seconds"] is None:
-            values |= {"temp_files": None, "temp_file_bytes": None}
+            values |= {"temp_files": None, "temp_file_bytes": None, "hit_ratio": None}
     return Measured(**values)  # type: ignore[arg-type] # each part names fields of its own
 
 
@@ -89,11 +89,11 @@ def _of_databases(found: tuple[Database, ...]) -> dict[str, object]:
     blocks = hit + sum(one.blocks_read for one in known)
     files, size = sum(one.temp_files for one in known), sum(one.temp_bytes for one in known)
     values: dict[str, object] = {}
-    if blocks >= _LEAST_BLOCKS:
-        values["hit_ratio"] = hit / blocks
     times = [one.seconds for one in known if one.seconds is not None]
     if not times or max(times) >= LEAST_SECONDS:
         values |= {"temp_files": files, "temp_seconds": max(times, default=None)}
+        if blocks >= _LEAST_BLOCKS:
+            values["hit_ratio"] = hit / blocks
         if files:
             values["temp_file_bytes"] = size / files
     return values

@@ -173,6 +173,9 @@ def test_hits_and_temporary_files_of_all_databases() -> None:
     together = measured_of({"databases": (never,), "checkpoints": checkpointed()})
     assert (together.temp_files, together.temp_seconds) == (2, 7200)
     assert measured_of({"databases": (counted("a", 9e5, 0, 0, 0),)}).hit_ratio is None
+    # A million blocks are read within seconds; what a minute needed says little of a day.
+    minute = replace(counted("a", 9e6, 0, 0, 0), seconds=60.0)
+    assert measured_of({"databases": (minute,)}).hit_ratio is None
 
 
 def table(oid: int, dead: int, **options: str) -> Relation:
