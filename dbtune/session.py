@@ -120,4 +120,4 @@ def open_redis(
 
 def _require(profile: Profile, *engines: Engine) -> None:
     if profile.engine not in engines:
-        raise UsageError(f"{profile.name} is {profile.engine}; this needs {engines[0]}")
+        raise UsageError(f"{profile.name} is {profile.engine}; this needs {' or '.join(engines)}")

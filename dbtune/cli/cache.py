@@ -33,9 +33,10 @@ def cache(
             show_default="Redis 10s, PostgreSQL 0s",
         ),
     ] = None,
-    sql: Annotated[
+    file: Annotated[
         Path | None,
         typer.Option(
+            "--file",
             metavar="FILE",
             help="PostgreSQL: statements as the application writes them, for constants that "
             "pg_stat_statements does not keep.",
@@ -58,10 +59,10 @@ def cache(
     of the database or as materialised views; --format sql gives these as a script for psql.
     Statements are planned, never executed.
     """
-    written = _statements(sql)
+    written = _statements(file)
     profile = run.profile()
-    if sql is not None and profile.engine is not Engine.postgresql:
-        raise UsageError(f"--sql is for PostgreSQL; {profile.name} is {profile.engine}")
+    if file is not None and profile.engine is not Engine.postgresql:
+        raise UsageError(f"--file is for PostgreSQL; {profile.name} is {profile.engine}")
     if profile.engine is Engine.redis:
         from dbtune.redis.cache import cache as of_redis
         from dbtune.redis.nodes import over_nodes

@@ -13,6 +13,7 @@ from dbtune.cli import complete
 from dbtune.cli.command import Run, command, new_app, piped, text_parser
 from dbtune.errors import UsageError
 from dbtune.postgres.explain import from_files, from_session
+from dbtune.profile import Engine
 from dbtune.report import Report
 from dbtune.text import plain
 
@@ -241,7 +242,13 @@ def explain(
     from dbtune.postgres.explain.queryid import text_of
 
     statement = sql if sql is not None else _text(file) if file is not None else None
-    with run.postgres() as session:
+    profile = run.profile()
+    if profile.engine is Engine.mongodb:
+        raise UsageError(
+            f"{profile.name} is mongodb: give --collection DB.COLL with --filter or --pipeline; "
+            "--sql, --file and --queryid are for postgresql"
+        )
+    with run.postgres(profile) as session:
         if statement is not None:
             origin = "--sql" if file is None else plain(file)
         else:

@@ -85,6 +85,11 @@ def pool_size(
             from dbtune.mongo.pool_size import pool_size as of_mongo
 
             return of_mongo(mongo, given, interval, run.wait)
+    if profile.engine is Engine.redis:
+        raise UsageError(
+            f"{profile.name} is {profile.engine}; "
+            "pool-size is for postgresql, pgbouncer and mongodb"
+        )
     console = pgbouncer or profile.pgbouncer
     with run.pooled(profile) as session, run.console(console) if console else nullcontext() as pool:
         from dbtune.pgbouncer.pool_size import pool_size as of_pgbouncer

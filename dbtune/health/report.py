@@ -157,7 +157,12 @@ def _table(rows: Sequence[Row]) -> Table:
     )
     fine = sum(row["status"] == "ok" for row in rows)
     footer = f"{plural(fine, 'check')} ok (--format json or csv lists them)" if fine else ""
-    return replace(CHECKS, rows=tuple(rows), shown=len(rows) - fine, footer=footer)
+    columns = CHECKS.columns
+    if all(row["target"] is None for row in rows):
+        columns = tuple(
+            column._replace(rank=None) if column.name == "target" else column for column in columns
+        )
+    return replace(CHECKS, columns=columns, rows=tuple(rows), shown=len(rows) - fine, footer=footer)
 
 
 def _row(check: Check, parts: Sorted, skipped: Iterable[Skipped], name: str) -> Row:

@@ -143,20 +143,23 @@ class Session:
             TargetError: the connection broke.
         """
         try:
-            with self.transaction() as transaction:
+            with self.transaction(commit=True) as transaction:
                 return transaction.rows(query, parameters)
         except psycopg.Error as error:
             raise self.translated(error) from None
 
     @contextmanager
     def transaction(
-        self, *, read_only: bool = True, own_search_path: bool = False
+        self, *, read_only: bool = True, own_search_path: bool = False, commit: bool = False
     ) -> Iterator[Transaction]:
-        """A time-limited transaction of several statements, rolled back in any case.
+        """A time-limited transaction of several statements, rolled back unless ``commit``.
 
         Args:
             read_only: whether the server refuses to write in it.
             own_search_path: keep the role's search_path, for statements that users wrote.
+            commit: end it with COMMIT if nothing failed. For dbtune's own queries: rolled back,
+                they would count in pg_stat_database.xact_rollback, and who watches a quiet server
+                would alarm its monitoring (and pg.many-rollbacks).
 
         Raises:
             psycopg.Error: as the statements do; see :meth:`translated`.
@@ -170,12 +173,14 @@ class Session:
             self.transactions += 1
             transaction = Transaction(cursor, self._trace)
             cursor.execute((begin if own_search_path else begin + _CATALOG).encode())
+            end = "ROLLBACK"
             try:
                 yield transaction
+                end = "COMMIT" if commit and read_only else end
             finally:
                 if not self._connection.closed:
                     # One message: a pooler lends the same server until all of it is done.
-                    cursor.execute("; ".join([f"ROLLBACK {TAG}", *transaction.afterwards]).encode())
+                    cursor.execute("; ".join([f"{end} {TAG}", *transaction.afterwards]).encode())
 
     def translated(self, error: psycopg.Error) -> Exception:
         """A driver's error as what it means: ``Unavailable``, or ``TargetError`` at a loss."""

@@ -214,7 +214,8 @@ def _slowlog_notes(slowlog: Slowlog | None, lost: int, selection: Selection) -> 
     elif slowlog.threshold_us is not None and slowlog.threshold_us > 0:
         yield (
             f"SLOWLOG keeps commands that ran for {ms_text(slowlog.threshold_us / 1000)} or more "
-            "(slowlog-log-slower-than): calls and totals are of those only"
+            "(slowlog-log-slower-than)"
+            + (": calls and totals are of those only" if slowlog.entries else "")
         )
     if slowlog.entries:
         yield (

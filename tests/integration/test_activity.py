@@ -81,7 +81,8 @@ def test_who_waits_for_whom(any_database: tuple[Postgres, str]) -> None:
                 env={"COLUMNS": width},
             ).ok()
             assert f"to free them: SELECT pg_terminate_backend({holder});" in shown.out
-            assert max(map(len, shown.out.splitlines())) <= int(width)
+            looked_at = shown.out.partition("Not examined")[0]  # SQL to paste is not wrapped
+            assert max(map(len, looked_at.splitlines())) <= int(width)
         server.psql(tree[holder]["frees"])
     assert "blocking" not in look(server.dsn(name)).json
 
@@ -112,6 +113,16 @@ def test_a_role_that_sees_nothing_of_others(any_database: tuple[Postgres, str]) 
             assert "sessions" not in {one["what"] for one in seen["skipped"]}
     finally:
         server.psql("DROP ROLE onlooker")
+
+
+def test_without_pg_stat_statements_it_says_how_to_have_it(
+    new_pg: Callable[[int], Postgres],
+) -> None:
+    server = new_pg(18).start()
+    found = dbtune("activity", server.dsn(), "--once", "--every", "0s", "-f", "json").ok()
+    [missing] = [one for one in found.json["skipped"] if one["what"] == "statements"]
+    assert "is loaded, but not created in this database" in missing["reason"]
+    assert "CREATE EXTENSION pg_stat_statements" in missing["remedy"]
 
 
 def test_statements_of_the_interval(new_pg: Callable[[int], Postgres]) -> None:

@@ -220,7 +220,7 @@ def test_constants_that_the_server_does_not_keep(busy: Postgres, tmp_path: Any) 
     file = tmp_path / "app.sql"
     text = "SELECT total % 10 AS bucket, count(*) FROM orders GROUP BY 1 ORDER BY 1"
     file.write_text(f"-- a report\n{text};\n")
-    for more, refused in ((), True), (("--sql", str(file)), False):
+    for more, refused in ((), True), (("--file", str(file)), False):
         report = told(busy, *more)
         found = [one for one in report["to_materialise"] if "bucket" in one["statement"]]
         assert bool(found[0]["refused"]) is refused
@@ -265,10 +265,10 @@ def test_who_may_not_read_tables_is_told_what_would_let_them_be_planned(busy: Po
 
 def test_mistakes(busy: Postgres, tmp_path: Any) -> None:
     env = {"DATABASE_URL": busy.dsn("postgres")}
-    absent = dbtune("cache", "--sql", str(tmp_path / "no.sql"), env=env)
+    absent = dbtune("cache", "--file", str(tmp_path / "no.sql"), env=env)
     assert (absent.code, "can't be read" in absent.err) == (2, True)
     (tmp_path / "empty.sql").write_text("-- nothing\n")
-    empty = dbtune("cache", "--sql", str(tmp_path / "empty.sql"), env=env)
+    empty = dbtune("cache", "--file", str(tmp_path / "empty.sql"), env=env)
     assert (empty.code, "holds no statement" in empty.err) == (2, True)
 
 

@@ -140,7 +140,7 @@ def test_for_people_and_by_mistake(redis_server: Redis, tmp_path: Any) -> None:
         assert "\x1b" not in shown
         assert max(map(len, shown.splitlines())) <= int(width)
     (tmp_path / "a.sql").write_text("SELECT 1")
-    wrong = dbtune("cache", "--sql", str(tmp_path / "a.sql"), env=env)
+    wrong = dbtune("cache", "--file", str(tmp_path / "a.sql"), env=env)
     assert wrong.code == 2
-    assert "--sql is for PostgreSQL" in wrong.err
+    assert "--file is for PostgreSQL" in wrong.err
     assert dbtune("cache", "--interval", "soon", env=env).code == 2

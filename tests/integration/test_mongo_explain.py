@@ -473,6 +473,7 @@ def test_live_pipeline(server: MongoDB) -> None:
         (("--collection", "orders"), "names no database"),
         (("--collection", "nowhere.orders"), "sees no database nowhere"),
         (("--filter", "{}"), "--filter needs --collection"),
+        (("--sql", "SELECT 1"), "give --collection DB.COLL with --filter or --pipeline"),
         (("--collection", "shop.orders", "--pipeline", "[]", "--filter", "{a: 1}"), "for a find"),
         (("--collection", "shop.orders", "--sql", "SELECT 1"), "--sql is for PostgreSQL"),
     ],

@@ -12,6 +12,7 @@ from dbtune.errors import Unavailable
 from dbtune.facts import load_facts
 from dbtune.profile import profile_from_url
 from dbtune.session import Limits, open_postgres
+from tests.health import eventually
 from tests.servers import Postgres, fresh_database
 
 FACTS = load_facts("dbtune.postgres.facts")
@@ -67,3 +68,18 @@ def test_a_role_without_rights_fails_nowhere(any_pg: Postgres) -> None:
 @pytest.mark.parametrize("name", sorted(FACTS))
 def test_every_fact_says_what_it_needs(name: str) -> None:
     assert FACTS[name].kind is not None
+
+
+def test_what_dbtune_reads_is_not_counted_as_rolled_back(any_pg: Postgres) -> None:
+    """Else whoever watches a quiet server would set off pg.many-rollbacks and its monitoring."""
+    with fresh_database(any_pg) as name:
+
+        def counted(column: str) -> Any:
+            where = f"FROM pg_stat_database WHERE datname = '{name}'"
+            return any_pg.psql(f"SELECT xact_{column} {where}")[0][0]
+
+        with open_postgres(profile_from_url(any_pg.dsn(name), "test"), Limits()) as session:
+            for _ in range(30):
+                session.rows("SELECT 1 AS one")
+        assert eventually(lambda: counted("commit") >= 30, there=True)
+        assert counted("rollback") == 0

@@ -116,11 +116,14 @@ class Watch:
 
     def _statements(self, *, texts: bool = False) -> Reading | None:
         from dbtune.postgres.statements.collect import read_setup, read_statements
+        from dbtune.postgres.statements.enable import how_to_enable
 
+        setup = read_setup(self._session)
         try:
-            return read_statements(self._session, read_setup(self._session), texts=texts)
+            return read_statements(self._session, setup, texts=texts)
         except Unavailable as missing:
-            self._skipped["statements"] = Skipped("statements", missing.reason, missing.remedy)
+            how = missing if setup.schema else how_to_enable(setup, self._server.provider)
+            self._skipped["statements"] = Skipped("statements", how.reason, how.remedy)
             return None
 
     def _read(self, fact: Fact[Session, T], otherwise: Any) -> Any:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _NAME_BYTES = 63
 _FIELD = re.compile(r"\bextract\s*\(\s*\$\d+\s+from\b", re.IGNORECASE)
-_GIVE = "give the statement as the application writes it (--sql FILE)"
+_GIVE = "give the statement as the application writes it (--file FILE)"
 
 
 class Refused(Exception):
