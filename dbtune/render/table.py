@@ -21,6 +21,7 @@ from dbtune.text import plain, shorten, visible
 
 _STYLES = {Level.critical: "bold red", Level.warning: "yellow", Level.info: "cyan"}
 _SQL_MINIMUM = 30
+_TEXT_MINIMUM = 12
 _SQL_PORTION = 0.35
 _BAR_WIDTH = 8
 _UNLIMITED = 100_000
@@ -118,6 +119,7 @@ def _print_rows(console: Console, table: Table, style: Style) -> None:
     rich_table = RichTable(
         box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False
     )
+    narrowed = _narrowed(columns, table.rows, style.width)
     for column in columns:
         is_sql = column.kind == "sql"
         rich_table.add_column(
@@ -127,6 +129,7 @@ def _print_rows(console: Console, table: Table, style: Style) -> None:
             overflow="ellipsis" if is_sql else "fold",
             ratio=1 if is_sql and style.width else None,
             min_width=_SQL_MINIMUM if is_sql else None,
+            max_width=narrowed.get(column.name),
         )
     for row in table.rows[: table.shown]:
         rich_table.add_row(*(_rich_cell(column, row) for column in columns))
@@ -173,6 +176,22 @@ def _fitting(table: Table, width: int | None) -> tuple[list[Column], list[Column
             used += need
     shown = [column for column in candidates if column.name in chosen]
     return shown, [column for column in candidates if column.name not in chosen]
+
+
+def _narrowed(columns: list[Column], rows: Sequence[Row], width: int | None) -> dict[str, int]:
+    """How wide the widest text may be, so that a statement beside it keeps its least width."""
+    if width is None or not any(column.kind == "sql" for column in columns):
+        return {}
+    widths = {
+        column.name: _SQL_MINIMUM if column.kind == "sql" else _natural_width(column, rows, width)
+        for column in columns
+    }
+    texts = [column.name for column in columns if column.kind == "text"]
+    over = sum(widths.values()) + 2 * len(columns) - width
+    if over <= 0 or not texts:
+        return {}
+    widest = max(texts, key=lambda name: widths[name])
+    return {widest: max(_TEXT_MINIMUM, widths[widest] - over)}
 
 
 def _natural_width(column: Column, rows: Sequence[Row], width: int) -> int:

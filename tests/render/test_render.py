@@ -316,3 +316,13 @@ def test_a_table_without_a_title_gets_no_empty_heading() -> None:
     made = render(Report("check", (untitled,)), "markdown", Style())
     headings = [line for line in made.splitlines() if line.startswith("#")]
     assert headings == ["## dbtune check"]
+
+
+def test_a_long_text_leaves_a_statement_its_width() -> None:
+    columns = (Column("view", "view", "text", "."), Column("statement", "statement", "sql", "."))
+    row = {"view": "v" * 70, "statement": "SELECT something FROM a_table_of_mine"}
+    shown = render(
+        Report("cache", (Table("views", "Views", columns, (row,)),)), "table", Style(width=80)
+    )
+    assert "SELECT something FROM a_table" in shown
+    assert max(map(len, shown.splitlines())) <= 80
