@@ -37,30 +37,36 @@ def demo(
     action: Annotated[
         Action,
         typer.Argument(
-            help="run it; or, where it was kept: drive it again, show its status, stop it."
+            metavar="[run|drive|status|stop]",
+            help="run it; or, where it was kept: drive it again, show its status, stop it.",
         ),
     ] = Action.run,
     seconds: Annotated[
-        int, typer.Option(min=4, max=3600, help="How long applications use the database.")
+        int,
+        typer.Option(metavar="N", min=4, max=3600, help="How long applications use the database."),
     ] = 8,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave it running, as profile demo.")
     ] = False,
     port: Annotated[
         int | None,
-        typer.Option(min=1024, max=65535, help="Port to listen on.", show_default="a free one"),
+        typer.Option(
+            metavar="N", min=1024, max=65535, help="Port to listen on.", show_default="a free one"
+        ),
     ] = None,
     format: Annotated[
         Format | None,
         typer.Option(
             "--format",
             "-f",
-            help="Output format.",
+            metavar="FORMAT",
+            help="Output format: " + ", ".join(Format) + ".",
             show_default="by the name of --output, else table",
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this file, not to stdout.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to this file, not to stdout."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     wide: Annotated[bool, typer.Option("--wide", help="All columns, nothing cut.")] = False,

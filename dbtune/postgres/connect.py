@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from dbtune.errors import AdminConsole, DbtuneError, TargetError, UsageError
 from dbtune.profile import Profile
@@ -151,10 +153,20 @@ def _refused(error: Exception, profile: Profile) -> DbtuneError:
     message = re.sub(r"^connection (failed|is bad): |\[Errno -?\d+\] ", "", message)
     found = (hint for pattern, hint in _HINTS if re.search(pattern, message, re.IGNORECASE))
     hint = _pooler_hint(error, message) or next(found, "")
+    if "password authentication failed" in message and _from_environment(profile):
+        hint = "PGPASSWORD was sent: it goes before ~/.pgpass and a passfile; unset it to use these"
     text = redact(f"can't connect to {_where(profile)}: {message}" + (f"\n{hint}" if hint else ""))
     # A service that is not there, or a port that can't be: no server was asked.
     mistake = r"definition of service|service file|^invalid (\w+ )+(value|number)"
     return UsageError(text) if re.search(mistake, message) else TargetError(text)
+
+
+def _from_environment(profile: Profile) -> bool:
+    """Whether libpq took the password of PGPASSWORD, for want of one in the profile or its URL."""
+    if profile.password or profile.password_command or profile.password_file:
+        return False
+    in_url = "password" in conninfo_to_dict(profile.url.reveal())
+    return bool(os.environ.get("PGPASSWORD")) and not in_url
 
 
 def _pooler_hint(error: Exception, message: str) -> str:

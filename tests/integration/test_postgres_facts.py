@@ -12,6 +12,7 @@ from dbtune.errors import Unavailable
 from dbtune.facts import load_facts
 from dbtune.profile import profile_from_url
 from dbtune.session import Limits, open_postgres
+from tests.command import dbtune
 from tests.health import eventually
 from tests.servers import Postgres, fresh_database
 
@@ -89,3 +90,18 @@ def test_what_dbtune_reads_is_not_counted_as_rolled_back(any_pg: Postgres) -> No
                 session.rows("SELECT 1 AS one")
         assert eventually(lambda: counted("commit") >= 30, there=True)
         assert counted("rollback") == 0
+
+
+def test_a_refused_password_is_said_to_be_that_of_the_environment(
+    any_database: tuple[Postgres, str],
+) -> None:
+    server, name = any_database
+    plain_url = f"postgresql://{server.superuser}@{server.host}:{server.port}/{name}"
+    for url, hint in (
+        (plain_url, "PGPASSWORD was sent"),
+        (plain_url.replace("@", ":wrong@"), "check user and password"),
+    ):
+        refused = dbtune("check", url, env={"PGPASSWORD": "not-it"})
+        assert refused.code == 3, refused.err
+        assert hint in refused.err
+        assert "not-it" not in refused.err
