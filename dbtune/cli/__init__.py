@@ -212,12 +212,21 @@ def _silence(stream: Any) -> None:
 
 def _usage(error: Any) -> int:
     context = getattr(error, "ctx", None)
-    message = error.format_message()
+    message = usage_text(error)
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(message, err=True)
         return Exit.USAGE
     hint = f"\nTry: {context.command_path} --help" if context is not None else ""
     return _fail(message + hint, Exit.USAGE)
+
+
+def usage_text(error: Any) -> str:
+    """A usage error of Typer's in the words of a person."""
+    text: str = error.format_message()
+    for typed, said in (("int", "whole number"), ("float", "number")):
+        for kind in (f"{typed} range", typed):
+            text = text.replace(f"is not a valid {kind}.", f"is not a {said}.")
+    return text
 
 
 def _fail(message: str, code: int) -> int:

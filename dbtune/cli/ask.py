@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from typer.main import get_command
 
-from dbtune.cli import COMMANDS
+from dbtune.cli import COMMANDS, usage_text
 from dbtune.errors import Exit, UsageError
 from dbtune.report import Report
 
@@ -41,6 +41,6 @@ def ask(name: str, *arguments: str) -> Report:
         command.main([*arguments], prog_name=path, standalone_mode=False, obj=made)
     except Exception as error:
         if getattr(error, "exit_code", None) == Exit.USAGE and hasattr(error, "format_message"):
-            raise UsageError(error.format_message()) from None
+            raise UsageError(usage_text(error)) from None
         raise
     return made[0]

@@ -270,11 +270,13 @@ def use_state(
 ) -> ObjectState | None:
     """Whether an index is used now or no longer: the absence of searches can't be chance.
 
+    A burst of load that is over is no chance either, so that nothing is said of short periods.
+
     Args:
         before, after: searches in each period; ``None`` if not told.
         seconds, later: length of the period before and of that after.
     """
-    if before is None or after is None or not seconds or not later:
+    if before is None or after is None or not seconds or not later or short(seconds, later):
         return None
     if before == 0 and after * min(1.0, seconds / later) >= MISSED_SCANS:
         return "now used"

@@ -229,7 +229,8 @@ def test_demand_is_that_of_a_load_that_is_known(
     sizes = said["recommendation"]
     assert one["value"] < sizes["default_pool_size"]
     if one["low"] is not None:
-        assert one["value"] < sizes["smallest_pool_size"] <= sizes["default_pool_size"]
+        # Within a few seconds the interval is wide, and the smallest size is that of its low end.
+        assert one["low"] < sizes["smallest_pool_size"] <= sizes["default_pool_size"]
         assert sizes["default_pool_size"] <= sizes["largest_pool_size"]
 
 

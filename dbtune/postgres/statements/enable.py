@@ -38,7 +38,7 @@ def how_to_enable(setup: Setup, provider: str) -> Unavailable:
     if setup.preloaded is None:
         return Unavailable(
             "pg_stat_statements is not created in this database; whether it is loaded, this role "
-            "can't see (GRANT pg_read_all_settings)",
+            "can't see (GRANT pg_read_all_settings TO the role)",
             f"-- if SHOW shared_preload_libraries lacks it:\n{_preload(setup)}",
         )
     return Unavailable("pg_stat_statements is not loaded by this server", _preload(setup))
