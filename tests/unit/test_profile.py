@@ -243,7 +243,7 @@ def test_schemes(url: str, engine: Engine) -> None:
     ("url", "problem"),
     [
         ("mysql://h", "not a database that dbtune knows"),
-        ("redis+sentinel://h", "not a database that dbtune knows"),
+        ("redis+cluster://h", "not a database that dbtune knows"),
         ("http://h", "not a database that dbtune knows"),
         ("postgresql://u:p@qq@h/db", "percent-encode"),
         ("postgresql://u:p/qq@h/db", "percent-encode"),

@@ -56,7 +56,7 @@ def test_people_read_one_report_after_another(
 def test_a_page_has_all_reports(capsys: pytest.CaptureFixture[str]) -> None:
     text = emitted(Format.html, capsys)
     assert text.count("<!doctype html>") == 1
-    for words in ("$ dbtune slow-queries demo: Rows", "Planted problems", "fetch them at once"):
+    for words in (">$ dbtune slow-queries demo: Rows", ">Planted problems", "fetch them at once"):
         assert text.count(words) == 1
 
 

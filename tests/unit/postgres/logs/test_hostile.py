@@ -199,7 +199,7 @@ def test_what_was_skipped_is_told(tmp_path: Path, suffix: str) -> None:
     ("name", "content", "words"),
     [
         ("mysql.log", "/usr/sbin/mysqld, Version: 8.0.36. started with:\n", "a log of MySQL"),
-        ("m.log", '{"t":{"$date":"x"},"s":"I","c":"COMMAND","id":1}\n', "a log of MongoDB"),
+        ("m.log", '{"t":{"$date":"x"},"s":"I","c":"COMMAND","id":1}\n', "no structured log"),
         (
             "pgbouncer.log",
             "2026-11-28 21:00:00.000 UTC [1] LOG kernel file descriptor limit: 1024\n",
