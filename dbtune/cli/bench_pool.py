@@ -15,6 +15,7 @@ from dbtune.cli.command import (
     duration_option,
     interrupted_by_signals,
     new_app,
+    seconds_option,
     text_parser,
 )
 from dbtune.errors import UsageError
@@ -67,13 +68,13 @@ def pool(
             show_default="around the prediction, and those of simple formulas",
         ),
     ] = None,
-    seconds: Annotated[int, typer.Option(min=1, max=600, help="Of each measurement.")] = 3,
-    warm_up: Annotated[int, typer.Option(min=0, max=600, help="Seconds before each.")] = 1,
+    seconds: Annotated[int, seconds_option(least=1, most=600, help="Of each measurement.")] = "3s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    warm_up: Annotated[int, seconds_option(least=0, most=600, help="Before each.")] = "1s",  # type: ignore[assignment]
     rounds: ROUNDS = 5,
     scale: Annotated[
         int, typer.Option(min=1, max=10_000, help="Of the scratch tables: 15 MB each.")
     ] = 10,
-    observe: Annotated[
+    interval: Annotated[
         float, duration_option(help="Observe the load for the prediction; 0 for none.")
     ] = "5s",  # type: ignore[assignment]
     yes: YES = False,
@@ -107,6 +108,6 @@ def pool(
             return reading_statements(session, run.wait)
 
         request = Request(
-            load, tables, scale, clients, seconds, warm_up, rounds, observe, sizes or ()
+            load, tables, scale, clients, seconds, warm_up, rounds, interval, sizes or ()
         )
         return bench_pool(session, request, surroundings(run, profile, yes, allow_busy))

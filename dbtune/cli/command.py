@@ -25,6 +25,7 @@ from dbtune.cli.options import (
     Target,
     duration_option,
     name_value,
+    seconds_option,
     shared_options,
     size_option,
     text_parser,
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Color", "FailOn", "Format", "Formats", "Gate", "Output", "Picture", "Run", "Written",
-    "command", "duration_option", "interrupted_by_signals", "new_app", "piped", "size_option",
-    "text_parser",
+    "command", "duration_option", "interrupted_by_signals", "new_app", "piped", "seconds_option",
+    "size_option", "text_parser",
 ]  # fmt: skip
 
 

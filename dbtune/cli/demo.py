@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dbtune.cli.command import Color, Format, Output, Run, interrupted_by_signals, new_app
+from dbtune.cli.command import (
+    Color,
+    Format,
+    Output,
+    Run,
+    interrupted_by_signals,
+    new_app,
+    seconds_option,
+)
 from dbtune.demo.report import TABLES as TABLES
 from dbtune.report import Report
 
@@ -43,8 +51,8 @@ def demo(
     ] = Action.run,
     seconds: Annotated[
         int,
-        typer.Option(metavar="N", min=4, max=3600, help="How long applications use the database."),
-    ] = 8,
+        seconds_option(least=4, most=3600, help="How long applications use the database."),
+    ] = "8s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave it running, as profile demo.")
     ] = False,

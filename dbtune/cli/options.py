@@ -230,3 +230,15 @@ def size_option(*names: str, **options: Any) -> Any:
 def duration_option(*names: str, **options: Any) -> Any:
     """A Typer option that takes a duration (``20ms``, ``60s``) and gives seconds."""
     return typer.Option(*names, parser=text_parser(parse_seconds), metavar="DURATION", **options)
+
+
+def seconds_option(*names: str, least: int, most: int, **options: Any) -> Any:
+    """As :func:`duration_option`, for whole seconds within limits; gives an integer."""
+
+    def whole(text: str) -> int:
+        seconds = parse_seconds(text)
+        if seconds != int(seconds) or not least <= seconds <= most:
+            raise UsageError(f"{text} is not a number of whole seconds from {least}s to {most}s")
+        return int(seconds)
+
+    return typer.Option(*names, parser=text_parser(whole), metavar="DURATION", **options)

@@ -22,7 +22,18 @@ from tests.conftest import missing
 from tests.health import eventually
 from tests.servers import PgBouncer, Postgres
 
-CAREFUL = ("--seconds", "1", "--warm-up", "0", "--rounds", "1", "--clients", "6", "--observe", "0s")
+CAREFUL = (
+    "--seconds",
+    "1",
+    "--warm-up",
+    "0",
+    "--rounds",
+    "1",
+    "--clients",
+    "6",
+    "--interval",
+    "0s",
+)
 BRIEF = (*CAREFUL, "--allow-busy")
 
 
@@ -97,7 +108,7 @@ def test_the_load_is_observed_and_pool_size_predicts(
 ) -> None:
     _, env = staging
     file = script(tmp_path, "SELECT pg_sleep(0.02) FROM pg_class LIMIT 1;\n")
-    arguments = ("bench", "pool", "s", "--file", file, *BRIEF, "--observe", "2s", "-f", "json")
+    arguments = ("bench", "pool", "s", "--file", file, *BRIEF, "--interval", "2s", "-f", "json")
     said = dbtune(*arguments, env=env).ok().json
     # Nothing but waiting: more than there are clients to fill it.
     assert said["result"]["predicted_size"] > 6
@@ -187,7 +198,7 @@ def test_others_are_left_alone(staging: tuple[Postgres, dict[str, str]], tmp_pat
         other.execute("SELECT 1")  # stays in its transaction
         refused = dbtune(*arguments, env=env)
         assert refused.code == 2
-        assert "others use s: 1 sessions busy" in refused.err
+        assert "others use s: 1 busy on average" in refused.err
         dbtune(*arguments, "--allow-busy", env=env).ok()
 
 
@@ -201,7 +212,7 @@ def test_interrupted_it_leaves_nothing(
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "dbtune", "bench", "pool", "s", "--workload", "tpcb"),
-            *("--allow-write", "--scale", "1", "--seconds", "60", "--observe", "0s"),
+            *("--allow-write", "--scale", "1", "--seconds", "60", "--interval", "0s"),
             *("--allow-busy", "--clients", "8"),
         ],
         stdout=subprocess.PIPE,

@@ -75,7 +75,7 @@ def require_permission(
     sessions, per_second = others(session, wait)
     if sessions >= _BUSY or per_second >= _PER_SECOND:
         raise UsageError(
-            f"others use {where}: {count_text(round(sessions, 1))} sessions busy on average, "
+            f"others use {where}: {count_text(round(sessions, 1))} busy on average, "
             f"{count_text(round(per_second))} transactions per second; results would be theirs and "
             "they would suffer. Take a server of your own, or give --allow-busy"
         )
