@@ -10,12 +10,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import psycopg
 import pytest
 
+from dbtune.postgres.bench.pooler import PrivatePgBouncer
 from dbtune.postgres.bench.scratch import PREFIX
+from dbtune.profile import profile_from_url
+from dbtune.session import Limits
 from tests import servers
 from tests.command import dbtune
 from tests.conftest import missing
@@ -55,6 +59,27 @@ def staging(quiet_server: Postgres, tmp_path: Path) -> tuple[Postgres, dict[str,
     quiet_server.psql("DROP TABLE IF EXISTS t")
     quiet_server.psql("SELECT pg_stat_statements_reset()")
     return quiet_server, profile_of(quiet_server, tmp_path, "staging")
+
+
+def test_a_pool_that_was_measured_keeps_no_connection(quiet_server: Postgres) -> None:
+    """Each size is measured with the server's connections for itself."""
+    profile = profile_from_url(quiet_server.dsn(), "test")
+
+    def open_now() -> list[dict[str, Any]]:
+        rows = quiet_server.psql(
+            "SELECT pid FROM pg_stat_activity "
+            "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return [{"pid": row[0]} for row in rows]
+
+    with PrivatePgBouncer(profile, Limits(5, 5.0), range(1, 4), 5, ()) as pooler:
+        with psycopg.connect(**pooler.keywords(3), autocommit=True) as client:
+            client.execute("SELECT 1")
+        assert len(open_now()) == 1
+        pooler.empty(3)
+        assert eventually(open_now, there=False) == []
+        with psycopg.connect(**pooler.keywords(3), autocommit=True) as client:
+            client.execute("SELECT 1")  # and it can be used again
 
 
 def profile_of(server: Postgres, folder: Path, tag: str) -> dict[str, str]:

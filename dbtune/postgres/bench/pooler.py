@@ -7,7 +7,6 @@ can enter. The server's password stands in a file there until the end.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -127,8 +126,10 @@ class PrivatePgBouncer:
     def empty(self, size: int) -> None:
         """Close the pool's server connections: the next size gets them all."""
         for command in ("KILL", "RESUME"):
-            with contextlib.suppress(psycopg.Error):
+            try:
                 self._admin(f"{command} size_{size}")
+            except psycopg.Error as error:
+                raise TargetError(f"PgBouncer refused {command}: {plain(str(error))}") from None
 
     def cpu_seconds(self) -> float | None:
         """CPU time that PgBouncer has used, or ``None`` where this system does not tell."""
@@ -241,6 +242,7 @@ def _ini(
         "listen_port": PORT,
         "unix_socket_mode": "0700",
         "auth_type": "any",
+        "admin_users": _USER,  # to close a pool's connections
         "pool_mode": "transaction",
         "max_client_conn": clients + 20,
         "max_db_connections": 0,
