@@ -55,11 +55,6 @@ class Watched:
         return f"{self.scheme}://{self.userinfo}{place}:{port}/{self.database}{query}"
 
 
-def is_sentinel(url: str) -> bool:
-    """Whether a URL names Sentinels."""
-    return url.partition("://")[0].lower().endswith(MARK)
-
-
 def parse(url: str, source: str) -> Watched:
     """A Sentinel URL taken apart.
 

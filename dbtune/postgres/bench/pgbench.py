@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import re
 import resource
@@ -212,8 +211,3 @@ def _failed(error: str) -> TargetError:
     lines = [line for line in error.splitlines() if "error" in line.lower() or "FATAL" in line]
     text = plain((lines or error.splitlines() or ["pgbench failed"])[0])
     return TargetError(f"the load failed: {text.removeprefix('pgbench: error: ')}")
-
-
-def whole_seconds(seconds: float) -> int:
-    """pgbench counts in whole seconds."""
-    return max(1, math.ceil(seconds))
