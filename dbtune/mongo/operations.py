@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -165,20 +164,27 @@ def _count(document: Mapping[str, object], *names: str) -> int | None:
 
 
 @dataclass(slots=True)
-class _Sum:
-    """Sums over the operations of one shape; a few hundred bytes, however many they are."""
+class Sums:
+    """What the operations of one shape add up to; a few hundred bytes, however many they are.
+
+    Attributes:
+        calls: operations; a getMore is part of the query whose cursor it reads.
+        squares: sum of the squares of the durations.
+        numbers: ``docs``, ``keys``, ``rows``, ``read_bytes``, ``read_ms``, ``plan_ms`` as
+            :class:`Operation` has them; what no operation told is not there.
+        plans: operations by plan summary.
+        hashes: the server's hashes of the shape.
+    """
 
     shape: Shape
     calls: int = 0
     total_ms: float = 0.0
-    mean_ms: float = 0.0
     squares: float = 0.0
     min_ms: float = math.inf
     max_ms: float = 0.0
-    optional: dict[str, float] = field(default_factory=dict)
-    plans: Counter[str] = field(default_factory=Counter)
-    users: set[str] = field(default_factory=set)
-    hashes: set[str] = field(default_factory=set)
+    numbers: dict[str, float] = field(default_factory=dict)
+    plans: dict[str, int] = field(default_factory=dict)
+    hashes: dict[str, int] = field(default_factory=dict)
     collection_scans: int = 0
     memory_sorts: int = 0
     memory_sort_docs: int = 0
@@ -187,34 +193,11 @@ class _Sum:
     write_conflicts: int = 0
     failures: int = 0
 
-    def add(self, one: Operation) -> None:
-        self.calls += 1
-        self.total_ms += one.ms
-        change = one.ms - self.mean_ms
-        self.mean_ms += change / self.calls
-        self.squares += change * (one.ms - self.mean_ms)  # Welford
-        self.min_ms = min(self.min_ms, one.ms)
-        self.max_ms = max(self.max_ms, one.ms)
-        for name in _OPTIONAL:
-            value = getattr(one, name)
-            if value is not None:
-                self.optional[name] = self.optional.get(name, 0) + value
-        if one.plan:
-            self.plans[one.plan] += 1
-        self.users |= {one.user} - {""}
-        self.hashes |= {one.hash} - {""}
-        self.collection_scans += "COLLSCAN" in one.plan
-        self.memory_sorts += one.sorted_in_memory
-        self.memory_sort_docs += (one.docs or 0) if one.sorted_in_memory else 0
-        self.disk_uses += one.used_disk
-        self.max_skip = max(self.max_skip, one.skip)
-        self.write_conflicts += one.write_conflicts
-        self.failures += one.failed
-
     def query(self) -> Query:
+        """A row of the table, and what checks ask beyond it."""
         return Query(
             shape=self.shape,
-            statement=self._statement(),
+            statement=self.statement(),
             collection_scans=self.collection_scans,
             memory_sorts=self.memory_sorts,
             memory_sort_docs=self.memory_sort_docs,
@@ -224,20 +207,23 @@ class _Sum:
             failures=self.failures,
         )
 
-    def _statement(self) -> Statement:
-        counts = {name: round(value) for name, value in self.optional.items()}
+    def statement(self) -> Statement:
+        """A row of the table."""
+        calls = max(1, self.calls)
+        mean = self.total_ms / calls
+        counts = {name: round(value) for name, value in self.numbers.items()}
         plans = sorted(self.plans.items(), key=lambda item: (-item[1], item[0]))
         return Statement(
             text=self.shape.text,
-            calls=self.calls,
+            calls=calls,
             total_ms=self.total_ms,
-            mean_ms=self.mean_ms,
-            stddev_ms=math.sqrt(max(self.squares, 0.0) / self.calls),
-            min_ms=self.min_ms,
+            mean_ms=mean,
+            stddev_ms=math.sqrt(max(0.0, self.squares / calls - mean * mean)),
+            min_ms=self.min_ms if self.calls else 0.0,
             max_ms=self.max_ms,
             rows=counts.get("rows"),
-            plan_ms=self.optional.get("plan_ms"),
-            io_ms=self.optional.get("read_ms"),
+            plan_ms=self.numbers.get("plan_ms"),
+            io_ms=self.numbers.get("read_ms"),
             read_bytes=counts.get("read_bytes"),
             docs_examined=counts.get("docs"),
             keys_examined=counts.get("keys"),
@@ -245,17 +231,50 @@ class _Sum:
             memory_sorts=self.memory_sorts,
             plan_summary="; ".join(plan for plan, _ in plans[:2]) + ("; …" if plans[2:] else ""),
             databases=(self.shape.namespace.partition(".")[0],),
-            users=tuple(sorted(self.users)),
             ids=tuple(sorted(self.hashes)),
         )
 
 
+@dataclass(slots=True)
+class _Recorded(Sums):
+    """Sums of what the profiler recorded."""
+
+    users: set[str] = field(default_factory=set)
+
+    def add(self, one: Operation) -> None:
+        self.calls += 1
+        self.total_ms += one.ms
+        self.squares += one.ms * one.ms
+        self.min_ms = min(self.min_ms, one.ms)
+        self.max_ms = max(self.max_ms, one.ms)
+        for name in _OPTIONAL:
+            value = getattr(one, name)
+            if value is not None:
+                self.numbers[name] = self.numbers.get(name, 0) + value
+        if one.plan:
+            self.plans[one.plan] = self.plans.get(one.plan, 0) + 1
+        if one.hash:
+            self.hashes[one.hash] = 1
+        if one.user:
+            self.users.add(one.user)
+        self.collection_scans += "COLLSCAN" in one.plan
+        self.memory_sorts += one.sorted_in_memory
+        self.memory_sort_docs += (one.docs or 0) if one.sorted_in_memory else 0
+        self.disk_uses += one.used_disk
+        self.max_skip = max(self.max_skip, one.skip)
+        self.write_conflicts += one.write_conflicts
+        self.failures += one.failed
+
+    def statement(self) -> Statement:
+        return replace(Sums.statement(self), users=tuple(sorted(self.users)))
+
+
 def queries(operations: Iterable[Operation]) -> list[Query]:
     """Operations, newest first, added up by shape; only sums and open cursors stay in memory."""
-    sums: dict[str, _Sum] = {}
+    sums: dict[str, _Recorded] = {}
     for one in executions(operations):
         found = sums.get(one.shape.text)
         if found is None:
-            found = sums[one.shape.text] = _Sum(one.shape)
+            found = sums[one.shape.text] = _Recorded(one.shape)
         found.add(one)
     return [one.query() for one in sums.values()]
