@@ -24,8 +24,8 @@ def __getattr__(name: str) -> tuple[Table, ...]:
     """``TABLES``, of which logs have many: only ``dbtune schema`` needs them."""
     if name != "TABLES":
         raise AttributeError(name)
+    from dbtune.logs.compare import TABLES as COMPARED
     from dbtune.mongo.logs.report import TABLES as OF_MONGO
-    from dbtune.postgres.logs.compare import TABLES as COMPARED
     from dbtune.postgres.logs.tables import TABLES
     from dbtune.redis.records import records_by_node
 

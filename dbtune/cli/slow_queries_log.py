@@ -15,7 +15,12 @@ from dbtune.statements import Order, Selection
 from dbtune.text import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from dbtune.cli.command import Run
+    from dbtune.logs.kind import DetectedT, DigestT, WantedT
+    from dbtune.logs.slow_queries import Told
+    from dbtune.mongo.logs.stream import Wanted as WantedOfMongo
     from dbtune.postgres.logs.stream import Wanted
 
 EVERY_SECONDS = 60.0
@@ -92,31 +97,53 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
         UsageError: options do not go together, or a log can't be read.
     """
     from dbtune.mongo.logs.entries import looks_like_mongo
-    from dbtune.postgres.logs.slow_queries import slow_queries
 
     _refuse(run, selection)
     if looks_like_mongo(_beginning(given)):
-        return _of_mongo(run, given, selection)
+        from dbtune.mongo.logs.kind import TOLD as MONGODB
+
+        return _told(run, given, selection, MONGODB, _wanted_of_mongo(given, selection))
     if selection.order in _NOT_IN_A_LOG:
-        told = ", ".join(one.value for one in Order if one not in _NOT_IN_A_LOG)
-        raise UsageError(f"--by {plain(selection.order)}: a log does not tell it; it has {told}")
+        raise UsageError(_not_told(selection.order, _NOT_IN_A_LOG))
+    from dbtune.postgres.logs.kind import TOLD as POSTGRES
+
+    return _told(run, given, selection, POSTGRES, given.wanted(selection))
+
+
+def _told(
+    run: Run,
+    given: Given,
+    selection: Selection,
+    told: Told[WantedT, DetectedT, DigestT],
+    wanted: WantedT,
+) -> Report:
+    """The report on logs of an engine.
+
+    Raises:
+        UsageError: options do not go together, or a log can't be read.
+    """
     if given.baseline and (given.follow or given.state is not None):
         other = "--follow" if given.follow else "--state"
         raise UsageError(f"--baseline does not go with {other}")
     if given.follow:
-        return _follow(run, given, selection)
+        return _follow(run, given, selection, told, wanted)
     if given.every_seconds != EVERY_SECONDS:
         raise UsageError("--every is for --follow")
     if given.state is not None:
-        return _since_last_time(run, given, given.state, selection)
-    return slow_queries(
+        return _since_last_time(run, given, given.state, selection, told, wanted)
+    return told.of_logs(
         given.names,
         selection,
-        given.wanted(selection),
+        wanted,
         baseline=given.baseline,
         progress=run.reading,
         thresholds=run.thresholds,
     )
+
+
+def _not_told(order: Order, missing: Collection[Order]) -> str:
+    told = ", ".join(one.value for one in Order if one not in missing)
+    return f"--by {plain(order)}: a log does not tell it; it has {told}"
 
 
 def _beginning(given: Given) -> bytes:
@@ -128,38 +155,36 @@ def _beginning(given: Given) -> bytes:
     return b"" if given.follow and first == STDIN else beginning(first)
 
 
-def _of_mongo(run: Run, given: Given, selection: Selection) -> Report:
-    """The report on logs of MongoDB.
+def _wanted_of_mongo(given: Given, selection: Selection) -> WantedOfMongo:
+    """What of MongoDB's logs.
 
     Raises:
-        UsageError: an option is for PostgreSQL's logs only, or a log can't be read.
+        UsageError: an option is for PostgreSQL's logs only.
     """
-    from dbtune.mongo.logs.read import Wanted
-    from dbtune.mongo.logs.report import slow_queries
+    from dbtune.mongo.logs.stream import Wanted as WantedOfMongo
 
     default = Given()
-    for name in ("format", "prefix", "show_parameters", "state", "follow", "baseline"):
+    for name in ("format", "prefix", "show_parameters"):
         if getattr(given, name) != getattr(default, name):
             raise UsageError(f"{_OPTIONS[name]} is for logs of PostgreSQL; this is MongoDB's")
     if selection.user:
         raise UsageError("--user: MongoDB's log does not tell it; --grep and --database narrow it")
     if selection.order in _NOT_IN_MONGOS_LOG:
-        told = ", ".join(one.value for one in Order if one not in _NOT_IN_MONGOS_LOG)
-        raise UsageError(f"--by {plain(selection.order)}: a log does not tell it; it has {told}")
-    return slow_queries(
-        given.names,
-        selection,
-        Wanted(given.since, given.until, selection.database, given.jobs),
-        progress=run.reading,
-        thresholds=run.thresholds,
-    )
+        raise UsageError(_not_told(selection.order, _NOT_IN_MONGOS_LOG))
+    return WantedOfMongo(given.since, given.until, selection.database, given.jobs)
 
 
-def _since_last_time(run: Run, given: Given, path: Path, selection: Selection) -> Report:
+def _since_last_time(
+    run: Run,
+    given: Given,
+    path: Path,
+    selection: Selection,
+    told: Told[WantedT, DetectedT, DigestT],
+    wanted: WantedT,
+) -> Report:
     """Read what is new, remember it, and report on all that is remembered."""
     from dbtune.cli.output import write_file
-    from dbtune.postgres.logs.slow_queries import of_state
-    from dbtune.postgres.logs.state import read_on, read_state, state_bytes
+    from dbtune.logs.state import read_on, read_state, state_bytes
 
     for option, value in (
         ("--since", given.since),
@@ -170,25 +195,29 @@ def _since_last_time(run: Run, given: Given, path: Path, selection: Selection) -
             raise UsageError(
                 f"{option} does not go with --state, which remembers all that was read, masked"
             )
-    wanted = given.wanted(selection)
-    before = read_state(path, wanted)
-    new = read_on(given.names, wanted, before, run.reading)
+    before = read_state(path, told.kind, wanted)
+    new = read_on(told.kind, given.names, wanted, before, run.reading)
     write_file(path, state_bytes(new.state), force=True)
-    return of_state(new, before.updated_at, selection, thresholds=run.thresholds)
+    return told.of_state(new, before.remembered.updated_at, selection, thresholds=run.thresholds)
 
 
-def _follow(run: Run, given: Given, selection: Selection) -> Report:
+def _follow(
+    run: Run,
+    given: Given,
+    selection: Selection,
+    told: Told[WantedT, DetectedT, DigestT],
+    wanted: WantedT,
+) -> Report:
     """Print what is logged, interval after interval; the report is on the last of them."""
     from dbtune.cli.output import emit
-    from dbtune.postgres.logs.follow import Interrupted, Interval, watch
-    from dbtune.postgres.logs.slow_queries import of_interval
+    from dbtune.logs.follow import Interrupted, Interval, watch
 
     output = _stream_output(run, given)
 
-    def of(one: Interval) -> Report:
-        return of_interval(one, selection, thresholds=run.thresholds)
+    def of(one: Interval[DigestT]) -> Report:
+        return told.of_interval(one, selection, thresholds=run.thresholds)
 
-    def show(one: Interval) -> None:
+    def show(one: Interval[DigestT]) -> None:
         if output.format in (None, Format.table) and not one.digest.seen.records:
             run.say("nothing was logged")
         else:
@@ -196,7 +225,7 @@ def _follow(run: Run, given: Given, selection: Selection) -> Report:
             print(flush=True)  # noqa: T201
 
     try:
-        for one in watch(given.names, given.wanted(selection), given.every_seconds, run.say):
+        for one in watch(told.kind, given.names, wanted, given.every_seconds, run.say):
             if one.ended:
                 return of(one)
             show(one)

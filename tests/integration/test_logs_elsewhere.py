@@ -8,8 +8,9 @@ import jsonschema
 import pytest
 
 from dbtune.codec import dump, load
+from dbtune.logs.read import read
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.read import read
+from dbtune.postgres.logs.kind import POSTGRES
 from dbtune.postgres.logs.stream import Wanted
 from tests.command import dbtune
 from tests.server_log import CONF, Events
@@ -89,7 +90,7 @@ def test_what_does_not_go_together(arguments: tuple[str, ...], words: str) -> No
 
 @pytest.mark.parametrize("form", ["log", "csv", "json"])
 def test_a_digest_comes_back_from_a_file_as_it_was(form: str) -> None:
-    digest = read([str(SAMPLE.with_suffix(f".{form}"))], Wanted(jobs=1))
+    digest = read(POSTGRES, [str(SAMPLE.with_suffix(f".{form}"))], Wanted(jobs=1))
     back = load(Digest, dump(digest))
     assert dump(back) == dump(digest)
     assert back == digest

@@ -84,6 +84,15 @@ class Counting:
         seen.first, seen.last = first, last
         seen.records += records
 
+    def go_on_in(self, digest: Digest) -> None:
+        """Add what comes to another digest.
+
+        A getMore of a query that is counted in the digest before is a call of its own there.
+        """
+        self._digest = digest
+        self._known.clear()
+        self._cursors.clear()
+
     def finish(self) -> None:
         """Count what is not counted yet."""
         self._add_up()

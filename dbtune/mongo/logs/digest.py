@@ -103,6 +103,10 @@ class Digest:
             setattr(self, name, merge(getattr(self, name), getattr(other, name)))
         self.bound(2)
 
+    def settle(self) -> None:
+        """Bound what is kept: nothing of MongoDB's begins in one part and ends in another."""
+        self.bound()
+
     def bound(self, slack: int = 1) -> bool:
         """Leave out what is too much to keep, the lightest first; whether shapes were left out."""
         for hour in sorted(self.hours)[: max(0, len(self.hours) - _MOST_HOURS)]:

@@ -18,7 +18,7 @@ HEAD_BYTES = 200_000
 LONGEST = 4_000_000
 """Bytes of an entry that are read; the server's own limit is maxLogSizeKB, 10 kB by default."""
 _MOST_LINES = 200
-_LEAST_SHARE = 0.3
+_LEAST_SHARE, _SURE = 0.3, 0.9
 _STARTS = re.compile(rb'\{ ?"t" ?: ?\{ ?"\$date"')
 _TEXT = re.compile(
     rb"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(?:[+-]\d{4}|Z) [A-Z]\d? +[A-Z-]+ +\[[^\]\n]+\] "
@@ -111,6 +111,16 @@ def detect(head: bytes, name: str) -> Detected:
         if found and len(read) >= _LEAST_SHARE * len(found):
             return Detected(number, next(map(stamp_of, read)))
     raise UsageError(_unknown(text, name))
+
+
+def fits(detected: Detected, text: bytes) -> bool:
+    """Whether lines are in a format that is known already."""
+    envelope = detected.envelope()
+    inside = envelope.opened(text[: text.rfind(b"\n") + 1]) + envelope.rest()
+    found = [
+        entry_of(line) is not None for line in inside.split(b"\n")[:_MOST_LINES] if line.strip()
+    ]
+    return bool(found) and sum(found) >= _SURE * len(found)
 
 
 def _unknown(text: bytes, name: str) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dbtune.errors import UsageError
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.logs.clock import moment
-from dbtune.logs.parts import Progress
 from dbtune.logs.tables import (
     CONNECTIONS,
     CONNECTIONS_BY,
@@ -25,7 +23,6 @@ from dbtune.logs.tally import Sum, merge
 from dbtune.mongo.logs.digest import Digest
 from dbtune.mongo.logs.happened import HAPPENED
 from dbtune.mongo.logs.messages import MESSAGES
-from dbtune.mongo.logs.read import Wanted, read
 from dbtune.report import Report, Row, Table
 from dbtune.statements import Selection, Window, narrow, tables
 from dbtune.text import plain, plural, ratio_text, shorten
@@ -34,42 +31,23 @@ CHECKS = "dbtune.mongo.checks"
 TABLES = (SLOWEST, SPENT_BY, HOURS, CONNECTIONS, CONNECTIONS_BY, HAPPENED, MESSAGES, LOG)
 
 
-def slow_queries(
-    names: Sequence[str],
-    selection: Selection,
-    wanted: Wanted,
-    *,
-    progress: Progress | None = None,
-    thresholds: Mapping[str, Mapping[str, object]] | None = None,
-) -> Report:
-    """The report on logs.
-
-    Args:
-        names: files, folders, patterns; ``-`` is standard input.
-        selection: order, limit and filters of shapes.
-        wanted: what of the logs.
-        progress: shows how far they are read.
-        thresholds: overrides by check name and threshold name.
-
-    Raises:
-        UsageError: one of them can't be read or is no log, or nothing in them is of that time.
-    """
-    digest = read(names, wanted, progress)
-    if not digest.seen.records and (wanted.since or wanted.until):
-        raise UsageError(
-            "no entry of the logs is of that time (--since, --until: by the log's own clock)"
-        )
-    return report(digest, selection, files=len(names), thresholds=thresholds)
-
-
 def report(
     digest: Digest,
     selection: Selection,
     *,
-    files: int,
+    names: Sequence[str],
     thresholds: Mapping[str, Mapping[str, object]] | None = None,
+    notes: Sequence[str] = (),
 ) -> Report:
-    """What logs say; arguments as :func:`slow_queries` takes them."""
+    """What logs say.
+
+    Args:
+        digest: what was read.
+        selection: order, limit and filters of shapes.
+        names: the files that were read.
+        thresholds: overrides by check name and threshold name.
+        notes: what else to say.
+    """
     first, last = moment(digest.seen.first), moment(digest.seen.last)
     seconds = (last - first).total_seconds() if first and last else 0.0
     window = Window("server log (MongoDB)", seconds or None, first)
@@ -79,13 +57,13 @@ def report(
     checks = load_checks(CHECKS)
     facts = {"queries": [queries[one.text] for one in shown]}
     findings, skipped = run_checks(checks, facts, thresholds or {})
-    beyond = (one for one in _tables(digest, selection.limit, seconds, files) if one.rows)
+    beyond = (one for one in _tables(digest, selection.limit, seconds, len(names)) if one.rows)
     return Report(
         "slow-queries",
         (main, summary, *for_people(beyond)),
         tuple(findings),
         (*skipped, *_skipped(digest)),
-        tuple(_notes(digest)),
+        (*notes, *_notes(digest)),
         collected_at=last,
         examined=tuple(one.name for one in checks),
     )

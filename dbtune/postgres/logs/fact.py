@@ -60,11 +60,12 @@ def read_log(
         UsageError: one of them can't be read, or is no log.
     """
     from dbtune.logs.files import expand
-    from dbtune.postgres.logs.read import read
+    from dbtune.logs.read import read
+    from dbtune.postgres.logs.kind import POSTGRES
     from dbtune.postgres.logs.stream import Wanted
 
     files = expand(names)
-    digest = read(files, wanted or Wanted(), progress, names)
+    digest = read(POSTGRES, files, wanted or Wanted(), progress, names)
     return ServerLog(digest, tuple(plain(Path(one).name) for one in files))
 
 

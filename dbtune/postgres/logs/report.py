@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dbtune.errors import UsageError
 from dbtune.finding import Skipped, load_checks, run_checks, sort_findings
 from dbtune.logs.clock import knows_zone, moment
 from dbtune.logs.tables import for_people
 from dbtune.postgres.logs.digest import Digest
+from dbtune.postgres.logs.stream import Wanted
 from dbtune.postgres.logs.tables import statements_of, tables_of
 from dbtune.report import Report
 from dbtune.statements import Selection, Window, narrow, tables
@@ -174,3 +176,20 @@ def _notes(digest: Digest) -> list[str]:
     if not knows_zone(digest.seen.last):
         notes.append("the log's time zone is not known: its times are taken for UTC")
     return notes
+
+
+def refuse_untold(digest: Digest, wanted: Wanted) -> None:
+    """Refuse a choice by what no line of the logs tells.
+
+    Raises:
+        UsageError: the prefix has no database, or no user.
+    """
+    prefixes = [name.partition(" ")[2] for name in digest.seen.formats if name.startswith("stderr")]
+    if len(prefixes) < len(digest.seen.formats):
+        return
+    for option, value, escape in (("database", wanted.database, "%d"), ("user", wanted.user, "%u")):
+        if value and prefixes and not any(escape in one for one in prefixes):
+            raise UsageError(
+                f"--{option} {plain(value)}: the log does not tell it (log_line_prefix "
+                f"{plain(prefixes[0])!r} has no {escape})"
+            )

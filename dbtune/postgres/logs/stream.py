@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dbtune.logs.blocks import Damaged
 from dbtune.logs.clock import moment
 from dbtune.logs.period import as_logged
 from dbtune.postgres.logs.count import Counting
 from dbtune.postgres.logs.detect import Detected
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.formats import LogFormat
-from dbtune.text import plain
 
 _LONGEST = 32_000_000
 """Bytes of one record that are read; a longer one is passed over."""
@@ -118,16 +115,3 @@ class Stream:
         self._digest.seen.bytes += len(text)
         self._digest.seen.skipped_lines += text.count(b"\n") + 1
         return b""
-
-
-def count_blocks(
-    source: Iterator[bytes], name: str, detected: Detected, wanted: Wanted, digest: Digest
-) -> None:
-    """Add the blocks of a log to a digest."""
-    stream = Stream(detected, wanted, digest)
-    try:
-        for block in source:
-            stream.feed(block)
-    except Damaged as error:
-        digest.seen.damage(f"{plain(name)}: {error}")
-    stream.finish()

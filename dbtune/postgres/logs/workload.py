@@ -69,14 +69,15 @@ def workload(
     from dbtune.errors import UsageError
     from dbtune.logs.clock import moment
     from dbtune.logs.files import expand
-    from dbtune.postgres.logs.read import read
+    from dbtune.logs.read import read
+    from dbtune.postgres.logs.kind import POSTGRES
     from dbtune.postgres.logs.report import skipped_parts
     from dbtune.postgres.logs.stream import Wanted
     from dbtune.postgres.logs.tables import short_id, statements_of
     from dbtune.text import plain
 
     sampled = replace(wanted or Wanted(), samples=SAMPLES)
-    digest = read(expand(names), sampled, progress, names)
+    digest = read(POSTGRES, expand(names), sampled, progress, names)
     samples = {short_id(key): one.texts for key, one in digest.samples.items()}
     statements = [
         Execution(

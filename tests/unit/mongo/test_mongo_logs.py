@@ -15,12 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtune.logs import parts
+from dbtune.logs.files import expand
+from dbtune.logs.read import read
 from dbtune.mongo.logs import digest as digests
 from dbtune.mongo.logs.count import Counting
 from dbtune.mongo.logs.digest import Digest
 from dbtune.mongo.logs.entries import LONGEST, entry_of, looks_like_mongo
-from dbtune.mongo.logs.read import Wanted, read
+from dbtune.mongo.logs.kind import MONGODB
 from dbtune.mongo.logs.report import report
+from dbtune.mongo.logs.stream import Wanted
 from dbtune.mongo.logs.structure import structure
 from dbtune.mongo.shape import shape_of
 from dbtune.statements import Selection
@@ -168,7 +171,7 @@ def test_connections_elections_and_messages() -> None:
         entry("MongoDB starting", 4615611, {"port": 27017, "host": "db1"}),
         entry("Plan executor error", 23798, {"error": {"codeName": "QueryExceeded"}}, s="E"),
     )
-    made = {table.name: table.rows for table in report(found, Selection(), files=1).tables}
+    made = {table.name: table.rows for table in report(found, Selection(), names=[""]).tables}
     (connections,) = made["connections"]
     assert connections["received"] == 2
     assert (connections["ended"], connections["refused"], connections["most_open"]) == (1, 1, 6)
@@ -198,17 +201,17 @@ def test_however_it_is_packed(tmp_path: Path) -> None:
     container = [json.dumps({"log": f"{slow()}\n", "stream": "stdout"}) for _ in range(5)]
     write(tmp_path / "d.log", container)
     for name in ("a.log", "b.log.gz", "c.log.zst", "d.log"):
-        assert texts(read([str(tmp_path / name)], Wanted())) == {
+        assert texts(read(MONGODB, [str(tmp_path / name)], Wanted())) == {
             "shop.orders.find({status: ?})": 5
         }, name
-    whole = read([str(tmp_path / "*.log*")], Wanted())
+    whole = read(MONGODB, expand([str(tmp_path / "*.log*")]), Wanted())
     assert texts(whole) == {"shop.orders.find({status: ?})": 20}
 
 
 def test_a_damaged_archive_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     path = tmp_path / "mongod.log.gz"
     path.write_bytes(gzip.compress("".join(f"{slow()}\n" for _ in range(5)).encode())[:-9])
-    found = read([str(path)], Wanted())
+    found = read(MONGODB, [str(path)], Wanted())
     assert texts(found) == {"shop.orders.find({status: ?})": 5}
     assert "the end of the archive is missing" in found.seen.damaged[0]
 
@@ -223,7 +226,7 @@ def test_several_processes_read_what_one_reads(
     ]
     lines += [entry("Connection accepted", 22943, {"remote": "10.0.0.7:1"}) for _ in range(50)]
     path = write(tmp_path / "mongod.log", lines)
-    alone, together = (read([str(path)], Wanted(jobs=jobs)) for jobs in (1, 3))
+    alone, together = (read(MONGODB, [str(path)], Wanted(jobs=jobs)) for jobs in (1, 3))
     assert alone == together
     assert alone.seen.records == 250
 
@@ -239,10 +242,10 @@ def test_text_of_old_versions_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--follow"], "--follow is for logs of PostgreSQL"),
+        (["--log-format", "csv"], "--log-format is for logs of PostgreSQL"),
         (["--user", "bob"], "--user"),
         (["--by", "wal"], "--by wal"),
-        (["--since", "2031-01-01"], "no entry of the logs is of that time"),
+        (["--since", "2031-01-01"], "no record of the logs is of that time"),
         (["--since", "yesterday"], "is no time"),
     ],
 )
@@ -288,7 +291,7 @@ def test_what_an_operation_locked_is_passed_over_and_nothing_else() -> None:
 def test_text_that_is_no_utf8_is_read(tmp_path: Path) -> None:
     path = tmp_path / "mongod.log"
     path.write_bytes(slow(appName="w\xe9b").encode().replace(b"\\u00e9", b"\xe9") + b"\n")
-    found = read([str(path)], Wanted())
+    found = read(MONGODB, [str(path)], Wanted())
     assert texts(found) == {"shop.orders.find({status: ?})": 1}
     assert found.seen.skipped_lines == 0
 
@@ -316,9 +319,8 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_no_entry_is_counted(tmp_path: Path) -> None:
     lines = [slow(), "panic: not json", '{"t": 5}', "[" * 100_000, slow()[:-5], slow()]
-    found = read(
-        [str(write(tmp_path / "mongod.log", [*lines, "x" * (LONGEST + 10), slow()]))], Wanted()
-    )
+    path = write(tmp_path / "mongod.log", [*lines, "x" * (LONGEST + 10), slow()])
+    found = read(MONGODB, [str(path)], Wanted())
     assert texts(found) == {"shop.orders.find({status: ?})": 3}
     assert found.seen.skipped_lines == 5
 
@@ -356,7 +358,7 @@ def test_nothing_in_an_entry_breaks_it(
         ),
     ]
     found = digest(*lines)
-    for table in report(found, Selection(), files=1).tables:
+    for table in report(found, Selection(), names=[""]).tables:
         assert all(row.keys() == {column.name for column in table.columns} for row in table.rows)
     assert found.seen.records + found.seen.skipped_lines == len(lines)
 

@@ -9,10 +9,12 @@ import pytest
 
 from dbtune.finding import Finding, load_checks, run_checks
 from dbtune.logs.clock import moment
+from dbtune.logs.read import count_blocks
 from dbtune.postgres.logs.detect import detect
 from dbtune.postgres.logs.digest import Digest
+from dbtune.postgres.logs.kind import POSTGRES
 from dbtune.postgres.logs.report import CHECKS
-from dbtune.postgres.logs.stream import Wanted, count_blocks
+from dbtune.postgres.logs.stream import Wanted
 
 ALL = {one.name: one for one in load_checks(CHECKS)}
 QUIET = "LOG:  duration: 1.0 ms  statement: SELECT 1"
@@ -38,7 +40,7 @@ def findings(name: str, text: str) -> list[Finding]:
     digest = Digest()
     data = (line(0, QUIET) + text).encode()
     detected = detect(data, "log", prefix=PREFIX)
-    count_blocks(iter([data]), "log", detected, Wanted(), digest)
+    count_blocks(POSTGRES, iter([data]), "log", detected, Wanted(), digest)
     digest.settle()
     assert digest.seen.skipped_lines == 0
     first, last = moment(digest.seen.first), moment(digest.seen.last)

@@ -16,15 +16,15 @@ from dbtune.codec import dump
 from dbtune.errors import UsageError
 from dbtune.logs import parts as reading
 from dbtune.logs.files import expand
+from dbtune.logs.read import count_blocks, look, read
 from dbtune.postgres.logs import digest as digesting
 from dbtune.postgres.logs import stream as streaming
 from dbtune.postgres.logs.count import NOT_LOGGED
 from dbtune.postgres.logs.detect import detect
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.formats import LogFormat
-from dbtune.postgres.logs.look import look
-from dbtune.postgres.logs.read import read
-from dbtune.postgres.logs.stream import Wanted, count_blocks
+from dbtune.postgres.logs.kind import POSTGRES
+from dbtune.postgres.logs.stream import Wanted
 from tests.command import dbtune
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -39,7 +39,7 @@ def digest(text: str | bytes, wanted: Wanted = ALL, size: int = 1 << 20) -> Dige
     found = Digest()
     blocks = (data[at : at + size] for at in range(0, len(data), size))
     detected = detect(data[:400_000], "log", wanted.format, wanted.prefix)
-    count_blocks(blocks, "log", detected, wanted, found)
+    count_blocks(POSTGRES, blocks, "log", detected, wanted, found)
     found.settle()
     return found
 
@@ -77,7 +77,7 @@ def test_parts_add_up(form: str, data: st.DataObject) -> None:
     both = Digest()
     for part in (text[:cut], text[cut:]):
         one = Digest()
-        count_blocks(iter([part]), "log", detected, Wanted(), one)
+        count_blocks(POSTGRES, iter([part]), "log", detected, Wanted(), one)
         both.merge(one)
     both.settle()
     whole = digest(text)
@@ -108,7 +108,7 @@ def test_several_processes_read_what_one_reads(
     monkeypatch.setattr(reading, "_LEAST_PART", 5000)
     path = tmp_path / "server.log"
     path.write_bytes((SAMPLES / "pg18.log").read_bytes() * 3)
-    alone, together = (read([str(path)], Wanted(jobs=jobs)) for jobs in (1, 3))
+    alone, together = (read(POSTGRES, [str(path)], Wanted(jobs=jobs)) for jobs in (1, 3))
     assert calls(alone) == calls(together)
     assert alone.seen.records == together.seen.records
     assert together.seen.skipped_lines == 0
@@ -119,7 +119,7 @@ def test_a_process_that_meets_an_error_says_so(tmp_path: Path) -> None:
     good.write_text(lines("LOG:  duration: 1.0 ms  statement: SELECT 1"))
     bad.write_text("no log at all\n")
     with pytest.raises(UsageError, match="its first line is: no log at all"):
-        read([str(good), str(bad)], Wanted(jobs=2))
+        read(POSTGRES, [str(good), str(bad)], Wanted(jobs=2))
 
 
 # --- statements ------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ def test_files_patterns_folders_and_compressed_ones(tmp_path: Path) -> None:
     names = expand([str(tmp_path)])
     assert [Path(one).name for one in names] == ["a.log", "b.log.gz"]
     assert names == expand([str(tmp_path / "*.log*")])
-    assert calls(read(names, Wanted())) == {"SELECT $1": 4}
+    assert calls(read(POSTGRES, names, Wanted())) == {"SELECT $1": 4}
     with pytest.raises(UsageError, match="there is no such file"):
         expand([str(tmp_path / "c.log")])
 
@@ -300,7 +300,7 @@ def test_a_gzip_file_that_breaks_off(tmp_path: Path) -> None:
     text = "".join(lines(f"LOG:  duration: 1.0 ms  statement: SELECT {n}") for n in range(20_000))
     path = tmp_path / "a.log.gz"
     path.write_bytes(gzip.compress(text.encode())[:-2000])
-    found = read([str(path)], Wanted())
+    found = read(POSTGRES, [str(path)], Wanted())
     assert 10_000 < calls(found)["SELECT $1"] < 20_000
     assert "archive" in found.seen.damaged[0]
 
@@ -389,7 +389,7 @@ def test_a_line_longer_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
     found = Digest()
     detected = detect(record, "log")
-    count_blocks(blocks(), "log", detected, Wanted(), found)
+    count_blocks(POSTGRES, blocks(), "log", detected, Wanted(), found)
     assert calls(found) == {"SELECT $1": 200}
     assert found.seen.skipped_lines == 1
 
@@ -410,7 +410,7 @@ def test_a_named_format(tmp_path: Path) -> None:
         "duration: 1.0 ms  statement: SELECT 1\n"
         "2026-11-28 21:00:01 UTC::@:[2]:LOG:  checkpoint starting: time\n"
     )
-    detected = look(str(path), Wanted(format=LogFormat.rds))
+    detected = look(POSTGRES, str(path), Wanted(format=LogFormat.rds))
     assert detected.format.prefix == "%t:%r:%u@%d:[%p]:"
-    [one] = read([str(path)], Wanted(format=LogFormat.rds)).statements.values()
+    [one] = read(POSTGRES, [str(path)], Wanted(format=LogFormat.rds)).statements.values()
     assert [*one.hosts] == ["10.0.0.7"]

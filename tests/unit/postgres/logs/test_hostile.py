@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbtune.errors import UsageError
+from dbtune.logs.read import read
 from dbtune.postgres.logs.detect import detect
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.read import read
+from dbtune.postgres.logs.kind import POSTGRES
 from dbtune.postgres.logs.stream import Stream, Wanted
 from dbtune.postgres.logs.workload import workload
 from tests.command import dbtune
@@ -94,8 +95,8 @@ def test_a_gigabyte_line(form: str, tmp_path: Path) -> None:
         file.truncate(file.tell() + 1_000_000_000)
         file.seek(0, 2)
         file.write(b"\n" + text)
-    before = read([str(SAMPLES / f"pg18.{form}")], Wanted(jobs=1))
-    found = read([str(path)], Wanted(jobs=1))
+    before = read(POSTGRES, [str(SAMPLES / f"pg18.{form}")], Wanted(jobs=1))
+    found = read(POSTGRES, [str(path)], Wanted(jobs=1))
     assert found.seen.bytes >= 1_000_000_000
     assert 2 * before.seen.records - 1 <= found.seen.records <= 2 * before.seen.records
     assert 1 <= found.seen.skipped_lines <= 2

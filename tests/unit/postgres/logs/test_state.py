@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dbtune.codec import dump
-from dbtune.postgres.logs import state as states
+from dbtune.logs.read import read
+from dbtune.logs.state import Remembered, State, read_on, state_bytes
+from dbtune.postgres.logs import kind as kinds
 from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.read import read
-from dbtune.postgres.logs.state import State, read_on, state_bytes
+from dbtune.postgres.logs.kind import POSTGRES
 from dbtune.postgres.logs.stream import Wanted
 from tests.command import dbtune
 
@@ -132,13 +133,13 @@ def test_bit_by_bit_is_all_at_once(form: str, tmp_path: Path, data: st.DataObjec
     text = (SAMPLES / f"pg18.{form}").read_bytes()
     path = tmp_path / f"x.{form}"
     cuts = sorted(data.draw(st.lists(st.integers(1, len(text)), max_size=4, unique=True)))
-    state = State()
+    state = State(Remembered(), Digest())
     for cut in cuts:
         path.write_bytes(text[:cut])  # just now, so that the last record may go on
-        state = read_on([str(path)], WANTED, state).state
+        state = read_on(POSTGRES, [str(path)], WANTED, state).state
     write(path, text)
-    state = read_on([str(path)], WANTED, state).state
-    whole = read([str(path)], WANTED)
+    state = read_on(POSTGRES, [str(path)], WANTED, state).state
+    whole = read(POSTGRES, [str(path)], WANTED)
     assert state.digest.seen.records == whole.seen.records
     assert state.digest.seen.skipped_lines == whole.seen.skipped_lines
 
@@ -154,8 +155,8 @@ def test_bit_by_bit_is_all_at_once(form: str, tmp_path: Path, data: st.DataObjec
 
 
 def test_the_state_is_bounded(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(states, "_MOST_STATEMENTS", 20)
-    monkeypatch.setattr(states, "_MOST_CELLS", 30)
+    monkeypatch.setattr(kinds, "_MOST_STATEMENTS", 20)
+    monkeypatch.setattr(kinds, "_MOST_CELLS", 30)
     made = "LOG:  duration: 1.000 ms  statement: SELECT a FROM t{}"
     write(folder.log, "".join(line(n, made.format(n)) for n in range(200)))
     found = folder.run("-n", "1000")
@@ -166,7 +167,7 @@ def test_the_state_is_bounded(folder: Folder, monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_is_no_state_is_refused_and_left_alone(folder: Folder) -> None:
     write(folder.log, lines(0, 3))
-    whole = state_bytes(State())
+    whole = state_bytes(State(Remembered(), Digest()))
     document = json.loads(gzip.decompress(whole))
     for content, words in (
         (b"my diary", "is no state of dbtune's"),
@@ -174,7 +175,10 @@ def test_what_is_no_state_is_refused_and_left_alone(folder: Folder) -> None:
         (gzip.compress(b"[]"), "is damaged"),
         (gzip.compress(b'{"schema": "dbtune.log-state/1", "places": 5}'), "is damaged"),
         (gzip.compress(json.dumps(document | {"schema": "dbtune.log-state/0"}).encode()), "/0,"),
-        (state_bytes(State("other")), "was made with --database other"),
+        (
+            state_bytes(State(Remembered(database="other"), Digest())),
+            "was made with --database other",
+        ),
     ):
         folder.state.write_bytes(content)
         result = dbtune("slow-queries", "--log", str(folder.log), "--state", str(folder.state))

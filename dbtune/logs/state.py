@@ -12,25 +12,22 @@ import json
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Generic
 
 from dbtune.codec import Mismatch, dump, load
 from dbtune.errors import UsageError
 from dbtune.logs.files import STDIN, expand, head_of, is_packed, opened
-from dbtune.logs.parts import Progress
-from dbtune.postgres.logs.detect import Detected
-from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.look import look, look_if_log
-from dbtune.postgres.logs.read import Part, read_parts, split
-from dbtune.postgres.logs.stream import Wanted
+from dbtune.logs.kind import DetectedT, DigestT, Kind, WantedT
+from dbtune.logs.parts import Part, Progress
+from dbtune.logs.read import look_if_log, read_parts, split
 from dbtune.text import plain
 
 SCHEMA = "dbtune.log-state/1"
 _HEAD_BYTES = 4096
 _MOST_PLACES = 1000
-_MOST_STATEMENTS, _MOST_CELLS = 5000, 100_000
 _MOST_BYTES = 1 << 30
 _JUST_NOW_SECONDS = 5
 """A file that was written to so shortly ago may end in the middle of a record."""
@@ -56,32 +53,43 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What has been read so far, and what it said.
+class Remembered:
+    """How far logs have been read.
 
     Attributes:
-        database, user: what it was confined to.
+        engine: whose logs they are.
+        database, user: what was counted of them was confined to these.
         places: of files, those that were read last first.
-        digest: of everything that has been read.
         updated_at: when the last of it was read.
     """
 
+    engine: str = "postgresql"
     database: str = ""
     user: str = ""
     places: tuple[Place, ...] = ()
-    digest: Digest = field(default_factory=Digest)
     updated_at: datetime | None = None
 
 
-def read_state(path: Path, wanted: Wanted) -> State:
+@dataclass(frozen=True, slots=True)
+class State(Generic[DigestT]):
+    """What has been read so far, and what it said."""
+
+    remembered: Remembered
+    digest: DigestT
+
+
+def read_state(
+    path: Path, kind: Kind[WantedT, DetectedT, DigestT], wanted: WantedT
+) -> State[DigestT]:
     """What a file remembers; an empty state if there is no such file.
 
     Raises:
         UsageError: it is none, is damaged, of another version, or was made for something else.
     """
     name = f"--state {plain(str(path))}"
+    asked: dict[str, Any] = {option: getattr(wanted, option) for option in kind.confined}
     if not path.exists():
-        return State(wanted.database, wanted.user)
+        return State(Remembered(kind.engine, **asked), kind.digest())
     try:
         with gzip.open(path) as stream:
             text = stream.read(_MOST_BYTES + 1)
@@ -92,34 +100,39 @@ def read_state(path: Path, wanted: Wanted) -> State:
                 f"{name} is written in {plain(str(schema))}, this dbtune reads {SCHEMA}: name "
                 "another file to begin anew"
             )
-        state = load(State, document)
+        remembered = load(Remembered, document)
+        if remembered.engine != kind.engine:
+            raise UsageError(
+                f"{name} remembers logs of {plain(remembered.engine)}, these are of {kind.engine}: "
+                "name another file"
+            )
+        digest = load(kind.digest, document.get("digest", {}))
     except OSError as error:
         if not isinstance(error, gzip.BadGzipFile):
             raise UsageError(f"{name} can't be read: {error.strerror}") from None
         raise UsageError(f"{name} is no state of dbtune's: name another file") from None
     except (EOFError, zlib.error, ValueError, KeyError, TypeError, RecursionError, Mismatch):
         raise UsageError(f"{name} is damaged: remove it to begin anew") from None
-    if (state.database, state.user) != (wanted.database, wanted.user):
-        made_for = " ".join(
-            f"--{option} {plain(value)}"
-            for option, value in (("database", state.database), ("user", state.user))
-            if value
-        )
+    if any(getattr(remembered, option) != value for option, value in asked.items()):
+        options = {option: getattr(remembered, option) for option in asked}
+        made_for = " ".join(f"--{option} {plain(one)}" for option, one in options.items() if one)
+        none = " nor ".join(f"--{option}" for option in options)
         raise UsageError(
-            f"{name} was made with {made_for or 'neither --database nor --user'}: give the same, "
-            "or another file"
+            f"{name} was made with {made_for or (len(options) > 1) * 'neither ' + none}: give the "
+            "same, or another file"
         )
-    return state
+    return State(remembered, digest)
 
 
-def state_bytes(state: State) -> bytes:
+def state_bytes(state: State[DigestT]) -> bytes:
     """A state as the content of a file."""
-    text = json.dumps({"schema": SCHEMA} | dump(state), ensure_ascii=False, separators=(",", ":"))
+    document = {"schema": SCHEMA} | dump(state.remembered) | {"digest": dump(state.digest)}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return gzip.compress(text.encode("utf-8", "surrogatepass"), compresslevel=6, mtime=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Progressed:
+class Progressed(Generic[DigestT]):
     """What a reading has added.
 
     Attributes:
@@ -129,18 +142,23 @@ class Progressed:
         waiting: files whose last record waits for the next time: they are being written to.
     """
 
-    state: State
+    state: State[DigestT]
     files: tuple[str, ...] = ()
     new_bytes: int = 0
     waiting: tuple[str, ...] = ()
 
 
 def read_on(
-    names: Sequence[str], wanted: Wanted, state: State, progress: Progress | None = None
-) -> Progressed:
+    kind: Kind[WantedT, DetectedT, DigestT],
+    names: Sequence[str],
+    wanted: WantedT,
+    state: State[DigestT],
+    progress: Progress | None = None,
+) -> Progressed[DigestT]:
     """Read what is new in some logs.
 
     Args:
+        kind: whose logs they are.
         names: files, folders, patterns.
         wanted: how to read them.
         state: what has been read before.
@@ -151,43 +169,45 @@ def read_on(
     """
     if STDIN in names:
         raise UsageError("--state remembers how far files are read: standard input is none")
-    digest = Digest()
-    parts: list[Part] = []
+    digest = kind.digest()
+    parts: list[Part[DetectedT]] = []
     places: list[Place] = []
     waiting: list[str] = []
     taken: set[Place] = set()
-    for file in _files(expand(names), state.places):
+    for file in _files(expand(names), state.remembered.places):
         before = file.before
         if before is not None and before in taken:
             continue  # a copy of a file that is read by its other name
-        end = -1 if file.packed else file.end(wanted)
-        if not file.packed and end < file.size:
-            waiting.append(file.name)
         if before is not None:
             taken.add(before)
-        if file.packed or end > file.begin:
-            detected = look_if_log(file.name, wanted, names, digest)
-            if detected is not None:
-                parts += split(file.name, detected, wanted.jobs, file.begin, end)
-                places.append(file.place(end))
+        begin = end = file.begin
+        found = None
+        if file.packed or (file.size > begin and b"\n" in file.head):
+            found = look_if_log(kind, file.name, wanted, names, digest)
+            end = file.size if found is None else file.end(kind, found)
+        if found is not None and (file.packed or end > begin):
+            parts += split(kind, file.name, found, wanted.jobs, begin, end)
+            places.append(file.place(end))
         elif before is not None:
             places.append(before)
-    read_parts(parts, wanted, digest, progress)
+        if not file.packed and end < file.size:
+            waiting.append(file.name)
+    read_parts(kind, parts, wanted, digest, progress)
     ends = digest.seen.ends.copy()
     digest.seen.ends.clear()
     places = [replace(one, offset=ends.get(one.name, one.offset)) for one in places]
     whole, new_bytes = state.digest, digest.seen.bytes
     whole.merge(digest)
     whole.settle()
-    whole.bound(statements=_MOST_STATEMENTS, cells=_MOST_CELLS)
-    kept = [one for one in state.places if one not in taken]
+    kind.kept(whole)
+    kept = [one for one in state.remembered.places if one not in taken]
+    remembered = replace(
+        state.remembered,
+        places=(*places, *kept)[:_MOST_PLACES],
+        updated_at=datetime.now(UTC).replace(microsecond=0),
+    )
     return Progressed(
-        replace(
-            state,
-            places=(*places, *kept)[:_MOST_PLACES],
-            digest=whole,
-            updated_at=datetime.now(UTC).replace(microsecond=0),
-        ),
+        State(remembered, whole),
         tuple(dict.fromkeys(part.name for part in parts)) if new_bytes else (),
         new_bytes,
         tuple(waiting),
@@ -217,14 +237,10 @@ class _File:
         offset = self.before.offset if self.before else 0
         return 0 if offset > self.size and not self.packed else offset
 
-    def look(self, wanted: Wanted) -> Detected:
-        """Its format."""
-        return look(self.name, wanted)
-
-    def end(self, wanted: Wanted) -> int:
-        """Where it ends with a whole record."""
-        if self.size <= self.begin or b"\n" not in self.head:
-            return self.begin
+    def end(self, kind: Kind[WantedT, DetectedT, DigestT], detected: DetectedT) -> int:
+        """Where it ends with a whole record; -1 for the end of a compressed file."""
+        if self.packed:
+            return -1
         from_ = max(self.begin, self.size - _TAIL_BYTES)
         with opened(self.name) as stream:
             stream.seek(from_)
@@ -232,8 +248,9 @@ class _File:
         lines = tail.rfind(b"\n") + 1
         if lines == len(tail) and time.time() - self.modified > _JUST_NOW_SECONDS:
             return self.size
-        detected = self.look(wanted)
-        return from_ + (_last_start(tail[:lines], detected) if detected.is_plain else lines)
+        if kind.goes_on and detected.is_plain:
+            lines = _last_start(kind, detected, tail[:lines])
+        return from_ + lines
 
     def place(self, end: int) -> Place:
         """How far it is read when it is read to a byte."""
@@ -241,12 +258,12 @@ class _File:
         return Place(self.name, self.inode, _hash(head), len(head), end)
 
 
-def _last_start(tail: bytes, detected: Detected) -> int:
+def _last_start(kind: Kind[WantedT, DetectedT, DigestT], detected: DetectedT, tail: bytes) -> int:
     """Where the last record begins that others may still belong to."""
     at = len(tail)
     while at > 0:
         at = tail.rfind(b"\n", 0, at - 1) + 1
-        if detected.format.start(tail[at:]) == 0:
+        if kind.start(detected, tail[at:]) == 0:
             return at
     return 0
 

@@ -9,14 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Generic
 
 from dbtune.errors import UsageError
 from dbtune.logs.files import STDIN, expand, is_packed
-from dbtune.postgres.logs.detect import Detected, detect, fits
-from dbtune.postgres.logs.digest import Digest
-from dbtune.postgres.logs.look import look_if_log
-from dbtune.postgres.logs.stream import Stream, Wanted
+from dbtune.logs.kind import DetectedT, DigestT, Kind, Stream, WantedT
+from dbtune.logs.read import look_if_log
 
 _BLOCK_BYTES = 1 << 20
 _PAUSE_SECONDS = 0.2
@@ -31,7 +29,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Generic[DigestT]):
     """What was logged in a time.
 
     Attributes:
@@ -39,24 +37,26 @@ class Interval:
         ended: nothing more will come.
     """
 
-    digest: Digest
+    digest: DigestT
     files: tuple[str, ...]
     ended: bool = False
 
 
 def watch(
+    kind: Kind[WantedT, DetectedT, DigestT],
     names: Sequence[str],
-    wanted: Wanted,
+    wanted: WantedT,
     every_seconds: float,
     say: Say,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Interval]:
+) -> Iterator[Interval[DigestT]]:
     """What is logged from now on (with ``wanted.since``: from then on), time after time.
 
     Ends only when all that is watched is a pipe, and that ends. When it is closed or interrupted
     while it waits, what has come since is in the interval that :class:`Interrupted` has.
 
     Args:
+        kind: whose logs they are.
         names: files, folders, patterns, or ``-`` for standard input.
         wanted: how to read them, and what of them.
         every_seconds: length of the intervals.
@@ -67,7 +67,7 @@ def watch(
         UsageError: a file can't be read, or is no log.
         Interrupted: a person has interrupted it.
     """
-    watched = _Watched(names, wanted, say)
+    watched = _Watched(kind, names, wanted, say)
     due = clock() + every_seconds
     looked = clock()
     try:
@@ -91,18 +91,24 @@ def watch(
 class Interrupted(KeyboardInterrupt):
     """A person has interrupted the watch."""
 
-    def __init__(self, last: Interval) -> None:
+    def __init__(self, last: Interval[Any]) -> None:
         super().__init__()
         self.last = last
 
 
-class _Watched:
+class _Watched(Generic[WantedT, DetectedT, DigestT]):
     """All files that are watched, and the digest of the present interval."""
 
-    def __init__(self, names: Sequence[str], wanted: Wanted, say: Say) -> None:
-        self._names, self._wanted, self._say = names, wanted, say
-        self._digest = Digest()
-        self._tails: dict[str, _Tail] = {}
+    def __init__(
+        self,
+        kind: Kind[WantedT, DetectedT, DigestT],
+        names: Sequence[str],
+        wanted: WantedT,
+        say: Say,
+    ) -> None:
+        self._kind, self._names, self._wanted, self._say = kind, names, wanted, say
+        self._digest = kind.digest()
+        self._tails: dict[str, _Tail[WantedT, DetectedT, DigestT]] = {}
         self._left: dict[bytes, int] = {}
         """How far files were read that were rotated away, by their first bytes."""
         self._old: dict[str, tuple[int, int]] = {}
@@ -113,11 +119,11 @@ class _Watched:
             stat = Path(name).stat()
             self._old[name] = (stat.st_ino, stat.st_size)
         for name in files[:_MOST_OPEN]:
-            detected = look_if_log(name, wanted, names, self._digest) if _size(name) else None
+            detected = look_if_log(kind, name, wanted, names, self._digest) if _size(name) else None
             if detected is not None or not _size(name):
                 self._add(name, None if wanted.since else _end(name))
                 self._tails[name].detected = detected
-        self._pipe = _Tail(STDIN, wanted, self._digest) if STDIN in found else None
+        self._pipe = _Tail(kind, STDIN, wanted, self._digest) if STDIN in found else None
 
     @property
     def goes_on(self) -> bool:
@@ -148,7 +154,9 @@ class _Watched:
             self._add(name, min(start, stat.st_size))
 
     def _add(self, name: str, start: int | None) -> None:
-        self._tails[name] = _Tail(name, self._wanted, self._digest, start or 0, self._leave)
+        self._tails[name] = _Tail(
+            self._kind, name, self._wanted, self._digest, start or 0, self._leave
+        )
 
     def _leave(self, mark: bytes, at: int) -> None:
         if len(mark) == _MARK_BYTES:
@@ -172,9 +180,9 @@ class _Watched:
                 self._say(f"not watched: {unknown}")
         return any_new
 
-    def interval(self) -> Interval:
+    def interval(self) -> Interval[DigestT]:
         """What has come since the last interval; the next begins."""
-        done, self._digest = self._digest, Digest()
+        done, self._digest = self._digest, self._kind.digest()
         for tail in [*self._tails.values(), *filter(None, [self._pipe])]:
             tail.go_on_in(self._digest)
         done.settle()
@@ -186,7 +194,7 @@ class _Unknown(Exception):
     """A new file is no log."""
 
 
-class _Tail:
+class _Tail(Generic[WantedT, DetectedT, DigestT]):
     """A file of which what is appended is read.
 
     Attributes:
@@ -199,15 +207,16 @@ class _Tail:
 
     def __init__(
         self,
+        kind: Kind[WantedT, DetectedT, DigestT],
         name: str,
-        wanted: Wanted,
-        digest: Digest,
+        wanted: WantedT,
+        digest: DigestT,
         at: int = 0,
         leave: Callable[[bytes, int], None] = lambda _mark, _at: None,
     ) -> None:
         self.name, self.at = name, at
-        self._wanted, self._digest = wanted, digest
-        self.detected: Detected | None = None
+        self._kind, self._wanted, self._digest = kind, wanted, digest
+        self.detected: DetectedT | None = None
         self.ended = False
         self._stream: Stream | None = None
         self._head = b""
@@ -219,7 +228,7 @@ class _Tail:
         if name != STDIN:
             self._open(at)
 
-    def poll(self, known: Sequence[Detected]) -> bool:
+    def poll(self, known: Sequence[DetectedT]) -> bool:
         """Read what has come; whether there was anything.
 
         Raises:
@@ -249,7 +258,7 @@ class _Tail:
         """Whether there is a file of that name."""
         return self._file is not None
 
-    def go_on_in(self, digest: Digest) -> None:
+    def go_on_in(self, digest: DigestT) -> None:
         """Count what has come in whole lines, and the rest in another digest."""
         self._digest = digest
         if self._stream is not None:
@@ -285,7 +294,7 @@ class _Tail:
         assert self._file is not None
         return bool(self.mark) and (os.pread(self._file.fileno(), len(self.mark), 0) != self.mark)
 
-    def _rest(self, known: Sequence[Detected]) -> bool:
+    def _rest(self, known: Sequence[DetectedT]) -> bool:
         any_new = False
         assert self._file is not None
         while block := self._file.read(_BLOCK_BYTES):
@@ -296,7 +305,7 @@ class _Tail:
             self._take(block, known)
         return any_new
 
-    def _poll_pipe(self, known: Sequence[Detected]) -> bool:
+    def _poll_pipe(self, known: Sequence[DetectedT]) -> bool:
         source = sys.stdin.buffer
         if self.ended or not select.select([source], [], [], 0)[0]:
             return False
@@ -308,7 +317,7 @@ class _Tail:
         self._take(block, known)
         return True
 
-    def _take(self, block: bytes, known: Sequence[Detected]) -> None:
+    def _take(self, block: bytes, known: Sequence[DetectedT]) -> None:
         if self._given_up:
             return
         if self._stream is not None:
@@ -319,18 +328,18 @@ class _Tail:
             return
         self.detected = self._detect([*filter(None, [self.detected]), *known])
         if self.detected is not None:
-            self._stream = Stream(self.detected, self._wanted, self._digest)
+            self._stream = self._kind.stream(self.detected, self._wanted, self._digest)
             self._stream.feed(self._head)
             self._head = b""
 
-    def _detect(self, known: Sequence[Detected]) -> Detected | None:
+    def _detect(self, known: Sequence[DetectedT]) -> DetectedT | None:
         """A format that is known and fits, or else what a new file looks like."""
         for one in known:
-            if fits(one, self._head):
+            if self._kind.fits(one, self._head):
                 return one
         shown = "standard input" if self.name == STDIN else self.name
         try:
-            return detect(self._head, shown, self._wanted.format, self._wanted.prefix)
+            return self._kind.detect(self._head, shown, self._wanted)
         except UsageError as error:
             if len(self._head) < _MOST_UNKNOWN:
                 return None
