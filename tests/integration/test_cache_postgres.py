@@ -115,6 +115,14 @@ def test_the_view_gives_the_statements_answer(shop: Any, text: str, values: Any)
         ("SELECT extract($1 from at) AS y, count(*) FROM t GROUP BY 1", "field extract"),
         ("SELECT count(*) FROM t WHERE at > now()", "now depends on when"),
         ("SELECT count(*) FROM t WHERE owner = current_user", "current_user depends"),
+        ("SELECT count(*) FROM t WHERE owner = user", "user depends"),
+        ("SELECT count(*) FROM t WHERE owner = current_schema", "current_schema depends"),
+        ("SELECT count(*) FROM t WHERE at >= date 'Yesterday'", "'yesterday' depends"),
+        (
+            "SELECT a, count(*) FROM t WHERE at >= 'today 10:00'::timestamp GROUP BY a",
+            "'today' dep",
+        ),
+        ("SELECT a, avg(age(at)) FROM t GROUP BY a", r"age\(\) of one time depends"),
         ("SELECT a FROM t WHERE b = $1", "aggregates nothing"),
         ("SELECT a, count(*) FROM t GROUP BY a ORDER BY min(b)", "what it does not return"),
         ("SELECT a, count(*) FROM t GROUP BY a FETCH FIRST 3 ROWS WITH TIES", "ties"),
@@ -127,6 +135,18 @@ def test_the_view_gives_the_statements_answer(shop: Any, text: str, values: Any)
 def test_what_would_change_the_answer_is_refused(text: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         rewrite(text, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("SELECT date_trunc('day', at), count(*) FROM t GROUP BY 1", True),
+        ("SELECT at::date, count(*) FROM t GROUP BY 1", True),
+        ('SELECT a, max(age(at, made)) FROM t WHERE "user" = $1 GROUP BY a', False),
+    ],
+)
+def test_days_that_hang_on_the_time_zone_are_told(text: str, told: bool) -> None:
+    assert rewrite(text, {}).by_zone == told
 
 
 @pytest.mark.parametrize(

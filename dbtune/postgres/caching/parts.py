@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from psycopg import sql
@@ -15,6 +16,10 @@ CHANGING = frozenset(
     "lastval txid_current pg_backend_pid inet_client_addr tablesample".split()
 )
 """Words whose value depends on when, or by whom, the statement is run."""
+_RELATIVE = re.compile(r"\s*(now|today|tomorrow|yesterday)\b", re.IGNORECASE)
+"""How a text begins that the input of dates and times takes for a time of today."""
+_OF_SESSION = frozenset("user session_user system_user current_schema current_catalog".split())
+_BY_ZONE = frozenset("date_trunc date_part extract to_char date_bin".split())
 _NULL_WHEN_EMPTY = (
     "Sum Avg Min Max Stddev StddevPop StddevSamp Variance VariancePop LogicalAnd LogicalOr".split()
 )
@@ -26,6 +31,38 @@ PLACES = {
     "CTE": "stands in WITH",
 }
 """What a parameter stands in, by the name of the node: why it can't be taken out."""
+
+
+def changing(tree: Any) -> str | None:
+    """What in a statement hangs on when or by whom it is run, and is no word of `CHANGING`.
+
+    Those are texts that dates are read from (``'today'``), ``age(time)``, which counts from today,
+    and names that are no columns because they stand unquoted (``user``).
+    """
+    from sqlglot import exp
+
+    for one in tree.find_all(exp.Literal):
+        if one.is_string and (word := _RELATIVE.match(str(one.this))):
+            return repr(word[1].lower())
+    for one in tree.find_all(exp.Column):
+        if not one.table and not one.this.args.get("quoted") and one.name.lower() in _OF_SESSION:
+            return str(one.name)
+    for one in tree.find_all(exp.Func):
+        name = str(one.name if isinstance(one, exp.Anonymous) else one.sql_name()).lower()
+        if name in _OF_SESSION:
+            return name
+        if name == "age" and len(one.expressions) == 1:
+            return "age() of one time"
+    return None
+
+
+def by_zone(tree: Any) -> bool:
+    """Whether what a statement gives may hang on the session's TimeZone: it cuts days or hours."""
+    from sqlglot import exp
+
+    if any(one.to.this in exp.DataType.TEMPORAL_TYPES for one in tree.find_all(exp.Cast)):
+        return True
+    return bool(_BY_ZONE & names(tree.sql(dialect="postgres", normalize_functions=False)))
 
 
 def terms(where: Any) -> list[Any]:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dbtune.postgres.caching.parts import (
     CHANGING,
     PLACES,
+    by_zone,
+    changing,
     equality,
     function_name,
     quoted,
@@ -56,6 +58,7 @@ class Rewritten:
             :meth:`reading`.
         lifted: columns of tables that parameters were compared with.
         plain: the statement as the rewriter understood it; it must plan as the original does.
+        by_zone: its days and hours may be those of the TimeZone that it is refreshed with.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Rewritten:
     read: tuple[str, str]
     lifted: tuple[str, ...]
     plain: str
+    by_zone: bool
 
     def reading(self, view: str) -> str:
         """The query that gives the statement's answer from the view of that (quoted) name."""
@@ -99,9 +103,9 @@ class _Rewriting:
     def __init__(self, text: str, schemas: Mapping[str, str], columns: Collection[str]) -> None:
         from sqlglot import exp
 
-        changing = sorted(CHANGING & names(text))
-        if changing:
-            raise Refused(f"{changing[0]} depends on when or by whom it is run")
+        words = sorted(CHANGING & names(text))
+        if words:
+            raise Refused(f"{words[0]} depends on when or by whom it is run")
         self.text = text
         self.columns = columns
         if _FIELD.search(text):
@@ -117,9 +121,12 @@ class _Rewriting:
             raise Refused("it is not a single SELECT")
         if tree.args.get("locks") or tree.args.get("into"):
             raise Refused("it locks or writes rows")
+        if found := changing(tree):
+            raise Refused(f"{found} depends on when or by whom it is run")
         self.tree: exp.Select = tree
         self._qualify(schemas)
         self.plain = self._sql(tree)
+        self.by_zone = by_zone(tree)
         self.taken: set[str] = set()
 
     @staticmethod
@@ -166,6 +173,7 @@ class _Rewriting:
             self._reading(shown, outputs, lifted, _Clauses(filters, ordering, limits), single),
             tuple(column for column, _ in lifted.values()),
             self.plain,
+            self.by_zone,
         )
 
     def _check_group(self, group: exp.Group | None) -> None:

@@ -135,8 +135,15 @@ def _block(one: ToMaterialise, database: str) -> str:
         f"  {read_query(one)};",
     ]
     ways = schedules(one, database)
+    assert one.view is not None
+    zone = (
+        ["(with the TimeZone that the application has: its days and hours may hang on it)"]
+        if one.view.by_zone
+        else []
+    )
     after = [
         "GRANT SELECT on it to the roles that read it. Refresh it by one of:",
+        *zone,
         f"  {refresh(one)}",
         f"pg_cron: {ways['pg_cron']}",
         f"cron: {ways['cron']}",
