@@ -83,6 +83,8 @@ def generate(exporters: Sequence[Exporter], limits: Limits) -> Report:
         )
     if Exporter.postgres in groups:
         notes.append("PostgresWraparound needs postgres_exporter --collector.database_wraparound")
+    if Exporter.mongodb in groups:
+        notes.append("most MongoDB rules need mongodb_exporter --collector.diagnosticdata")
     return Report(
         "gen-config alerts",
         (Table(RULES.name, RULES.title, RULES.columns, rows),),

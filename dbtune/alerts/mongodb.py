@@ -31,21 +31,23 @@ def alerts(limits: Limits) -> Iterator[Alert]:
     )
     yield Alert(
         "MongodbReplicationLag",
-        'max by (set, name) ((max by (set) (mongodb_rs_members_optimeDate{member_state="PRIMARY"})'
-        ' - on (set) group_right mongodb_rs_members_optimeDate{member_state="SECONDARY"}) / 1000)'
+        # Every exporter tells of all members: what was heard last counts.
+        '(max by (rs_nm) (mongodb_rs_members_optimeDate{member_state="PRIMARY"})'
+        " - on (rs_nm) group_right max by (rs_nm, member_idx)"
+        ' (mongodb_rs_members_optimeDate{member_state="SECONDARY"})) / 1000'
         f" > {limits.lag_seconds:g}",
         "2m",
         "warning",
-        "{{ $labels.name }} is {{ $value | humanizeDuration }} behind the primary",
+        "{{ $labels.member_idx }} is {{ $value | humanizeDuration }} behind the primary",
         "dbtune check: its disk, flow control, or a build of an index.",
         f"{limits.lag_seconds:g} s (--max-lag)",
     )
     yield Alert(
         "MongodbMemberUnhealthy",
-        "min by (set, name) (mongodb_rs_members_health) == 0",
+        "min by (rs_nm, member_idx) (mongodb_rs_members_health) == 0",
         "2m",
         "critical",
-        "{{ $labels.name }} of {{ $labels.set }} can't be reached",
+        "{{ $labels.member_idx }} of {{ $labels.rs_nm }} can't be reached",
         "One more and there is no primary.",
         "any",
     )

@@ -23,7 +23,7 @@ def alerts(limits: Limits) -> Iterator[Alert]:
     waiting = limits.wait_seconds
     yield Alert(
         "PgbouncerClientsWait",
-        f"pgbouncer_pools_client_maxwait_seconds > {waiting:g}",
+        f"pgbouncer_pools_client_maxwait_seconds >= {waiting:g}",
         "1m",
         "warning",
         "Clients of {{ $labels.database }} wait {{ $value | humanizeDuration }} for a connection",
@@ -33,7 +33,7 @@ def alerts(limits: Limits) -> Iterator[Alert]:
     queue = Timeouts(limits.request_seconds).queue
     yield Alert(
         "PgbouncerClientsAboutToFail",
-        f"pgbouncer_pools_client_maxwait_seconds > {queue / 2:g}",
+        f"pgbouncer_pools_client_maxwait_seconds >= {queue / 2:g}",
         "0m",
         "critical",
         "Clients of {{ $labels.database }} wait {{ $value | humanizeDuration }}; at "
@@ -43,7 +43,7 @@ def alerts(limits: Limits) -> Iterator[Alert]:
     )
     size = limits.plan.pool_size
     if size is not None:
-        most = max(1, int(0.85 * size))
+        most = int(0.85 * size)
         yield Alert(
             "PgbouncerPoolSaturated",
             f"pgbouncer_pools_server_active_connections > {most}",

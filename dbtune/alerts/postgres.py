@@ -23,14 +23,17 @@ def alerts(limits: Limits) -> Iterator[Alert]:
     if inputs.max_connections is not None:
         kept = inputs.superuser_reserved + inputs.reserved_connections
         room = inputs.max_connections - kept
+        planned = (plan.server_connections or 0) + inputs.other_connections
+        most = min(max(int(0.8 * room), planned), room - 1)
         yield Alert(
             "PostgresConnectionsNearLimit",
-            f"{used} > {int(0.8 * room)}",
+            f"{used} > {most}",
             "5m",
             "warning",
             "{{ $value }} connections of " + f"{room} on {{{{ $labels.instance }}}}",
             "dbtune check and dbtune pool-size: who holds them, and what they should be.",
-            f"80 % of max_connections {inputs.max_connections} - {kept} reserved",
+            f"80 % of max_connections {inputs.max_connections} - {kept} reserved"
+            + (f", or the {planned} that are planned" if most > int(0.8 * room) else ""),
         )
     else:
         room_left = "(pg_settings_max_connections - pg_settings_superuser_reserved_connections)"
@@ -43,8 +46,8 @@ def alerts(limits: Limits) -> Iterator[Alert]:
             "dbtune check and dbtune pool-size: who holds them, and what they should be.",
             "80 % of the server's max_connections - superuser_reserved_connections",
         )
-    if plan.setting.demand is not None and inputs.cpus is not None:
-        cap = max(1, round(4 * inputs.cpus))
+    if plan.parallelism is not None:
+        cap = plan.parallelism.cap
         busy = 'sum by (instance) (pg_stat_activity_count{state="active"})'
         yield Alert(
             "PostgresManyActive",
@@ -53,7 +56,7 @@ def alerts(limits: Limits) -> Iterator[Alert]:
             "warning",
             "{{ $value }} sessions are active on {{ $labels.instance }}: more than it can work on",
             "dbtune check: locks, I/O or CPU; dbtune slow-queries --interval 60s.",
-            f"4 for each of {inputs.cpus:g} CPUs",
+            f"what {inputs.cpus:g} CPUs serve well, by dbtune pool-size",
         )
     yield Alert(
         "PostgresIdleInTransaction",
@@ -120,15 +123,6 @@ def alerts(limits: Limits) -> Iterator[Alert]:
         "{{ $labels.datname }} writes {{ $value | humanize1024 }}B/s of temporary files",
         "dbtune slow-queries --by temp; more work_mem for those statements only.",
         "50 MiB/s",
-    )
-    yield Alert(
-        "PostgresChecksumFailure",
-        "increase(pg_stat_database_checksum_failures[1h]) > 0",
-        "0m",
-        "critical",
-        "A page of {{ $labels.datname }} is corrupt",
-        "Stop writing, save the files, restore from a backup.",
-        "any",
     )
     yield Alert(
         "PostgresWraparound",

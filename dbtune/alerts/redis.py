@@ -39,7 +39,7 @@ def alerts(limits: Limits) -> Iterator[Alert]:
     )
     yield Alert(
         "RedisClientsNearLimit",
-        "redis_connected_clients / redis_config_maxclients > 0.8",
+        "redis_connected_clients / (redis_config_maxclients or redis_max_clients) > 0.8",
         "5m",
         "warning",
         "Redis on {{ $labels.instance }} has {{ $value | humanizePercentage }} of its clients",

@@ -20,6 +20,58 @@ from tests.command import dbtune
 PLANNED = PoolInputs(
     requests_per_second=300, hold_time_ms=20, cpus=8, max_connections=200, instances=4, threads=8
 )
+_ACTIVITY = {"datname", "state", "usename", "application_name", "wait_event_type", "backend_type"}
+_POOL = {"database", "user"}
+_MEMBER = {"rs_nm", "rs_state", "cl_id", "cl_role", "member_idx", "member_state"}
+_NODE = {"rs_nm", "rs_state", "cl_id", "cl_role"}
+EXPORTED: dict[str, set[str]] = {
+    # postgres_exporter 0.20.1
+    "pg_up": set(),
+    "pg_settings_max_connections": set(),
+    "pg_settings_superuser_reserved_connections": set(),
+    "pg_stat_activity_count": _ACTIVITY,
+    "pg_stat_activity_max_tx_duration": _ACTIVITY,
+    "pg_replication_lag_seconds": set(),
+    "pg_replication_is_replica": set(),
+    "pg_replication_slots_pg_wal_lsn_diff": {"slot_name", "database"},
+    "pg_stat_archiver_failed_count": set(),
+    "pg_stat_database_deadlocks": {"datid", "datname"},
+    "pg_stat_database_temp_bytes": {"datid", "datname"},
+    "pg_database_wraparound_age_datfrozenxid_seconds": {"datname"},
+    # pgbouncer_exporter 0.12.1
+    "pgbouncer_up": set(),
+    "pgbouncer_pools_client_maxwait_seconds": _POOL,
+    "pgbouncer_pools_server_active_connections": _POOL,
+    "pgbouncer_pools_client_active_connections": _POOL,
+    "pgbouncer_pools_client_waiting_connections": _POOL,
+    # redis_exporter 1.88.0
+    "redis_up": set(),
+    "redis_memory_used_bytes": set(),
+    "redis_memory_max_bytes": set(),
+    "redis_rejected_connections_total": set(),
+    "redis_connected_clients": set(),
+    "redis_config_maxclients": set(),
+    "redis_max_clients": set(),
+    "redis_keyspace_hits_total": set(),
+    "redis_keyspace_misses_total": set(),
+    "redis_rdb_last_bgsave_status": set(),
+    "redis_aof_last_write_status": set(),
+    "redis_master_link_up": {"master_host", "master_port"},
+    "redis_allocator_frag_ratio": set(),
+    "redis_allocator_frag_bytes": set(),
+    # Percona's mongodb_exporter 0.53.0: names are made of the server's own
+    "mongodb_up": {"cluster_role"},
+    "mongodb_ss_connections": _NODE | {"conn_type"},
+    "mongodb_rs_members_optimeDate": _MEMBER,
+    "mongodb_rs_members_health": _MEMBER,
+    "mongodb_ss_wt_cache_tracked_dirty_bytes_in_the_cache": _NODE,
+    "mongodb_ss_wt_cache_bytes_currently_in_the_cache": _NODE,
+    "mongodb_ss_wt_cache_maximum_bytes_configured": _NODE,
+    "mongodb_ss_metrics_queryExecutor_scannedObjects": _NODE,
+    "mongodb_ss_metrics_document": _NODE | {"doc_op_type"},
+}
+"""What the exporters' sources export, with their labels; Prometheus adds instance and job."""
+PLANNED_LIMITS = Limits(derive(PLANNED))
 DURATION = re.compile(r"\d+(s|m|h)")
 
 
@@ -61,6 +113,47 @@ def test_every_file_is_one_that_prometheus_reads(
     assert {row["alert"] for row in report.tables[0].rows} == found.keys()
 
 
+def test_rules_ask_only_for_what_exporters_export() -> None:
+    asked = set()
+    for rule in rules(generate(list(Exporter), PLANNED_LIMITS).artifacts[0].text).values():
+        expression = re.sub(r'"[^"]*"', '""', rule["expr"])
+        names = set(re.findall(r"\b(?:pg|pgbouncer|redis|mongodb)_\w+", expression))
+        known = {"instance", "job"}.union(*(EXPORTED[name] for name in names))
+        labels = {
+            label.strip()
+            for listed in re.findall(r"\b(?:by|on) \(([^)]*)\)", expression)
+            for label in listed.split(",")
+        }
+        labels |= set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", expression))
+        for text in rule["annotations"].values():
+            labels |= set(re.findall(r"\$labels\.(\w+)", text))
+        assert labels <= known, rule["alert"]
+        asked |= names
+    assert asked <= EXPORTED.keys()
+
+
+def test_what_is_planned_is_no_alarm() -> None:
+    # Of 197 connections 80 % are 157; planned are 160, and 5 for others.
+    full = derive(
+        PoolInputs(
+            max_connections=200,
+            instances=20,
+            requests_per_second=2000,
+            hold_time_ms=40,
+            pooler=False,
+        )
+    )
+    assert full.server_connections == 160
+    made = generate([Exporter.postgres], Limits(full)).artifacts[0].text
+    assert rules(made)["PostgresConnectionsNearLimit"]["expr"].endswith("> 165")
+    waits = derive(
+        PoolInputs(requests_per_second=1000, hold_time_ms=20, cpus=8, wait_share=0.8, instances=5)
+    )
+    made = generate(list(Exporter), Limits(waits)).artifacts[0].text
+    assert waits.pool_size == 47
+    assert rules(made)["PostgresManyActive"]["expr"].endswith("> 60")  # 1.5 · 8 / (1 - 0.8)
+
+
 def test_thresholds_come_from_the_plan() -> None:
     plan = derive(PLANNED)
     assert plan.pool_size is not None
@@ -69,7 +162,7 @@ def test_thresholds_come_from_the_plan() -> None:
     assert saturated.endswith(f"> {int(0.85 * plan.pool_size)}")
     assert made["PostgresConnectionsNearLimit"]["expr"].endswith("> 157")  # 0.8 * (200 - 3)
     assert made["PostgresManyActive"]["expr"].endswith("> 32")
-    assert made["PgbouncerClientsAboutToFail"]["expr"].endswith("> 7.5")
+    assert made["PgbouncerClientsAboutToFail"]["expr"].endswith(">= 7.5")  # whole seconds
 
 
 def test_without_a_plan_thresholds_are_shares_of_what_servers_tell() -> None:
