@@ -88,13 +88,19 @@ DATABASES = {{
     }}
 }}
 """
+    notes = [
+        'Django 5.0 and earlier have no pool: without "pool", CONN_MAX_AGE = '
+        f"{LIFETIME_SECONDS} keeps one connection for each thread; with it, CONN_MAX_AGE stays 0"
+    ]
+    if pool.pooler:
+        notes.append(
+            "Django prepares no statements unless server_side_binding is on: any PgBouncer will do"
+        )
     return Snippet(
         "settings.py",
         "python",
         text,
         (*entry, *connection, *sizes),
         DOCUMENT,
-        ("Django prepares no statements unless server_side_binding is on: any PgBouncer will do",)
-        if pool.pooler
-        else (),
+        tuple(notes),
     )

@@ -54,12 +54,20 @@ def generate(name: str, plan: PoolPlan, *, prepares: bool, request_seconds: floa
         UsageError: the plan has no size for the application's pool.
     """
     about = report_on(plan, command=f"gen-config {name}")
-    if plan.app_pool_max is None:
-        raise UsageError(no_size(about, _NEEDS))
     pooler = plan.inputs.pooler
+    largest = plan.app_pool_max
+    unsized: tuple[str, ...] = ()
+    if largest is None and not pooler and not plan.shortages and plan.setting.ceiling:
+        largest = plan.setting.ceiling
+        unsized = (
+            f"{largest} is the most that the server has for each process, not what it needs:"
+            " --threads, or --rps with --hold-time, give a size",
+        )
+    if largest is None:
+        raise UsageError(no_size(about, _NEEDS))
     pool = AppPool(
-        largest=plan.app_pool_max,
-        smallest=min(plan.app_pool_min or 1, plan.app_pool_max),
+        largest=largest,
+        smallest=min(plan.app_pool_min or 1, largest),
         pooler=pooler,
         prepares=prepares or not pooler,
         request_seconds=request_seconds,
@@ -69,7 +77,7 @@ def generate(name: str, plan: PoolPlan, *, prepares: bool, request_seconds: floa
     return replace(
         about,
         tables=(recommendation, _settings(made)),
-        notes=(*_postgres_notes(plan, pool), *made.notes, *about.notes),
+        notes=(*unsized, *_postgres_notes(plan, pool), *made.notes, *about.notes),
         artifacts=(Artifact(made.filename, made.text, made.language),),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool, whole
 from dbtune.snippet import Line, Snippet, block, heading, milliseconds
 
 DOCUMENT = "https://github.com/brettwooldridge/HikariCP#gear-configuration-knobs-baby"
@@ -31,11 +31,18 @@ def lines(pool: AppPool) -> tuple[Line, ...]:
             "Milliseconds that a request waits for a connection, less than it may take itself.",
             "30000",
         ),
-        Line(
-            "idleTimeout",
-            milliseconds(IDLE_SECONDS),
-            "Milliseconds. Above minimumIdle, closed before a firewall forgets them.",
-            "600000",
+        *(
+            # A pool of fixed size ignores it, and says so in the log.
+            ()
+            if pool.smallest == pool.largest
+            else (
+                Line(
+                    "idleTimeout",
+                    milliseconds(IDLE_SECONDS),
+                    "Milliseconds. Above minimumIdle, closed before a firewall forgets them.",
+                    "600000",
+                ),
+            )
         ),
         Line(
             "maxLifetime",
@@ -51,9 +58,9 @@ def lines(pool: AppPool) -> tuple[Line, ...]:
         ),
         Line(
             "leakDetectionThreshold",
-            milliseconds(max(2 * pool.request_seconds, 2)),
+            milliseconds(min(max(2 * pool.request_seconds, 2), LIFETIME_SECONDS)),
             "Milliseconds. Logs who took a connection and did not give it back: twice what a"
-            " request may take.",
+            " request may take, at most maxLifetime.",
             "0 (never)",
         ),
         Line(
@@ -64,7 +71,7 @@ def lines(pool: AppPool) -> tuple[Line, ...]:
         ),
         Line(
             "dataSource.socketTimeout",
-            str(round(2 * pool.request_seconds)),
+            str(whole(2 * pool.request_seconds)),
             "Seconds (pgjdbc). A read that gets nothing for twice a request's time is dead.",
             "0 (for ever)",
         ),

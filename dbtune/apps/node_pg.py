@@ -12,7 +12,7 @@ def lines(pool: AppPool) -> tuple[Line, ...]:
     """The settings of pg's Pool."""
     return (
         Line("max", str(pool.largest), "Most connections of this process.", "10"),
-        Line("min", str(pool.smallest), "Stay open once they are.", "0"),
+        Line("min", str(pool.smallest), "Stay open once they are. Since pg 8.16.", "0"),
         Line(
             "connectionTimeoutMillis",
             milliseconds(pool.acquire_seconds),

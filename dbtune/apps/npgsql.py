@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
-from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool, whole
 from dbtune.snippet import Line, Snippet
 
 DOCUMENT = "https://www.npgsql.org/doc/connection-string-parameters.html"
+_LONGEST_TIMEOUT = 1024
+"""Npgsql refuses a longer one."""
 
 
 def snippet(pool: AppPool) -> Snippet:
@@ -17,13 +19,13 @@ def snippet(pool: AppPool) -> Snippet:
         Line("Minimum Pool Size", str(pool.smallest), "Stay open.", "0"),
         Line(
             "Timeout",
-            str(round(pool.acquire_seconds)),
+            str(min(_LONGEST_TIMEOUT, whole(pool.acquire_seconds))),
             "Seconds that a request waits for a connection, old or new.",
             "15",
         ),
         Line(
             "Command Timeout",
-            str(round(pool.request_seconds)),
+            str(whole(pool.request_seconds)),
             "Seconds for one statement, as long as a request may take; the server's"
             " statement_timeout should end it before.",
             "30",
@@ -38,7 +40,7 @@ def snippet(pool: AppPool) -> Snippet:
             "Connection Lifetime",
             str(LIFETIME_SECONDS),
             "Seconds. Shorter than what servers, poolers and firewalls put an end to.",
-            "3600 (0, for ever, before Npgsql 7)",
+            "3600 (0, for ever, before Npgsql 9)",
         ),
         Line(
             "Keepalive",

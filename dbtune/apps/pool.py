@@ -60,4 +60,9 @@ class AppPool:
         return self.timeouts.statement
 
 
+def whole(seconds: float) -> int:
+    """Whole seconds, where 0 would mean for ever."""
+    return max(1, round(seconds))
+
+
 Framework = Callable[[AppPool], Snippet]

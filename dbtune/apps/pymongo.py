@@ -28,7 +28,8 @@ def lines(pool: AppPool) -> tuple[Line, ...]:
         Line(
             "waitQueueTimeoutMS",
             milliseconds(pool.acquire_seconds),
-            "Milliseconds that a request waits for a connection, less than it may take itself.",
+            "Milliseconds that a request waits for a connection, less than it may take itself. For"
+            " drivers that don't know timeoutMS: where they do, that ends this wait as well.",
             "none (for ever)",
         ),
         Line(

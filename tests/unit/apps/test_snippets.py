@@ -42,7 +42,7 @@ pools = st.builds(
     smallest=st.integers(1, 50),
     pooler=st.booleans(),
     prepares=st.booleans(),
-    request_seconds=st.floats(1, 86_400),
+    request_seconds=st.floats(0.05, 86_400),
 )
 
 
@@ -114,6 +114,38 @@ def test_a_pool_without_a_size_says_what_is_missing() -> None:
         generate("django", derive(PoolInputs()), prepares=False, request_seconds=30)
     with pytest.raises(UsageError, match="needs --threads, or --rps"):
         generate_beside("redis-py", PoolInputs(), request_seconds=30)
+
+
+def test_without_a_demand_a_pool_of_its_own_gets_its_share_of_the_server() -> None:
+    topology = PoolInputs(max_connections=100, instances=5, workers=4, pooler=False)
+    report = generate("pgx", derive(topology), prepares=True, request_seconds=30)
+    assert "config.MaxConns = 4" in report.artifacts[0].text
+    assert report.notes[0].startswith("4 is the most that the server has for each process")
+    with pytest.raises(UsageError, match="needs --threads, or --rps"):  # no share of it is theirs
+        generate("pgx", derive(replace(topology, pooler=True)), prepares=True, request_seconds=30)
+    with pytest.raises(UsageError, match="Put PgBouncer in between"):
+        generate("pgx", derive(replace(topology, workers=40)), prepares=True, request_seconds=30)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 1, 30, 1200, 86_400])
+def test_no_timeout_is_rounded_to_none_or_beyond_what_the_library_takes(seconds: float) -> None:
+    pool = replace(POOL, request_seconds=seconds)
+    for direct in (pool, replace(pool, pooler=False, prepares=True)):
+        npgsql = {line.name: line.value for line in framework("npgsql")(direct).lines}
+        assert 1 <= int(npgsql["Timeout"]) <= 1024
+        assert int(npgsql["Command Timeout"]) >= 1
+        hikari = {line.name: line.value for line in framework("hikaricp")(direct).lines}
+        assert int(hikari["connectionTimeout"]) >= 250
+        assert 2000 <= int(hikari["leakDetectionThreshold"]) <= int(hikari["maxLifetime"])
+        assert int(hikari["keepaliveTime"]) < int(hikari["maxLifetime"])
+        assert int(hikari["dataSource.socketTimeout"]) >= 1
+
+
+def test_a_fixed_pool_of_hikaricp_has_no_idle_timeout() -> None:
+    fixed = replace(POOL, smallest=POOL.largest)
+    assert "idleTimeout=" in framework("hikaricp")(POOL).text
+    assert "idleTimeout=" not in framework("hikaricp")(fixed).text
+    assert "idle-timeout" not in framework("spring")(fixed).text
 
 
 def test_the_total_is_told_and_must_fit() -> None:
