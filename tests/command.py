@@ -13,6 +13,17 @@ from unittest import mock
 
 from dbtune.cli import run
 
+MISLEADING = {
+    "PGPASSWORD": "of-another-server",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGSSLMODE": "verify-full",
+    "PGSSLROOTCERT": "system",
+    "PGGSSENCMODE": "require",
+    "PGCHANNELBINDING": "require",
+    "PGTARGETSESSIONATTRS": "standby",
+}
+"""Variables of libpq that a user has for another server."""
 _OWN_VARIABLES = ("DBTUNE_", "PG", "DATABASE_URL", "MONGODB_URI", "REDIS_URL", "REDISCLI_AUTH")
 
 

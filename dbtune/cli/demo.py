@@ -119,7 +119,7 @@ def _run(run: Run, seconds: int, keep: bool, port: int) -> tuple[list[Shown], Re
         app_url = server.url(shop.DATABASE, shop.ROLE)
         shop.leave_open(app_url)
         run.say(f"letting the shop's applications use it for {seconds} s")
-        with run.postgres(kept.profile_of(server.url(shop.DATABASE))) as session:
+        with run.postgres(kept.profile_of(server)) as session:
             with shop.driven(app_url, seconds, server.folder):
                 observed = list(tour.while_driven(session, seconds - 2, run.wait))
             shown = list(tour.afterwards(session, run.wait))

@@ -41,13 +41,16 @@ class Kept:
         return cleanup.postmaster_pid(Path(self.folder)) is not None
 
 
-def profile_of(url: str) -> Profile:
+def profile_of(server: EmbeddedPostgres) -> Profile:
     """The profile that leads to a demo, whether it is kept or not."""
+    from dbtune.demo.shop import DATABASE  # which imports the driver
+
     return Profile(
         PROFILE,
         Engine.postgresql,
         "dbtune demo",
-        Secret(url),
+        Secret(server.url(DATABASE)),
+        password_file=server.secret_file,
         app_instances=_INSTANCES,
         workers=_WORKERS,
     )
@@ -76,7 +79,7 @@ def check_free() -> None:
         )
     if kept is not None:
         forget(kept)
-    _with_profile("postgresql://")
+    _with_profile("postgresql://", Path())
 
 
 def remember(server: EmbeddedPostgres) -> Kept:
@@ -89,7 +92,7 @@ def remember(server: EmbeddedPostgres) -> Kept:
 
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     kept = Kept(str(server.folder), server.url(DATABASE), server.url(DATABASE, ROLE), now)
-    text = _with_profile(kept.url)
+    text = _with_profile(kept.url, server.secret_file)
     profile_edit.write(_state_file(), json.dumps(asdict(kept)) + "\n")
     profile_edit.write(profile_file.own_path(), text)
     server.keep()
@@ -111,9 +114,14 @@ def forget(kept: Kept) -> None:
     _state_file().unlink(missing_ok=True)
 
 
-def _with_profile(url: str) -> str:
+def _with_profile(url: str, password_file: Path) -> str:
     path = profile_file.own_path()
-    entry = {"url": url, "app_instances": _INSTANCES, "workers": _WORKERS}
+    entry = {
+        "url": url,
+        "password_file": str(password_file),
+        "app_instances": _INSTANCES,
+        "workers": _WORKERS,
+    }
     return profile_edit.with_profile(_text(path), PROFILE, entry, path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -91,7 +92,7 @@ def load(server: EmbeddedPostgres, advance: Callable[[float], None] = lambda _: 
     Raises:
         UsageError: the disk is full.
     """
-    with psycopg.connect(server.url(), autocommit=True) as connection:
+    with server.connect() as connection:
         password = server.password().reveal().encode()
         # Scrambled here, so that the password is in no log and not in pg_stat_statements.
         verifier = connection.pgconn.encrypt_password(password, ROLE.encode(), b"scram-sha-256")
@@ -102,7 +103,7 @@ def load(server: EmbeddedPostgres, advance: Callable[[float], None] = lambda _: 
         )
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
     statements = list(_statements())
-    with psycopg.connect(server.url(DATABASE), autocommit=True) as connection:
+    with server.connect(DATABASE) as connection:
         connection.execute("CREATE EXTENSION pg_stat_statements")
         connection.execute("SET pg_stat_statements.track = none")
         try:
@@ -127,6 +128,7 @@ def leave_open(url: str) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PG")},
         check=False,
     )
     if done.returncode != 0:

@@ -24,7 +24,7 @@ from dbtune.demo.planted import PLANTED, Planted
 from dbtune.errors import TargetError, UsageError
 from dbtune.postgres.embedded import cleanup, server
 from dbtune.postgres.embedded.server import FOLDER_PREFIX, EmbeddedPostgres
-from tests.command import dbtune
+from tests.command import MISLEADING, dbtune
 
 ROOT = Path(__file__).parents[2]
 AS_ROOT = os.geteuid() == 0
@@ -48,6 +48,7 @@ def demo() -> Iterator[Demo]:
     """The demo, run once by its command and left running; at the end nothing of it remains."""
     with tempfile.TemporaryDirectory() as home:
         env = {"DBTUNE_CONFIG": f"{home}/dbtune.yaml", "XDG_STATE_HOME": f"{home}/state"}
+        env |= MISLEADING
         done = dbtune("demo", "--keep", "--seconds", "12", "--format", "json", env=env).ok()
         note = json.loads(Path(home, "state/dbtune/demo.json").read_text())
         running = kept.Kept(**note)

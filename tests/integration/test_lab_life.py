@@ -24,6 +24,7 @@ from dbtune.postgres.lab.open import open_lab
 from dbtune.postgres.lab.planner import LabPlanner
 from dbtune.profile import profile_from_url
 from dbtune.session import Limits, open_postgres
+from tests.command import MISLEADING
 from tests.servers import PgBouncer, Postgres, fresh_database
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,16 @@ def test_a_column_that_refers_to_a_key_has_as_many_values_where_statistics_are_h
         lab_of(pg15.dsn(shop15, "lab_reader", "x"), statement) as seeing,
     ):
         assert blind.plan(FEW).cost == pytest.approx(seeing.plan(FEW).cost, rel=0.2)
+
+
+def test_variables_of_libpq_do_not_lead_it_elsewhere(
+    pg15: Postgres, shop15: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_postgres(profile_from_url(pg15.dsn(shop15), "test")) as session:
+        for name, value in MISLEADING.items():
+            monkeypatch.setenv(name, value)
+        with open_lab(session, [FEW]) as lab:
+            assert lab.plan(FEW).existing
 
 
 def test_only_the_tables_of_the_statements_are_there(pg15: Postgres, shop15: str) -> None:

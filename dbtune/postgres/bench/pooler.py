@@ -119,8 +119,7 @@ class PrivatePgBouncer:
             "port": PORT,
             "user": _USER,
             "dbname": f"size_{size}",
-            "sslmode": "disable",
-            "gssencmode": "disable",
+            **embedded.OURS,
         }
 
     def empty(self, size: int) -> None:

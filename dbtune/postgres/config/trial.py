@@ -157,15 +157,13 @@ def _lines(chosen: dict[str, Decision], absent: list[str]) -> Iterator[tuple[str
 def _problems(
     lines: dict[str, str], chosen: dict[str, Decision], programs: Path | None, version: int
 ) -> Iterator[tuple[str, str]]:
-    import psycopg
-
     locale = embedded.BUILTIN_LOCALE if version >= 17 else ("--locale=C",)
     # Not a server's log that fills a folder: what it says goes where it is read below.
     quiet = {"logging_collector": "off", "log_destination": "stderr"}
     with embedded.EmbeddedPostgres(
         {**lines, **quiet}, port=None, initdb=locale, programs=programs
     ) as server:
-        with psycopg.connect(server.url()) as connection:
+        with server.connect() as connection:
             told = {
                 row[0]: row[1:]
                 for row in connection.execute("SELECT name, setting, unit FROM pg_settings")

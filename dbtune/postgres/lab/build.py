@@ -42,13 +42,13 @@ class Connections(NamedTuple):
 def connect(server: EmbeddedPostgres) -> Connections:
     """The superuser's connection, and that of the role that owns the lab's objects."""
     with ExitStack() as stack:
-        admin = _connect(server.url())
+        admin = _connect(server)
         stack.callback(admin.close)
         password = server.password().reveal()
         role = sql.Identifier(OWNER)
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, password))
         admin.execute(sql.SQL("GRANT CREATE ON DATABASE postgres TO {}").format(role))
-        owner = _connect(server.url(user=OWNER))
+        owner = _connect(server, user=OWNER)
         stack.callback(owner.close)
         owner.execute("SET check_function_bodies = off")
         owner.execute("SET search_path = pg_catalog")
@@ -57,9 +57,9 @@ def connect(server: EmbeddedPostgres) -> Connections:
         return Connections(admin, owner)
 
 
-def _connect(url: str) -> psycopg.Connection[dict[str, Any]]:
-    return psycopg.connect(
-        url, autocommit=True, prepare_threshold=None, client_encoding="utf8", row_factory=dict_row
+def _connect(server: EmbeddedPostgres, **who: str) -> psycopg.Connection[dict[str, Any]]:
+    return server.connect(
+        **who, prepare_threshold=None, client_encoding="utf8", row_factory=dict_row
     )
 
 
