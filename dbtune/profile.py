@@ -109,7 +109,7 @@ class Profile:
         ram_bytes: memory of the database's machine or container.
         cpus: processor cores that the database may use.
         storage: ``ssd``, ``nvme``, ``hdd`` or ``san``.
-        app_instances: application instances that connect.
+        instances: application instances that connect.
         workers: worker processes in each instance, each with a pool of its own.
         pgbouncer: profile or URL of the admin console of the PgBouncer before it, or "".
         provider: managed service (``rds``, ``aurora``, ``cloudsql``, ``azure``, ...), or "".
@@ -130,7 +130,7 @@ class Profile:
     ram_bytes: int | None = None
     cpus: float | None = None
     storage: str = ""
-    app_instances: int | None = None
+    instances: int | None = None
     workers: int | None = None
     pgbouncer: str = ""
     provider: str = ""
@@ -318,9 +318,8 @@ def resolve(
     from dbtune.profile_file import absent
 
     raise UsageError(
-        "no target: give a URL or a profile name, for example\n"
-        "  dbtune slow-queries postgresql://user@host/database\n"
-        f"or set DATABASE_URL, or store one: dbtune profile add NAME URL{absent(environ)}"
+        "no target: give a URL, such as postgresql://user@host/database, or a profile's name, or "
+        f"set DATABASE_URL; to store one: dbtune profile add NAME URL{absent(environ)}"
     )
 
 

@@ -31,7 +31,7 @@ LIBPQ = frozenset(
 _ALIASES = {"database": "dbname", "db": "dbname", "username": "user"}
 _LISTS = frozenset(("tags", "password_command", "accept"))
 _OWN = frozenset(
-    "url engine password password_file ram cpus storage app_instances workers provider pgbouncer "
+    "url engine password password_file ram cpus storage instances workers provider pgbouncer "
     "thresholds accept".split()
 ).union(_LISTS)
 _ACCEPTED = "[{rule: pg.unused-index, subject: 'public.*', reason: why, until: 2027-01-31}]"
@@ -84,7 +84,7 @@ def to_profile(file: ProfileFile, name: str) -> Profile:
         ram_bytes=entry.size("ram"),
         cpus=entry.number("cpus", float),
         storage=entry.choice("storage", STORAGES),
-        app_instances=entry.number("app_instances", int),
+        instances=entry.number("instances", int),
         workers=entry.number("workers", int),
         pgbouncer=entry.console(),
         provider=entry.text("provider").lower(),

@@ -34,14 +34,14 @@ RULES = Table(
 class Exporter(StrEnum):
     """What is watched."""
 
-    postgres = "postgres"
+    postgresql = "postgresql"
     pgbouncer = "pgbouncer"
     redis = "redis"
     mongodb = "mongodb"
 
 
 NAMES = {
-    Exporter.postgres: "prometheus-community/postgres_exporter",
+    Exporter.postgresql: "prometheus-community/postgres_exporter",
     Exporter.pgbouncer: "prometheus-community/pgbouncer_exporter",
     Exporter.redis: "oliver006/redis_exporter",
     Exporter.mongodb: "percona/mongodb_exporter",
@@ -81,7 +81,7 @@ def generate(exporters: Sequence[Exporter], limits: Limits) -> Report:
             "the size of the pools is not known, so nothing watches how full they are: give the"
             " options of dbtune pool-size"
         )
-    if Exporter.postgres in groups:
+    if Exporter.postgresql in groups:
         notes.append("PostgresWraparound needs postgres_exporter --collector.database_wraparound")
     if Exporter.mongodb in groups:
         notes.append("most MongoDB rules need mongodb_exporter --collector.diagnosticdata")

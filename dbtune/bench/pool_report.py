@@ -159,7 +159,7 @@ def _doubts(sizes: Sequence[Size], chosen: Size) -> Iterator[str]:
     if rivals and chosen.per_second.rounds > 1:
         yield (
             f"by throughput, {chosen.size} is not to be told from {', '.join(map(str, rivals))} "
-            "(round by round, 95 % confidence); more --rounds or --seconds would tell"
+            "(round by round, 95 % confidence); more --rounds or --duration would tell"
         )
     if chosen is sizes[-1] and len(sizes) > 1:
         yield f"{chosen.size} is the largest size tried: a larger one may be better still"

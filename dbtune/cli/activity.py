@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from dbtune.activity import TABLES as TABLES
-from dbtune.cli.command import Format, Run, command, duration_option, new_app
+from dbtune.cli.command import LIMIT, Format, Run, command, duration_option, new_app
 from dbtune.errors import UsageError
 from dbtune.profile import Engine
 from dbtune.report import Report
@@ -36,49 +36,50 @@ class Watch(Protocol):
 @command(
     app,
     epilog="Examples: dbtune activity prod; dbtune activity prod --once -f json; "
-    "dbtune activity prod --for 1min --every 5s -f ndjson; dbtune activity terminate 4711 prod",
+    "dbtune activity prod --duration 60s --every 5s -f ndjson; dbtune activity terminate 4711 prod",
 )
 def activity(
     run: Run,
     once: Annotated[bool, typer.Option("--once", help="One look, for scripts.")] = False,
     every: Annotated[
         float,
-        duration_option(help="Between two looks; with --once, watch so long; 0s is a moment's."),
+        duration_option(
+            help="Time from one look to the next; with --once, observe so long; 0 is a moment's."
+        ),
     ] = "2s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
-    for_: Annotated[
-        float, duration_option("--for", help="End after so long.", show_default="until q is hit")
+    duration: Annotated[
+        float, duration_option(help="End after so long.", show_default="until q is hit")
     ] = "0s",  # type: ignore[assignment]
-    limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows of each table.")
-    ] = 20,
+    limit: LIMIT = 20,
 ) -> Report:
     """Watch sessions: who does what, waits for what, and blocks whom.
 
     On a terminal the view is live: q quits, space holds it. Elsewhere, or with --once, it is one
-    look; with --for a look every so often (--format ndjson for programs). PostgreSQL: sessions,
-    blocking trees with the statement that frees them, waits, locks, statements of the interval
-    (pg_stat_statements), progress of VACUUM, CREATE INDEX and others. MongoDB: $currentOp. Redis:
-    CLIENT LIST.
+    look; with --duration a look every so often (--format ndjson for programs).
+
+    PostgreSQL: sessions, blocking trees with the statement that frees them, waits, locks,
+    statements of the interval (pg_stat_statements), progress of VACUUM, CREATE INDEX and others.
+    MongoDB: $currentOp. Redis: CLIENT LIST.
     """
-    if once and for_:
+    if once and duration:
         raise UsageError("give --once or --for, not both")
     asked = run.output.format if run.output else None
     to_file = run.output is not None and run.output.path is not None
-    if for_ and (to_file or asked not in (None, Format.table, Format.ndjson)):
-        raise UsageError("--for gives a look after the other: use --format ndjson, or --once")
+    if duration and (to_file or asked not in (None, Format.table, Format.ndjson)):
+        raise UsageError("--duration gives a look after the other: use --format ndjson, or --once")
     terminal = sys.stdout.isatty() and asked in (None, Format.table) and not to_file
     profile = run.profile()
     with run.session(profile) as session:
         watch = _watch(profile, session, limit)
-        if once or not (for_ or terminal):
+        if once or not (duration or terminal):
             run.wait(every, "watching", SAMPLE_SECONDS, watch.sample)
             return watch.look()
         every = max(every, SAMPLE_SECONDS)
         if terminal:
             from dbtune.cli.live import show
 
-            return show(run, watch, every, for_)
-        return _print(run, watch, every, for_)
+            return show(run, watch, every, duration)
+        return _print(run, watch, every, duration)
 
 
 def _watch(profile: Profile, session: object, limit: int) -> Watch:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dbtune.cli.command import new_app
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+
+from dbtune.cli.command import SectionedCommand, new_app
 from dbtune.errors import UsageError
+from dbtune.text import plain
 
 app = new_app()
+_KINDS = ("pool", "writes", "index", "cache")
 
 
-@app.command(epilog="Example: dbtune bench pool demo")
-def bench() -> None:
+@app.command(cls=SectionedCommand, epilog="Example: dbtune bench pool demo")
+def bench(
+    kind: Annotated[
+        str, typer.Argument(metavar="COMMAND", help="pool, writes, index or cache.")
+    ] = "",
+) -> None:
     """Measure on a real server what a tuning guide claims, with confidence intervals.
-
-    bench pool: throughput and times by pool size, through a real PgBouncer. bench writes: single
-    rows, batches, pipelines and COPY. bench index: statements with and without an index. bench
-    cache: a query against Redis.
 
     They load the server: for staging and test servers, or the demo.
     """
-    raise UsageError("bench what? dbtune bench pool, writes, index or cache; --help tells more")
+    close = get_close_matches(kind, _KINDS, n=1)
+    hint = f"did you mean {close[0]}?" if close else "dbtune bench --help tells more"
+    what = f"no benchmark {plain(kind)!r}" if kind else "no benchmark named"
+    raise UsageError(f"{what}: there are {', '.join(_KINDS)}; {hint}")

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from dbtune.bench.cache_report import TABLES as TABLES
-from dbtune.cli.bench_options import BUSY, ROUNDS, YES, read_file, surroundings
+from dbtune.cli.bench_options import BUSY, ROUNDS, YES, surroundings
 from dbtune.cli.command import Run, command, interrupted_by_signals, new_app
+from dbtune.cli.statement_file import read_file
 from dbtune.errors import UsageError
 from dbtune.profile import Engine, redact_url
 from dbtune.report import Report
@@ -30,11 +31,15 @@ def cache(
     redis: Annotated[
         str, typer.Option("--redis", metavar="TARGET", help="Profile or URL of the Redis server.")
     ],
-    sql: Annotated[str, typer.Option("--sql", help="The query.", show_default=False)] = "",
+    sql: Annotated[
+        str, typer.Option("--sql", help="A statement to execute.", show_default=False)
+    ] = "",
     file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Or a file that has it; - is standard input.", show_default=False
+            metavar="FILE",
+            help="File with a statement to execute; - is standard input.",
+            show_default=False,
         ),
     ] = None,
     calls: Annotated[

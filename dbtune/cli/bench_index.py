@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from dbtune.bench.index_report import TABLES as TABLES
-from dbtune.cli.bench_options import BUSY, ROUNDS, YES, read_file, surroundings
+from dbtune.cli.bench_options import BUSY, ROUNDS, YES, surroundings
 from dbtune.cli.command import Run, command, interrupted_by_signals, new_app
+from dbtune.cli.statement_file import read_file
 from dbtune.errors import UsageError
 from dbtune.report import Report
 
@@ -32,7 +33,7 @@ def index(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Statements to execute; - is standard input.",
+            help="File with statements to execute; - is standard input.",
             show_default=False,
         ),
     ] = None,

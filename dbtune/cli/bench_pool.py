@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dbtune.bench.pool_report import TABLES as TABLES
-from dbtune.cli.bench_options import BUSY, ROUNDS, YES, parse_numbers, read_file, surroundings
+from dbtune.cli.bench_options import BUSY, ROUNDS, YES, parse_numbers, surroundings
 from dbtune.cli.command import (
     Run,
     command,
@@ -18,6 +18,7 @@ from dbtune.cli.command import (
     seconds_option,
     text_parser,
 )
+from dbtune.cli.statement_file import read_file
 from dbtune.errors import UsageError
 from dbtune.postgres.bench.workloads import BUILTIN, Loadable, Script, Workload
 from dbtune.report import Report
@@ -68,14 +69,17 @@ def pool(
             show_default="around the prediction, and those of simple formulas",
         ),
     ] = None,
-    seconds: Annotated[int, seconds_option(least=1, most=600, help="Of each measurement.")] = "3s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
-    warm_up: Annotated[int, seconds_option(least=0, most=600, help="Before each.")] = "1s",  # type: ignore[assignment]
+    duration: Annotated[int, seconds_option(least=1, most=600, help="Of each measurement.")] = "3s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    warm_up: Annotated[
+        int, seconds_option(least=0, most=600, help="Before each measurement.")
+    ] = "1s",  # type: ignore[assignment]
     rounds: ROUNDS = 5,
     scale: Annotated[
         int, typer.Option(min=1, max=10_000, help="Of the scratch tables: 15 MB each.")
     ] = 10,
     interval: Annotated[
-        float, duration_option(help="Observe the load for the prediction; 0 for none.")
+        float,
+        duration_option(help="Observe the load for so long, for the prediction; 0 makes none."),
     ] = "5s",  # type: ignore[assignment]
     yes: YES = False,
     allow_busy: BUSY = False,
@@ -108,6 +112,6 @@ def pool(
             return reading_statements(session, run.wait)
 
         request = Request(
-            load, tables, scale, clients, seconds, warm_up, rounds, interval, sizes or ()
+            load, tables, scale, clients, duration, warm_up, rounds, interval, sizes or ()
         )
         return bench_pool(session, request, surroundings(run, profile, yes, allow_busy))

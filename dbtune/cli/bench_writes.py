@@ -33,7 +33,7 @@ def writes(
             help="Rows of a transaction.",
         ),
     ] = "10,100,1000",
-    seconds: Annotated[float, duration_option(help="Of each measurement.")] = "500ms",  # type: ignore[assignment]
+    duration: Annotated[float, duration_option(help="Of each measurement.")] = "500ms",  # type: ignore[assignment]
     rounds: ROUNDS = 5,
     yes: YES = False,
     allow_busy: BUSY = False,
@@ -47,5 +47,5 @@ def writes(
 
     profile = run.profile()
     with interrupted_by_signals(), run.postgres(profile) as session:
-        request = Request(batches, max(seconds, 0.01), rounds)
+        request = Request(batches, max(duration, 0.01), rounds)
         return bench_writes(session, request, surroundings(run, profile, yes, allow_busy))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtune.bloat import Effort, Selection
-from dbtune.cli.command import Run, command, duration_option, new_app, size_option
+from dbtune.cli.command import LIMIT, Run, command, duration_option, new_app, size_option
 from dbtune.errors import Unavailable, UsageError
 from dbtune.mongo.storage.table import TABLES as MONGODB_TABLES
 from dbtune.postgres.bloat.table import TABLES as POSTGRESQL_TABLES
@@ -30,7 +30,7 @@ app = new_app()
 )
 def bloat(
     run: Run,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="Rows.")] = 20,
+    limit: LIMIT = 20,
     min_size: Annotated[int, size_option(help="Only relations at least so large.")] = "1MB",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
     schema: Annotated[
         list[str] | None,
@@ -40,12 +40,12 @@ def bloat(
         bool, typer.Option("--statistics-only", help="Read no pages of relations.")
     ] = False,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Read relations whole, as far as --budget allows.")
+        bool, typer.Option("--exact", help="Read relations whole, as far as --deadline allows.")
     ] = False,
-    budget: Annotated[
+    deadline: Annotated[
         float,
         duration_option(
-            help="Time for reading pages; statistics have to do for what is left.",
+            help="Stop reading pages after so long; statistics have to do for what is left.",
             show_default="10s, with --exact 10min",
         ),
     ] = "0s",  # type: ignore[assignment] # as above
@@ -64,7 +64,7 @@ def bloat(
         min_bytes=min_size,
         schemas=tuple(schema or ()),
         effort=Effort.statistics if statistics_only else effort,
-        budget_seconds=budget or (600.0 if exact else 10.0),
+        budget_seconds=deadline or (600.0 if exact else 10.0),
         script=run.format == "sql",
     )
     if (snapshot := run.snapshot()) is not None:

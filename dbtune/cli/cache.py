@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dbtune.bloat import Effort, Selection
-from dbtune.cli.command import Run, command, duration_option, new_app
+from dbtune.cli.command import LIMIT, Run, command, duration_option, new_app
 from dbtune.errors import TargetError, Unavailable, UsageError
 from dbtune.postgres.caching.table import TABLES as POSTGRESQL_TABLES
 from dbtune.profile import Engine
@@ -25,11 +25,11 @@ app = new_app()
 @command(app, epilog="Example: dbtune cache redis://localhost --interval 60s")
 def cache(
     run: Run,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="Rows.")] = 20,
+    limit: LIMIT = 20,
     interval: Annotated[
         float | None,
         duration_option(
-            help="Watch counters for so long; 0 takes what they counted so far.",
+            help="Observe counters for so long; 0 takes what they counted so far.",
             show_default="Redis 10s, PostgreSQL 0s",
         ),
     ] = None,
@@ -38,16 +38,20 @@ def cache(
         typer.Option(
             "--file",
             metavar="FILE",
-            help="PostgreSQL: statements as the application writes them, for constants that "
-            "pg_stat_statements does not keep.",
+            help="PostgreSQL: file with statements as the application writes them, for constants "
+            "that pg_stat_statements does not keep; - is standard input.",
             show_default=False,
         ),
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Redis: look at all keys, as far as --budget allows.")
+        bool, typer.Option("--exact", help="Redis: look at all keys, as far as --deadline allows.")
     ] = False,
-    budget: Annotated[
-        float, duration_option(help="Redis: time for looking at keys.", show_default="10s")
+    deadline: Annotated[
+        float,
+        duration_option(
+            help="Redis: stop looking at keys after so long.",
+            show_default="10s, with --exact 10min",
+        ),
     ] = "0s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
 ) -> Report:
     """Judge a cache, and what more memory would buy; find what is worth caching.
@@ -70,7 +74,7 @@ def cache(
         selection = Selection(
             limit=limit,
             effort=Effort.exact if exact else Effort.sample,
-            budget_seconds=budget or (600.0 if exact else 10.0),
+            budget_seconds=deadline or (600.0 if exact else 10.0),
         )
         seconds = 10.0 if interval is None else interval
         with run.redis(profile) as redis:
@@ -102,15 +106,10 @@ def cache(
 def _statements(path: Path | None) -> list[str]:
     if path is None:
         return []
+    from dbtune.cli.statement_file import read_file
     from dbtune.postgres.sqltext import split_statements
 
-    name = plain(str(path))
-    try:
-        found = split_statements(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{name} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{name} is no text in UTF-8") from None
+    found = split_statements(read_file(path))
     if not found:
-        raise UsageError(f"{name} holds no statement")
+        raise UsageError(f"--file {plain(str(path))} has no statement")
     return found

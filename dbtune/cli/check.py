@@ -64,12 +64,13 @@ def check(
     exclude: Annotated[
         list[str] | None,
         typer.Option(
-            help="Not these checks: name, pattern or tag.", autocompletion=complete.health_checks
+            help="Not these checks: name, pattern or tag. Repeat it for several.",
+            autocompletion=complete.health_checks,
         ),
     ] = None,
     interval: Annotated[
         float,
-        duration_option(help="Watch counters for so long; 0 judges what they counted so far."),
+        duration_option(help="Observe counters for so long; 0 takes what they counted so far."),
     ] = "3s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
     baseline: Annotated[
         Path | None,
@@ -83,8 +84,8 @@ def check(
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="PostgreSQL's logs, beside a TARGET or alone: a file, pattern or folder; - for a "
-            "pipe. Repeat it for several.",
+            help="PostgreSQL's logs, beside a TARGET or alone: a file, pattern or folder; - is "
+            "standard input. Repeat it for several.",
             show_default=False,
         ),
     ] = None,
@@ -92,12 +93,14 @@ def check(
     tag: Annotated[
         str,
         typer.Option(
-            help="Check all profiles with this tag, at once.",
+            help="All profiles with this tag, at once.",
             show_default=False,
             autocompletion=complete.tags,
         ),
     ] = "",
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="With --tag: so many at a time.")] = 8,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=64, help="With --tag: so many targets at once.")
+    ] = 8,
 ) -> Report:
     """Judge the health of a server: what is wrong, in order of harm.
 

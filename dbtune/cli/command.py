@@ -22,6 +22,7 @@ from typer.core import TyperCommand
 from dbtune.cli.formats import Color, FailOn, Format, Formats, Gate, Output, Picture, Written
 from dbtune.cli.invocation import Run, interrupted_by_signals, piped
 from dbtune.cli.options import (
+    LIMIT,
     Target,
     duration_option,
     name_value,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from dbtune.report import Report
 
 __all__ = [
-    "Color", "FailOn", "Format", "Formats", "Gate", "Output", "Picture", "Run", "Written",
+    "LIMIT", "Color", "FailOn", "Format", "Formats", "Gate", "Output", "Picture", "Run", "Written",
     "command", "duration_option", "interrupted_by_signals", "new_app", "piped", "seconds_option",
     "size_option", "text_parser",
 ]  # fmt: skip
@@ -55,8 +56,8 @@ def new_app(*, group_help: str = "") -> typer.Typer:
     return typer.Typer(**options)
 
 
-class _SectionedCommand(TyperCommand):
-    """Help with the options in sections: the command's own, Target, Output."""
+class SectionedCommand(TyperCommand):
+    """Help with the options in sections, and the commands of two words that begin with its name."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """A required argument without the braces that Typer puts around it."""
@@ -78,6 +79,15 @@ class _SectionedCommand(TyperCommand):
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)
+        self._format_beside(formatter)
+
+    def _format_beside(self, formatter: Any) -> None:
+        from dbtune.cli import COMMANDS
+
+        rows = [(n, text) for n, (_, text) in COMMANDS.items() if n.startswith(f"{self.name} ")]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
 
 def command(
@@ -89,6 +99,7 @@ def command(
     epilog: str | None = None,
     saved: bool = False,
     formats: Formats = Format,
+    writes: str = "",
 ) -> Callable[[Callable[..., Report]], Callable[..., Report]]:
     """Register a function as a subcommand with the shared options.
 
@@ -102,12 +113,15 @@ def command(
         epilog: text below the options in help, for an example.
         saved: whether it takes ``--from``, a snapshot in place of a target.
         formats: what the output may be; the first is the default.
+        writes: help of ``--output``, if that names something else than a file for the report.
     """
 
     def decorate(function: Callable[..., Report]) -> Callable[..., Report]:
         signature = inspect.signature(function, eval_str=True)
         own = list(signature.parameters.values())[1:]
-        shared = shared_options(fail_on, formats, target=target != "none", saved=saved)
+        shared = shared_options(
+            fail_on, formats, target=target != "none", saved=saved, writes=writes
+        )
         extra = [
             inspect.Parameter(
                 key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
@@ -142,7 +156,7 @@ def command(
         parameters = [*keywords, *extra, caller]
         wrapper.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         wrapper.__annotations__ = {one.name: one.annotation for one in parameters}
-        app.command(name=name, cls=_SectionedCommand, epilog=epilog)(wrapper)
+        app.command(name=name, cls=SectionedCommand, epilog=epilog)(wrapper)
         return function
 
     return decorate

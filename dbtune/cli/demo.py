@@ -49,7 +49,7 @@ def demo(
             help="run it; or, where it was kept: drive it again, show its status, stop it.",
         ),
     ] = Action.run,
-    seconds: Annotated[
+    duration: Annotated[
         int,
         seconds_option(least=4, most=3600, help="How long applications use the database."),
     ] = "8s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
@@ -59,7 +59,7 @@ def demo(
     port: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=1024, max=65535, help="Port to listen on.", show_default="a free one"
+            metavar="N", min=1024, max=65535, help="Port to listen at.", show_default="a free one"
         ),
     ] = None,
     format: Annotated[
@@ -96,9 +96,9 @@ def demo(
     shown: list[Shown] = []
     with interrupted_by_signals():
         if action is Action.run:
-            shown, final = _run(run, seconds, keep, port or 0)
+            shown, final = _run(run, duration, keep, port or 0)
         elif action is Action.drive:
-            final = _drive(run, seconds)
+            final = _drive(run, duration)
         else:
             final = _stop() if action is Action.stop else _status()
     _emit(shown, final, out)

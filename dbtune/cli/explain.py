@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ import typer
 
 from dbtune.cli import complete
 from dbtune.cli.command import Run, command, new_app, piped, text_parser
+from dbtune.cli.statement_file import read_file
 from dbtune.errors import UsageError
 from dbtune.postgres.explain import from_files, from_session
 from dbtune.profile import Engine
@@ -35,7 +35,6 @@ class Verifier(StrEnum):
 
 _LIVE = "A statement on the TARGET"
 _MONGO = "An operation on a MongoDB TARGET"
-_STDIN = "-"
 _NO_PLAN = (
     "no plan: name a file, pipe EXPLAIN's output in, or give --sql 'SELECT ...' and a TARGET "
     "(- reads what you type or paste, up to Ctrl-D)"
@@ -70,29 +69,26 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="[PLAN_FILE]...",
-            help="Plans in any format, server logs, MongoDB's explain(); - or a pipe: stdin.",
+            help="Plans in any format, server logs, MongoDB's explain(); - or a pipe is standard "
+            "input.",
             show_default=False,
             autocompletion=complete.after("explain"),
         ),
     ] = None,
     limit: Annotated[
-        int | None,
-        typer.Option(
-            "--limit",
-            "-n",
-            min=1,
-            help="Most plans; slowest win. With --collection: the find's limit.",
-            show_default="20",
-        ),
-    ] = None,
+        int,
+        typer.Option("--limit", "-n", min=1, max=1000, help="Most plans; the slowest win."),
+    ] = 20,
     sql: Annotated[
         str | None,
-        typer.Option(help="The statement.", rich_help_panel=_LIVE, show_default=False),
+        typer.Option(help="A statement to plan.", rich_help_panel=_LIVE, show_default=False),
     ] = None,
     file: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="File with it; - is standard input.", rich_help_panel=_LIVE
+            metavar="FILE",
+            help="File with a statement to plan; - is standard input.",
+            rich_help_panel=_LIVE,
         ),
     ] = None,
     queryid: Annotated[
@@ -143,15 +139,18 @@ def explain(
     planner: Annotated[
         Verifier,
         typer.Option(
-            help="What verifies suggested indexes: HypoPG on the target, or a private server with "
-            "its schema and statistics.",
+            help="What judges indexes: HypoPG on the target, or a private server with its schema "
+            "and statistics.",
             rich_help_panel=_LIVE,
         ),
     ] = Verifier.auto,
     collection: Annotated[
         str,
         typer.Option(
-            metavar="DB.COLL", help="What is read.", rich_help_panel=_MONGO, show_default=False
+            metavar="DB.COLL",
+            help="One operation: what it reads.",
+            rich_help_panel=_MONGO,
+            show_default=False,
         ),
     ] = "",
     filter: Annotated[
@@ -166,17 +165,25 @@ def explain(
     sort: Annotated[
         str,
         typer.Option(
-            metavar="DOCUMENT", help="Its sort key.", rich_help_panel=_MONGO, show_default=False
+            metavar="DOCUMENT",
+            help="The find's sort key.",
+            rich_help_panel=_MONGO,
+            show_default=False,
         ),
     ] = "",
     projection: Annotated[
         str,
         typer.Option(
-            metavar="DOCUMENT", help="Its projection.", rich_help_panel=_MONGO, show_default=False
+            metavar="DOCUMENT",
+            help="The find's projection.",
+            rich_help_panel=_MONGO,
+            show_default=False,
         ),
     ] = "",
-    skip: Annotated[
-        int, typer.Option(min=0, help="Documents to skip.", rich_help_panel=_MONGO)
+    skip: Annotated[int, typer.Option(min=0, help="The find's skip.", rich_help_panel=_MONGO)] = 0,
+    find_limit: Annotated[
+        int,
+        typer.Option(min=0, help="The find's limit.", rich_help_panel=_MONGO, show_default=False),
     ] = 0,
     hint: Annotated[
         str,
@@ -210,12 +217,12 @@ def explain(
     }
     operation |= {"--projection": projection, "--skip": skip, "--hint": hint}
     operation |= {"--pipeline": pipeline}
-    if any(operation.values()):
+    if any(operation.values()) or find_limit:
         from dbtune.cli.explain_mongo import live
 
         other = [name for name, one in {"--sql": sql, "--file": file}.items() if one is not None]
         other += ["--queryid"] * (queryid is not None) + ["--allow-write"] * allow_write
-        return live(run, operation, limit or 0, plan_file or (), other, analyze=analyze)
+        return live(run, operation, find_limit, plan_file or (), other, analyze=analyze)
     if not asked:
         given: dict[str, object] = {"--param": param, "--generic": generic, "--analyze": analyze}
         given |= {"--allow-write": allow_write, "--search-path": search_path}
@@ -228,7 +235,7 @@ def explain(
         files = [*(plan_file or ()), *([run.target] if run.target else ())]
         run.target = None
         thresholds = run.profile().thresholds if run.target_given else None
-        return _read(run, files or piped(_NO_PLAN), min(limit or 20, 1000), thresholds)
+        return _read(run, files or piped(_NO_PLAN), limit, thresholds)
     if len(asked) > 1:
         raise UsageError("give one of --sql, --file and --queryid")
     if plan_file:
@@ -241,7 +248,7 @@ def explain(
     from dbtune.postgres.explain.live import Request
     from dbtune.postgres.explain.queryid import text_of
 
-    statement = sql if sql is not None else _text(file) if file is not None else None
+    statement = sql if sql is not None else read_file(Path(file)) if file is not None else None
     profile = run.profile()
     if profile.engine is Engine.mongodb:
         raise UsageError(
@@ -285,14 +292,3 @@ def _read(run: Run, files: list[str], limit: int, thresholds: Thresholds | None)
             "some of the files are MongoDB's explain output and some are not; give them one by one"
         )
     return from_texts(texts, limit=limit, thresholds=thresholds)
-
-
-def _text(name: str) -> str:
-    if name == _STDIN:
-        return sys.stdin.read()
-    try:
-        return Path(name).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"--file {plain(name)}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"--file {plain(name)} is no text in UTF-8") from None

@@ -42,7 +42,7 @@ def check(
         list[str] | None,
         typer.Argument(
             metavar="PLANS...",
-            help="Plans in any format; - or a pipe: standard input.",
+            help="Plans in any format; - or a pipe is standard input.",
             show_default=False,
         ),
     ] = None,
@@ -63,9 +63,13 @@ def check(
         ),
     ] = None,
     write_baseline: Annotated[
-        bool,
-        typer.Option("--write-baseline", help="Copy the plans to DIR after judging them."),
-    ] = False,
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Copy the plans into this folder as a baseline, after judging them.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> Report:
     """Judge plans by a policy, for CI: exit code 1 if one does what is forbidden.
 
@@ -77,24 +81,22 @@ def check(
     from dbtune.postgres.plan_policy.baseline import write
     from dbtune.postgres.plan_policy.report import report
 
-    if policy is None and baseline is None:
+    if policy is None and baseline is None and write_baseline is None:
         raise UsageError("nothing to judge by: give --policy FILE, --baseline DIR or both")
-    if write_baseline and baseline is None:
-        raise UsageError("--write-baseline needs --baseline DIR")
     rules = _policy(policy, baseline)
     names = plans or piped("no plan: name files, or pipe EXPLAIN's output in")
     given = _plans(run, names)
     made = report(
         given.plans,
         rules,
-        _before(run, given.plans, baseline, write_baseline),
+        _before(run, given.plans, baseline),
         datetime.now(UTC).date(),
         given.notes,
     )
     notes = made.notes
-    if write_baseline and baseline is not None:
-        count = write(names, baseline)
-        notes = (*notes, f"{plural(count, 'file')} copied to {plain(str(baseline))}")
+    if write_baseline is not None:
+        count = write(names, write_baseline)
+        notes = (*notes, f"{plural(count, 'file')} copied to {plain(str(write_baseline))}")
     return replace(made, notes=notes, skipped=(*given.skipped, *made.skipped))
 
 
@@ -108,16 +110,14 @@ def _policy(file: Path | None, baseline: Path | None) -> Policy:
     return replace(policy, index_lost=policy.index_lost or baseline is not None)
 
 
-def _before(
-    run: Run, given: Sequence[Given], folder: Path | None, writes: bool
-) -> Sequence[Plan | Unavailable]:
+def _before(run: Run, given: Sequence[Given], folder: Path | None) -> Sequence[Plan | Unavailable]:
     from dbtune.postgres.plan_policy.baseline import baselines
 
     if folder is None:
         return [Unavailable("there is no baseline to compare with", "--baseline DIR")] * len(given)
-    if not folder.is_dir() and not writes:
+    if not folder.is_dir():
         raise UsageError(
-            f"--baseline {plain(str(folder))}: there is no such folder; --write-baseline makes it"
+            f"--baseline {plain(str(folder))}: there is no such folder; --write-baseline makes one"
         )
     return baselines(given, folder, lambda name: _plans(run, [name]).plans)
 

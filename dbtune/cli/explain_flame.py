@@ -37,7 +37,7 @@ def flame(
         list[str] | None,
         typer.Argument(
             metavar="[PLAN_FILE]...",
-            help="Plans in any format, or server logs; - or a pipe: standard input.",
+            help="Plans in any format, or server logs; - or a pipe is standard input.",
             show_default=False,
         ),
     ] = None,
@@ -48,7 +48,7 @@ def flame(
         ),
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=100_000, help="Most plans; slowest win.")
+        int, typer.Option("--limit", "-n", min=1, max=100_000, help="Most plans; the slowest win.")
     ] = 20,
 ) -> Report:
     """Draw where a plan's time went as a flame graph that hangs (an icicle).

@@ -57,7 +57,7 @@ def live(
     }
     if read["--pipeline"] is not None:
         finds = [name for name in ("--filter", "--sort", "--projection", "--skip") if given[name]]
-        finds += ["--limit"] * bool(limit)
+        finds += ["--find-limit"] * bool(limit)
         if finds:
             raise UsageError(f"{finds[0]} is for a find; in a --pipeline it is a stage")
     hint = given["--hint"].strip()

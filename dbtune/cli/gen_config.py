@@ -52,7 +52,7 @@ def postgresql(
     ] = None,
     cpus: Annotated[
         float | None,
-        typer.Option(min=0.1, help="CPUs of that machine.", show_default="this machine's"),
+        typer.Option(min=0.1, help="CPUs of the server's machine.", show_default="this machine's"),
     ] = None,
     storage: Annotated[
         Storage | None,
@@ -63,9 +63,9 @@ def postgresql(
     workload: Annotated[
         Workload | None, typer.Option(help="What the database is for.", show_default="web")
     ] = None,
-    connections: Annotated[
+    max_connections: Annotated[
         int | None,
-        typer.Option(help="Client connections to allow.", show_default="what RAM and CPUs carry"),
+        typer.Option(help="The server's max_connections.", show_default="what RAM and CPUs carry"),
     ] = None,
     pg_version: Annotated[
         int | None, typer.Option(help="Major version, 13 to 18.", show_default="18")
@@ -85,7 +85,9 @@ def postgresql(
     ] = False,
     bindir: Annotated[
         Path | None,
-        typer.Option(help="Its programs, for --verify.", show_default="those installed here"),
+        typer.Option(
+            metavar="DIR", help="Its programs, for --verify.", show_default="those installed here"
+        ),
     ] = None,
 ) -> Report:
     """Generate postgresql.conf settings from options, this machine, or a server.
@@ -103,7 +105,7 @@ def postgresql(
         attempt = {"attempt": lambda plan: try_plan(plan, bindir)}
     elif bindir is not None:
         raise UsageError("--bindir says where --verify finds a server: give both")
-    options = Options(ram, cpus, storage, workload, connections, pg_version, os, wal_disk)
+    options = Options(ram, cpus, storage, workload, max_connections, pg_version, os, wal_disk)
     if (snapshot := run.snapshot()) is not None:
         return from_snapshot(snapshot.require("postgresql"), options, form, **attempt)
     if not run.target_given:

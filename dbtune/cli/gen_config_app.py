@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -10,9 +11,11 @@ from typer.main import get_command
 
 from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
 from dbtune.cli.pool_options import pool_options
+from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.postgres.pgbouncer.pooler import HAS_PREPARED_STATEMENTS, parse_version
 from dbtune.report import Report
+from dbtune.text import plain
 
 SERVERS = {
     "pgbouncer": "Generate pgbouncer.ini, userlist.txt and the SQL for auth_query.",
@@ -52,6 +55,13 @@ _RequestTimeout = Annotated[
 
 class ConfigGroup(TyperGroup):
     """The subcommands of gen-config; those of frameworks are made when they are asked for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in (known := self.list_commands(ctx)):
+            close = get_close_matches(args[0], known, n=1)
+            hint = f"did you mean {close[0]}?" if close else "dbtune gen-config --help lists them"
+            raise UsageError(f"gen-config makes no {plain(args[0])!r}; {hint}")
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *SERVERS, *FRAMEWORKS]

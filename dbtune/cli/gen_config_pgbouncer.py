@@ -88,6 +88,7 @@ def _file(text: str) -> Any:
     pgbouncer,
     name="pgbouncer",
     target="optional",
+    writes="Folder for the files; without it they go to stdout.",
     epilog="Example: dbtune gen-config pgbouncer --database app=db.internal --cpus 8 "
     "--max-connections 100 --instances 5 -o /etc/pgbouncer",
 )
@@ -100,7 +101,7 @@ def generate_pgbouncer(
         _repeated(
             parse_database,
             "NAME[=HOST[:PORT][/DBNAME]]",
-            "A database behind PgBouncer; repeat it for several.",
+            "A database behind PgBouncer. Repeat it for several.",
             show_default="the TARGET's",
         ),
     ] = None,
@@ -115,7 +116,7 @@ def generate_pgbouncer(
         _repeated(
             parse_part,
             "NAME=NUMBER",
-            "A database's part of the load; repeat it.",
+            "A database's part of the load. Repeat it for several.",
             show_default="1 each",
         ),
     ] = None,
@@ -124,7 +125,7 @@ def generate_pgbouncer(
         _repeated(
             parse_replicas,
             "NAME=HOST[,HOST...]",
-            "Hosts that answer a database's reads, as NAME_ro; repeat it.",
+            "Hosts that answer a database's reads, as NAME_ro. Repeat it for several.",
             rich_help_panel=_APART,
         ),
     ] = None,
@@ -151,7 +152,7 @@ def generate_pgbouncer(
     report_user: Annotated[
         list[str] | None,
         typer.Option(
-            help="Role that runs reports, with that limit; repeat it.",
+            help="Role that runs reports, with that limit. Repeat it for several.",
             rich_help_panel=_APART,
             show_default=False,
         ),
@@ -174,9 +175,13 @@ def generate_pgbouncer(
     ] = None,
     listen_addr: Annotated[
         str,
-        typer.Option(help="Where clients come in.", show_default="127.0.0.1; * with --form docker"),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address to listen at.",
+            show_default="127.0.0.1; * with --form docker",
+        ),
     ] = "",
-    listen_port: Annotated[int, typer.Option(help="And at which port.")] = 6432,
+    listen_port: Annotated[int, typer.Option(help="Port to listen at.")] = 6432,
     auth_user: Annotated[
         str, typer.Option(help="Role that looks up passwords.")
     ] = "pgbouncer_auth",
@@ -189,10 +194,16 @@ def generate_pgbouncer(
     server_ca: Annotated[str, _file("The servers' certificate authority.")] = "",
     server_cert: Annotated[str, _file("What PgBouncer shows to servers.")] = "",
     server_key: Annotated[str, _file("Its key.")] = "",
-    config_dir: Annotated[str, typer.Option(help="Where the files will lie.")] = "/etc/pgbouncer",
+    config_dir: Annotated[
+        str, typer.Option(metavar="DIR", help="Where the files will lie.")
+    ] = "/etc/pgbouncer",
     stats_user: Annotated[
         list[str] | None,
-        typer.Option(help="Role that may run SHOW; repeat it.", show_default=False),
+        typer.Option(
+            metavar="ROLE",
+            help="Role that may run SHOW. Repeat it for several.",
+            show_default=False,
+        ),
     ] = None,
     form: Annotated[
         Form, typer.Option(help="What runs it: files alone, or with a unit or a compose file.")

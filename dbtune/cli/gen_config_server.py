@@ -21,13 +21,14 @@ alerts = new_app()
 
 _Ram = Annotated[
     int | None,
-    size_option(help="RAM that the server may use.", show_default="the target's, this machine's"),
+    size_option(
+        help="RAM of the server's machine, as far as it may use it.",
+        show_default="the target's, this machine's",
+    ),
 ]
 _Clients = Annotated[
     int | None,
-    typer.Option(
-        min=1, max=1_000_000, help="Connections that are to come.", show_default="not limited"
-    ),
+    typer.Option(min=1, max=1_000_000, help="Clients at once.", show_default="not limited"),
 ]
 
 
@@ -43,7 +44,9 @@ def redis_conf(
     ram: _Ram = None,
     cpus: Annotated[
         float | None,
-        typer.Option(min=0.1, max=4096, help="CPUs of its machine.", show_default="not known"),
+        typer.Option(
+            min=0.1, max=4096, help="CPUs of the server's machine.", show_default="not known"
+        ),
     ] = None,
     redis_version: Annotated[
         Any,
@@ -111,7 +114,7 @@ def mongod_conf(
     alerts,
     name="alerts",
     target="none",
-    epilog="Example: dbtune gen-config alerts --for postgres --for pgbouncer --cpus 8"
+    epilog="Example: dbtune gen-config alerts --engine postgresql --engine pgbouncer --cpus 8"
     " --max-connections 200 --rps 300 --hold-time 20ms --instances 4 --threads 8",
 )
 @pool_options()
@@ -120,7 +123,9 @@ def alert_rules(
     given: PoolInputs,
     exporters: Annotated[
         list[Exporter] | None,
-        typer.Option("--for", help="What is watched; repeat it.", show_default="all"),
+        typer.Option(
+            "--engine", help="What is watched. Repeat it for several.", show_default="all"
+        ),
     ] = None,
     request_timeout: Annotated[
         float, duration_option(help="The application's time limit for a request.")

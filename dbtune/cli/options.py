@@ -15,6 +15,10 @@ from dbtune.cli.formats import Color, FailOn, Formats, Gate
 from dbtune.errors import UsageError
 from dbtune.text import parse_bytes, parse_seconds
 
+LIMIT = Annotated[
+    int, typer.Option("--limit", "-n", min=1, max=100_000, help="Most rows of each table.")
+]
+
 _TARGET = "Target"
 _OUTPUT = "Output"
 
@@ -83,15 +87,6 @@ _FROM_OPTION: dict[str, tuple[Any, object]] = {
     ),
 }
 _OUTPUT_OPTIONS: dict[str, tuple[Any, object]] = {
-    "output": (
-        Annotated[
-            Path | None,
-            typer.Option(
-                "--output", "-o", help="Write to this file, not to stdout.", rich_help_panel=_OUTPUT
-            ),
-        ],
-        None,
-    ),
     "force": (
         Annotated[
             bool,
@@ -171,8 +166,19 @@ def _format_option(formats: Formats) -> tuple[Any, object]:
     return Annotated[formats | None, option], None
 
 
+def _output_option(writes: str) -> tuple[Any, object]:
+    option = typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR" if "folder" in writes.lower() else "FILE",
+        help=writes or "Write to this file, not to stdout.",
+        rich_help_panel=_OUTPUT,
+    )
+    return Annotated[Path | None, option], None
+
+
 def shared_options(
-    fail_on: FailOn | Gate, formats: Formats, *, target: bool, saved: bool
+    fail_on: FailOn | Gate, formats: Formats, *, target: bool, saved: bool, writes: str = ""
 ) -> dict[str, tuple[Any, object]]:
     """Annotation and default of each option that a subcommand shares with others, by its name.
 
@@ -181,8 +187,10 @@ def shared_options(
         formats: what the output may be; the first is the default.
         target: whether it has a target.
         saved: whether it takes ``--from``, a snapshot in place of a target.
+        writes: what ``--output`` names, if that is not a file for the report.
     """
-    shared = {"format": _format_option(formats)} | _OUTPUT_OPTIONS
+    shared = {"format": _format_option(formats), "output": _output_option(writes)}
+    shared |= _OUTPUT_OPTIONS
     shared["fail_on"] = (shared["fail_on"][0] if isinstance(fail_on, FailOn) else _GATE, fail_on)
     if target:
         shared = _TARGET_OPTIONS | (_FROM_OPTION if saved else {}) | shared
@@ -190,6 +198,19 @@ def shared_options(
 
 
 _VALUES = {str: "TEXT", int: "N", float: "NUMBER", Path: "FILE"}
+_NAMED = {
+    **dict.fromkeys(("only", "exclude"), "CHECK"),
+    **dict.fromkeys(("user", "auth_user", "report_user", "stats_user"), "ROLE"),
+    **dict.fromkeys(("database", "dbname", "schema", "service"), "NAME"),
+    "tag": "TAG",
+    "url": "URL",
+    "sql": "SQL",
+    "ram": "SIZE",
+    "host": "ADDRESS",
+    **dict.fromkeys(("port", "instances", "workers"), "N"),
+    "cpus": "NUMBER",
+}
+"""What options of these names take, whatever type parses it."""
 
 
 def name_value(parameter: inspect.Parameter) -> None:
@@ -204,7 +225,7 @@ def name_value(parameter: inspect.Parameter) -> None:
             name = parameter.name.upper()
             detail.metavar = name if parameter.default is parameter.empty else f"[{name}]"
         elif kinds and not detail.parser:
-            detail.metavar = _VALUES[kinds.pop()]
+            detail.metavar = _NAMED.get(parameter.name, _VALUES[kinds.pop()])
 
 
 # --------------------------------------------------------------------------- types of option values

@@ -40,8 +40,11 @@ def parse_share(text: str) -> float:
     return float(match[1]) / (100 if match[2] else 1)
 
 
-def _option(field: str, panel: str, text: str, *more: str, parse: Any = None) -> Any:
-    options: dict[str, Any] = {"help": text, "show_default": False, "rich_help_panel": panel}
+def _option(
+    field: str, panel: str, text: str, *more: str, parse: Any = None, default: str = ""
+) -> Any:
+    options: dict[str, Any] = {"help": text, "rich_help_panel": panel}
+    options["show_default"] = default or False
     if parse is parse_ms:
         options |= {"parser": text_parser(parse), "metavar": "DURATION"}
     elif parse is parse_share:
@@ -49,12 +52,14 @@ def _option(field: str, panel: str, text: str, *more: str, parse: Any = None) ->
     return typer.Option(ABOUT[field].option, *more, **options)
 
 
-def _int(field: str, panel: str, text: str) -> Any:
-    return Annotated[int | None, _option(field, panel, text)]
+def _int(field: str, panel: str, text: str, default: str = "") -> Any:
+    return Annotated[int | None, _option(field, panel, text, default=default)]
 
 
-def _float(field: str, panel: str, text: str, *more: str, parse: Any = None) -> Any:
-    return Annotated[float | None, _option(field, panel, text, *more, parse=parse)]
+def _float(
+    field: str, panel: str, text: str, *more: str, parse: Any = None, default: str = ""
+) -> Any:
+    return Annotated[float | None, _option(field, panel, text, *more, parse=parse, default=default)]
 
 
 _OPTIONS: dict[str, Any] = {
@@ -71,40 +76,54 @@ _OPTIONS: dict[str, Any] = {
         parse=parse_share,
     ),
     "variance": _float(
-        "variance", _LOAD, "Of the hold time, (stddev/mean)²; 1 is exponential (default)."
+        "variance", _LOAD, "Of the hold time, (stddev/mean)²; 1 is exponential.", default="1"
     ),
     "peak_factor": _float(
-        "peak_factor", _LOAD, "Peak rate over the given one (1; measured from 10s on, before 2)."
+        "peak_factor", _LOAD, "Peak rate over the given one.", default="1; of a TARGET measured"
     ),
     "target_wait_ms": _float(
         "target_wait_ms",
         _LOAD,
-        "95 % should wait no longer (a quarter of the hold time, at most 5ms).",
+        "95 % should wait no longer.",
+        default="a quarter of the hold time, at most 5ms",
         parse=parse_ms,
     ),
     "max_connections": _int("max_connections", _SERVER, "The server's max_connections."),
     "superuser_reserved": _int(
-        "superuser_reserved", _SERVER, "superuser_reserved_connections (3)."
+        "superuser_reserved", _SERVER, "superuser_reserved_connections.", default="3"
     ),
     "reserved_connections": _int(
-        "reserved_connections", _SERVER, "reserved_connections, PostgreSQL 16 and later (0)."
+        "reserved_connections",
+        _SERVER,
+        "reserved_connections, PostgreSQL 16 and later.",
+        default="0",
     ),
     "other_connections": _int(
-        "other_connections", _SERVER, "For admin, monitoring, migrations, cron (5)."
+        "other_connections", _SERVER, "For admin, monitoring, migrations, cron.", default="5"
     ),
     "margin": _float(
-        "margin", _SERVER, "Share of max_connections to plan with (0.8).", parse=parse_share
+        "margin",
+        _SERVER,
+        "Share of max_connections to plan with.",
+        default="80%",
+        parse=parse_share,
     ),
-    "cpus": _float("cpus", _SERVER, "CPUs of the database server."),
+    "cpus": _float("cpus", _SERVER, "CPUs of the server's machine."),
     "instances": _int("instances", _APPLICATION, "Application instances."),
-    "workers": _int("workers", _APPLICATION, "Processes per instance, each with its pool (1)."),
+    "workers": _int(
+        "workers", _APPLICATION, "Processes per instance, each with its pool.", default="1"
+    ),
     "threads": _int("threads", _APPLICATION, "Threads per process, each with one connection."),
     "surge": _float(
-        "surge", _APPLICATION, "More instances during a deploy, as 25% (0).", parse=parse_share
+        "surge",
+        _APPLICATION,
+        "More instances during a deploy, as 25%.",
+        default="0%",
+        parse=parse_share,
     ),
-    "poolers": _int("poolers", _POOLER, "PgBouncer processes side by side (1)."),
-    "databases": _int("databases", _POOLER, "Databases behind it, equally loaded (1)."),
-    "users": _int("users", _POOLER, "Users per database, equally loaded (1)."),
+    "poolers": _int("poolers", _POOLER, "PgBouncer processes side by side.", default="1"),
+    "databases": _int("databases", _POOLER, "Databases behind it, equally loaded.", default="1"),
+    "users": _int("users", _POOLER, "Users per database, equally loaded.", default="1"),
 }
 
 

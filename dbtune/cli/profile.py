@@ -96,12 +96,12 @@ def add(
     engine: Annotated[
         str, _text("postgresql, mongodb or redis; a URL tells it, and PostgreSQL is assumed.")
     ] = "",
-    tag: Annotated[list[str] | None, typer.Option(help="Label; may be repeated.")] = None,
-    ram: Annotated[str, _text("Memory of the database's machine, such as 64GB.")] = "",
-    cpus: Annotated[str, _text("Cores that the database may use.")] = "",
+    tag: Annotated[list[str] | None, typer.Option(help="Tag. Repeat it for several.")] = None,
+    ram: Annotated[str, _text("RAM of the server's machine, as 64GB.")] = "",
+    cpus: Annotated[str, _text("CPUs of the server's machine.")] = "",
     storage: Annotated[str, _text("ssd, nvme, hdd or san.")] = "",
-    app_instances: Annotated[str, _text("Application instances that connect.")] = "",
-    workers: Annotated[str, _text("Worker processes in each instance.")] = "",
+    instances: Annotated[str, _text("Application instances.")] = "",
+    workers: Annotated[str, _text("Processes per instance, each with its pool.")] = "",
     pgbouncer: Annotated[str, _text("Profile of the console of the PgBouncer before it.")] = "",
     provider: Annotated[str, _text("Managed service, such as rds or cloudsql.")] = "",
     password_command: Annotated[
@@ -140,7 +140,7 @@ def add(
         "ram": ram,
         "cpus": cpus,
         "storage": storage,
-        "app_instances": app_instances,
+        "instances": instances,
         "workers": workers,
         "pgbouncer": pgbouncer,
         "provider": provider,
@@ -180,7 +180,7 @@ def _changed(command: str, action: str, name: str, path: Path, notes: tuple[str,
 @command(app, target="none", name="list", epilog="Example: dbtune profile list --format json")
 def list_profiles(
     run: Run,
-    tag: Annotated[str, _text("Only profiles with this label.")] = "",
+    tag: Annotated[str, _text("Only profiles with this tag.")] = "",
 ) -> Report:
     """List the profiles of the nearest profile file and of your own; no secrets are shown."""
     from dbtune.profile_store import listed
@@ -264,7 +264,7 @@ def _settings(profile: Profile) -> list[tuple[str, str, str]]:
         "ram": bytes_text(profile.ram_bytes) if profile.ram_bytes else "",
         "cpus": f"{profile.cpus:g}" if profile.cpus else "",
         "storage": profile.storage,
-        "app_instances": str(profile.app_instances or ""),
+        "instances": str(profile.instances or ""),
         "workers": str(profile.workers or ""),
         "pgbouncer": profile.pgbouncer,
         "provider": profile.provider,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbtune.cli import complete
 from dbtune.cli.command import Run, Written, command, duration_option, new_app
 from dbtune.errors import TargetError, UsageError
 from dbtune.report import Report, Table
@@ -49,7 +50,12 @@ def report(
         ),
     ] = None,
     tag: Annotated[
-        str, typer.Option(help="All profiles with this tag: an application.", show_default=False)
+        str,
+        typer.Option(
+            help="All profiles with this tag, at once.",
+            show_default=False,
+            autocompletion=complete.tags,
+        ),
     ] = "",
     snapshots: Annotated[
         list[Path] | None,
@@ -83,7 +89,7 @@ def report(
     title: Annotated[
         str, typer.Option(help="The document's heading.", show_default="a usual one")
     ] = "",
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="So many targets at a time.")] = 4,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="So many targets at once.")] = 4,
 ) -> Report:
     """Write one document on an application's servers: the tuning guide, with the numbers filled in.
 

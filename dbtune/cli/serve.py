@@ -40,7 +40,9 @@ def serve(
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="Address to listen at; others need a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port.")] = 8432,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port to listen at.")
+    ] = 8432,
     refresh: Annotated[
         float,
         duration_option(help="Read a target anew at most so often, however many ask."),
@@ -59,7 +61,9 @@ def serve(
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="A name under which the service is addressed, behind a proxy."
+            metavar="NAME",
+            help="A name under which the service is addressed, behind a proxy. Repeat it for "
+            "several.",
         ),
     ] = None,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
+from dbtune.cli.command import LIMIT, Run, command, duration_option, new_app, text_parser
 from dbtune.cli.log_options import AUTO, LinePrefix
 from dbtune.cli.log_options import PANEL as _LOGS
 from dbtune.cli.slow_queries_log import EVERY_SECONDS, Given, of_logs, refuse_without_log
@@ -53,14 +53,18 @@ def slow_queries(
         typer.Argument(metavar="[LOG]...", help="More logs, after --log.", show_default=False),
     ] = None,
     by: Annotated[Order, typer.Option(help="Rank by this, largest first.")] = Order.total,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows.")] = 20,
+    limit: LIMIT = 20,
     interval: Annotated[
         float,
-        duration_option(help="Observe for so long and report only that; 0 reports the totals."),
+        duration_option(help="Observe for so long and take only that; 0 takes the totals."),
     ] = "0s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
     min_calls: Annotated[int, typer.Option(min=0, help="Only statements called so often.")] = 0,
-    database: Annotated[str, typer.Option(help="Only this database.", show_default=False)] = "",
-    user: Annotated[str, typer.Option(help="Only this role.", show_default=False)] = "",
+    database: Annotated[
+        str, typer.Option(help="Only statements in this database.", show_default=False)
+    ] = "",
+    user: Annotated[
+        str, typer.Option(help="Only statements of this role.", show_default=False)
+    ] = "",
     grep: Annotated[
         str,
         typer.Option(
@@ -74,7 +78,8 @@ def slow_queries(
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="Server logs in place of a TARGET: files, patterns, folders, - for a pipe.",
+            help="Server logs in place of a TARGET: a file, pattern or folder; - is standard "
+            "input. Repeat it for several.",
             rich_help_panel=_LOGS,
             show_default=False,
         ),
@@ -114,7 +119,10 @@ def slow_queries(
     jobs: Annotated[
         int,
         typer.Option(
-            min=0, max=256, help="Processes that read; 0 is one a core.", rich_help_panel=_LOGS
+            min=0,
+            max=256,
+            help="So many processes at once; 0 is one a core.",
+            rich_help_panel=_LOGS,
         ),
     ] = 0,
     state: Annotated[
@@ -139,14 +147,17 @@ def slow_queries(
         list[str] | None,
         typer.Option(
             metavar="FILE|TIME..TIME",
-            help="Compare with other logs, or with another time of the same logs; may be repeated.",
+            help="Compare with other logs, or with another time of the same logs. Repeat it for "
+            "several.",
             rich_help_panel=_LOGS,
             show_default=False,
         ),
     ] = None,
     every: Annotated[
         float,
-        duration_option(help="With --follow: how often.", rich_help_panel=_LOGS),
+        duration_option(
+            help="With --follow: time from one print to the next.", rich_help_panel=_LOGS
+        ),
     ] = f"{EVERY_SECONDS:g}s",  # type: ignore[assignment]
 ) -> Report:
     """Rank statements by what they cost, and say what is wrong with them.

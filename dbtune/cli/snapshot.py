@@ -29,6 +29,7 @@ app = new_app()
 
 @command(
     app,
+    writes="File for the snapshot; the report goes to stdout.",
     epilog="Example: dbtune snapshot prod -o prod.json.gz; dbtune slow-queries --from prod.json.gz",
 )
 def snapshot(
@@ -50,7 +51,8 @@ def snapshot(
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="PostgreSQL's logs: keep what they say, constants masked. Repeat it for several.",
+            help="PostgreSQL's logs: a file, pattern or folder; - is standard input. What they say "
+            "is kept, constants masked. Repeat it for several.",
             show_default=False,
         ),
     ] = None,

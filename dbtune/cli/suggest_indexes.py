@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
+from dbtune.cli.statement_file import read_file
 from dbtune.errors import UsageError
 from dbtune.postgres.indexes.planner import PlannerChoice
 from dbtune.profile import Engine
@@ -81,13 +81,15 @@ def suggest_indexes(
     run: Run,
     file: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="SQL statements to serve; - reads standard input."),
+        typer.Option(
+            metavar="FILE", help="File with SQL statements to serve; - is standard input."
+        ),
     ] = None,
     sql: Annotated[
         str,
         typer.Option(
             "--sql",
-            help="One statement; existing indexes are not examined then.",
+            help="A statement to serve; existing indexes are not examined then.",
             show_default=False,
         ),
     ] = "",
@@ -95,21 +97,24 @@ def suggest_indexes(
         list[str] | None,
         typer.Option(
             metavar="FILE",
-            help="Server logs as the workload: files, patterns, folders; may be repeated. MongoDB: "
-            "mongod's logs in place of the profiler.",
+            help="Server logs as the workload: a file, pattern or folder; - is standard input. "
+            "Repeat it for several. MongoDB: in place of the profiler.",
             show_default=False,
         ),
     ] = None,
     interval: Annotated[
         float,
-        duration_option(help="Observe pg_stat_statements for so long; 0 takes its totals."),
+        duration_option(help="Observe for so long and take only that; 0 takes the totals."),
     ] = "0s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
     statements: Annotated[
         int, typer.Option(min=1, max=20_000, help="Most statements, by time.")
     ] = 1000,
     planner: Annotated[
         PlannerChoice,
-        typer.Option(help="HypoPG on the target, or a private server with its statistics."),
+        typer.Option(
+            help="What judges indexes: HypoPG on the target, or a private server with its schema "
+            "and statistics."
+        ),
     ] = PlannerChoice.auto,
     budget: Annotated[
         Any,
@@ -144,7 +149,7 @@ def suggest_indexes(
     search_path: Annotated[
         str,
         typer.Option(
-            metavar="SCHEMAS", help="Where statements' names are looked up.", show_default=False
+            metavar="SCHEMAS", help="Where its names are looked up.", show_default="the role's"
         ),
     ] = "",
     min_observed: Annotated[
@@ -155,19 +160,21 @@ def suggest_indexes(
         list[str] | None,
         typer.Option(
             metavar="TARGET",
-            help="A standby, whose scans of indexes count as well; may be repeated.",
+            help="A standby, whose scans of indexes count as well. Repeat it for several.",
             show_default=False,
         ),
     ] = None,
-    database: Annotated[str, _mongo("Only this database.")] = "",
-    collection: Annotated[str, _mongo("One query: what it reads.", metavar="DB.COLL")] = "",
+    database: Annotated[str, _mongo("Only operations in this database.")] = "",
+    collection: Annotated[str, _mongo("One operation: what it reads.", metavar="DB.COLL")] = "",
     filter: Annotated[
-        str, _mongo("Its conditions, as in mongosh: \"{status: 'new'}\".", metavar="DOCUMENT")
+        str, _mongo("Conditions of a find, as in mongosh: \"{status: 'new'}\".", metavar="DOCUMENT")
     ] = "",
-    sort: Annotated[str, _mongo("Its sort key.", metavar="DOCUMENT")] = "",
-    projection: Annotated[str, _mongo("Its projection.", metavar="DOCUMENT")] = "",
-    limit: Annotated[int, _mongo("Its limit.", min=0)] = 0,
-    pipeline: Annotated[str, _mongo("Or an aggregation's stages.", metavar="LIST")] = "",
+    sort: Annotated[str, _mongo("The find's sort key.", metavar="DOCUMENT")] = "",
+    projection: Annotated[str, _mongo("The find's projection.", metavar="DOCUMENT")] = "",
+    find_limit: Annotated[int, _mongo("The find's limit.", min=0)] = 0,
+    pipeline: Annotated[
+        str, _mongo("An aggregation's stages, in place of a find.", metavar="LIST")
+    ] = "",
     apply: Annotated[
         bool,
         typer.Option(
@@ -236,9 +243,9 @@ def suggest_indexes(
             raise UsageError("--apply is for PostgreSQL; on MongoDB run the statements yourself")
         from dbtune.cli.suggest_indexes_mongo import of_mongo
 
-        return of_mongo(run, profile, given, limit, tuple(log or ()), verify=verify)
+        return of_mongo(run, profile, given, find_limit, tuple(log or ()), verify=verify)
     only_mongo = [name for name, value in given.items() if value]
-    only_mongo += ["--limit"] * bool(limit)
+    only_mongo += ["--find-limit"] * bool(find_limit)
     if only_mongo:
         raise UsageError(f"{only_mongo[0]} is for MongoDB; {profile.name} is {profile.engine}")
     if profile.engine is not Engine.postgresql:
@@ -289,12 +296,4 @@ def _replica(run: Run, target: str, database: str) -> Relations:
 def _read(file: Path | None) -> tuple[str, str]:
     if file is None:
         return "", "pg_stat_statements"
-    try:
-        standard = str(file) == "-"
-        text = sys.stdin.read() if standard else file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        raise UsageError(f"--file {plain(str(file))} can't be read: {reason}") from None
-    if not text.strip():
-        raise UsageError(f"--file {plain(str(file))} has no statement")
-    return text, "standard input" if standard else file.name
+    return read_file(file), "standard input" if str(file) == "-" else file.name

@@ -53,7 +53,7 @@ def _command(given: Mapping[str, str], limit: int) -> dict[str, Any]:
     from dbtune.mongo.shelltext import parse
 
     named = [name for name in ("--filter", "--sort", "--projection", "--pipeline") if given[name]]
-    named += ["--limit"] * bool(limit)
+    named += ["--find-limit"] * bool(limit)
     if not given["--collection"]:
         if named:
             raise UsageError(f"{named[0]} needs --collection DATABASE.COLLECTION")

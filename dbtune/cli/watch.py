@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbtune.cli import complete
 from dbtune.cli.command import Gate, Run, command, duration_option, new_app
 from dbtune.errors import UsageError
 from dbtune.profile import Engine, Profile, tagged
@@ -77,13 +78,14 @@ class Told(StrEnum):
 @command(
     app,
     fail_on=Gate.never,
+    writes="Folder for the snapshots; the report goes to stdout.",
     epilog="Examples: dbtune watch prod --every 60s -o history; "
     "dbtune compare prod --store history --since 1h",
 )
 def watch(
     run: Run,
     every: Annotated[float, duration_option(help="Time from one snapshot to the next.")] = "60s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
-    keep: Annotated[
+    retention: Annotated[
         float,
         duration_option(
             help="Forget snapshots that are older. Of those older than 2 hours one in 10 minutes "
@@ -106,7 +108,12 @@ def watch(
         Told.warning
     ),
     tag: Annotated[
-        str, typer.Option(help="Watch all profiles with this tag, at once.", show_default=False)
+        str,
+        typer.Option(
+            help="All profiles with this tag, at once.",
+            show_default=False,
+            autocompletion=complete.tags,
+        ),
     ] = "",
 ) -> Report:
     """Take snapshots of a target at regular times, and tell what became worse as it appears.
@@ -127,7 +134,7 @@ def watch(
         raise UsageError("--tag names the targets: no TARGET, --url or --profile beside it")
     profiles = tagged(tag) if tag else [run.profile()]
     folder = None if store else _folder(run)
-    watches = _watches(run, profiles, folder, store, keep, Told(level), many=bool(tag))
+    watches = _watches(run, profiles, folder, store, retention, Told(level), many=bool(tag))
     with until_told_to_stop() as stopping:
         if tag:
             watch_all(watches, every, count, stopping)

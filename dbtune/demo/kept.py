@@ -51,7 +51,7 @@ def profile_of(server: EmbeddedPostgres) -> Profile:
         "dbtune demo",
         Secret(server.url(DATABASE)),
         password_file=server.secret_file,
-        app_instances=_INSTANCES,
+        instances=_INSTANCES,
         workers=_WORKERS,
     )
 
@@ -119,7 +119,7 @@ def _with_profile(url: str, password_file: Path) -> str:
     entry = {
         "url": url,
         "password_file": str(password_file),
-        "app_instances": _INSTANCES,
+        "instances": _INSTANCES,
         "workers": _WORKERS,
     }
     return profile_edit.with_profile(_text(path), PROFILE, entry, path)

@@ -97,7 +97,7 @@ def next_steps(kept: Kept | None, seconds: int = ENOUGH_SECONDS) -> tuple[str, .
     notes = []
     if seconds < ENOUGH_SECONDS:
         notes.append(
-            f"{seconds} s are too short for some problems to show: use --seconds {ENOUGH_SECONDS}"
+            f"{seconds} s are too short for some problems to show: use --duration {ENOUGH_SECONDS}"
         )
     if kept is None:
         notes.append(
@@ -108,7 +108,7 @@ def next_steps(kept: Kept | None, seconds: int = ENOUGH_SECONDS) -> tuple[str, .
         *notes,
         f"it runs on as profile {PROFILE}; try: dbtune slow-queries {PROFILE} --by calls",
         f"or: dbtune gen-config postgresql {PROFILE} --form alter-system",
-        f"more load: dbtune demo drive --seconds 60; meanwhile: dbtune slow-queries {PROFILE} "
+        f"more load: dbtune demo drive --duration 60s; meanwhile: dbtune slow-queries {PROFILE} "
         "--interval 20s",
         "its url above holds no password and does for psql, too",
         "end it with: dbtune demo stop",

@@ -51,7 +51,7 @@ ABOUT: Mapping[str, About] = {
         "--other-connections", "others: admin, monitoring, migrations, cron", "", 0, _MOST
     ),
     "cpus": About(
-        "--cpus", "CPUs of the database server", "", 0.01, 4096, "what the server can do at once"
+        "--cpus", "CPUs of the server's machine", "", 0.01, 4096, "what the server can do at once"
     ),
     "instances": About(
         "--instances", "application instances", "", 1, 100_000, "application pools and clients"

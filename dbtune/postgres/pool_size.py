@@ -87,7 +87,7 @@ def of_profile(profile: Profile | None) -> Known:
         return {}
     values = {
         "cpus": profile.cpus,
-        "instances": profile.app_instances,
+        "instances": profile.instances,
         "workers": profile.workers,
     }
     origin = f"profile {profile.name}"

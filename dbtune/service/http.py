@@ -100,7 +100,7 @@ def resources(refresh: float, slow_refresh: float) -> tuple[Resource, ...]:
             "Indexes that are missing, and those that may go.",
         ),
         Resource(
-            "bloat", "bloat", ("--budget=5s", "--limit=100"), slow_refresh, every,
+            "bloat", "bloat", ("--deadline=5s", "--limit=100"), slow_refresh, every,
             "Wasted space, with an error interval.",
         ),
         Resource(

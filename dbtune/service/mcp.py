@@ -179,7 +179,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
         schema: Annotated[list[str] | None, Field(description="Only these schemas.")] = None,
     ) -> dict[str, Any]:
         """Wasted space with an error interval: where, why, and the safest way to get it back."""
-        options = [*_each("--schema", schema), f"--limit={limit}", "--budget=5s"]
+        options = [*_each("--schema", schema), f"--limit={limit}", "--deadline=5s"]
         return report("bloat", *at(target), *options)
 
     @tool

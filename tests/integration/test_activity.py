@@ -298,17 +298,19 @@ def test_the_live_view(pg18: Postgres) -> None:
     screen, _, left = shown.rpartition("\x1b[?1049l")
     assert screen.startswith("\x1b[?1049h")
     assert "connections" in left  # the last picture stays on the terminal
-    code, shown = on_a_terminal(pg18.dsn(), b" ", "activity", "--every", "0.2s", "--for", "1s")
+    code, shown = on_a_terminal(pg18.dsn(), b" ", "activity", "--every", "0.2s", "--duration", "1s")
     assert code == 0
     assert "held; space goes on" in shown
 
 
 def test_looks_one_after_the_other(pg18: Postgres) -> None:
-    found = dbtune("activity", pg18.dsn(), "--for", "0.5s", "--every", "0.2s", "-f", "ndjson").ok()
+    found = dbtune(
+        "activity", pg18.dsn(), "--duration", "0.5s", "--every", "0.2s", "-f", "ndjson"
+    ).ok()
     lines = [json.loads(line) for line in found.out.splitlines()]
     assert sum(line["type"] == "header" for line in lines) >= 2
-    assert dbtune("activity", pg18.dsn(), "--for", "1s", "-f", "json").code == 2
-    assert dbtune("activity", pg18.dsn(), "--for", "1s", "--once").code == 2
+    assert dbtune("activity", pg18.dsn(), "--duration", "1s", "-f", "json").code == 2
+    assert dbtune("activity", pg18.dsn(), "--duration", "1s", "--once").code == 2
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from tests.health import eventually
 from tests.servers import PgBouncer, Postgres
 
 CAREFUL = (
-    "--seconds",
+    "--duration",
     "1",
     "--warm-up",
     "0",
@@ -237,7 +237,7 @@ def test_interrupted_it_leaves_nothing(
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "dbtune", "bench", "pool", "s", "--workload", "tpcb"),
-            *("--allow-write", "--scale", "1", "--seconds", "60", "--interval", "0s"),
+            *("--allow-write", "--scale", "1", "--duration", "60", "--interval", "0s"),
             *("--allow-busy", "--clients", "8"),
         ],
         stdout=subprocess.PIPE,

@@ -33,7 +33,7 @@ def leftovers(server: Postgres, name: str) -> list[str]:
 
 def test_ways_of_writing(database18: tuple[Postgres, str]) -> None:
     pg, name = database18
-    arguments = ("bench", "writes", pg.dsn(name), *QUICK, "--seconds", "10ms", "--batches", "5,50")
+    arguments = ("bench", "writes", pg.dsn(name), *QUICK, "--duration", "10ms", "--batches", "5,50")
     said = dbtune(*arguments, "-f", "json").ok().json
     jsonschema.validate(said, dbtune("schema", "bench writes").ok().json)
     ways = {

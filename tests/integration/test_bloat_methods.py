@@ -113,11 +113,11 @@ def test_entries_for_dead_rows_of_a_partial_index_are_not_taken_for_live(
 def test_without_time_statistics_have_to_do(database18: tuple[Postgres, str]) -> None:
     pg, name = database18
     half(pg, name)
-    result = dbtune("bloat", pg.dsn(name), "--min-size", "100kB", "--budget", "1us", "-f", "json")
+    result = dbtune("bloat", pg.dsn(name), "--min-size", "100kB", "--deadline", "1us", "-f", "json")
     assert {row["method"] for row in result.json["relations"]} <= {"statistics", "unknown"}
     [skipped] = result.json["skipped"]
     assert "no time was left for" in skipped["reason"]
-    strict = dbtune("bloat", pg.dsn(name), "--budget", "1us", "--strict", "--min-size", "100kB")
+    strict = dbtune("bloat", pg.dsn(name), "--deadline", "1us", "--strict", "--min-size", "100kB")
     assert strict.code == 4
 
 

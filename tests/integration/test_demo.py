@@ -49,7 +49,7 @@ def demo() -> Iterator[Demo]:
     with tempfile.TemporaryDirectory() as home:
         env = {"DBTUNE_CONFIG": f"{home}/dbtune.yaml", "XDG_STATE_HOME": f"{home}/state"}
         env |= MISLEADING
-        done = dbtune("demo", "--keep", "--seconds", "12", "--format", "json", env=env).ok()
+        done = dbtune("demo", "--keep", "--duration", "12", "--format", "json", env=env).ok()
         note = json.loads(Path(home, "state/dbtune/demo.json").read_text())
         running = kept.Kept(**note)
         yield Demo(done.json, done.out + done.err, running, env)
@@ -213,7 +213,7 @@ def test_its_status_and_more_load(demo: Demo, ask: Callable[[str], Any]) -> None
     assert status["server"]["folder"] == demo.kept.folder
     calls = "SELECT sum(calls) FROM pg_stat_statements WHERE query LIKE 'INSERT INTO price_feed%'"
     before = ask(calls)
-    dbtune("demo", "drive", "--seconds", "4", env=demo.env).ok()
+    dbtune("demo", "drive", "--duration", "4", env=demo.env).ok()
     assert ask(calls) > before + 500
 
 
@@ -291,7 +291,7 @@ def test_nothing_is_left_when_it_is_interrupted(
 
 def test_a_demo_without_keep_leaves_nothing(temp: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "dbtune", "demo", "--seconds", "4"],
+        [sys.executable, "-m", "dbtune", "demo", "--duration", "4"],
         env={**os.environ, "TMPDIR": str(temp), "HOME": str(temp), "COLUMNS": "80"},
         capture_output=True,
         text=True,

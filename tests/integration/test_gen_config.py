@@ -354,7 +354,7 @@ def test_the_command_writes_what_starts(
         (["--ram", "8GB", "--pg-version", "12"], 2, "13 to 18"),
         (["postgresql://nobody@127.0.0.1:1/x"], 3, "Connection refused"),
         (["mongodb://127.0.0.1/x"], 2, "this needs postgresql"),
-        (["--ram", "1GB", "--connections", "500", "--fail-on", "critical"], 1, "OVER RAM"),
+        (["--ram", "1GB", "--max-connections", "500", "--fail-on", "critical"], 1, "OVER RAM"),
     ],
 )
 def test_mistakes(

@@ -432,7 +432,7 @@ def test_standard_input(client: Client, monkeypatch: pytest.MonkeyPatch) -> None
 def test_live_plans_only_unless_told_and_fits_its_schema(server: MongoDB) -> None:
     ask = ("explain", server.url(), "--collection", "shop.orders",
            "--filter", "{amount: {$gt: 500}, customer: 3}", "--sort", "{created: -1}",
-           "--projection", "{created: 1}", "--limit", "7", "-f", "json")  # fmt: skip
+           "--projection", "{created: 1}", "--find-limit", "7", "-f", "json")  # fmt: skip
     planned = dbtune(*ask).ok().json
     executed = dbtune(*ask, "--analyze").ok().json
     schema = dbtune("schema", "explain").ok().json

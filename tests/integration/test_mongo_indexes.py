@@ -569,7 +569,7 @@ def test_the_command_fits_its_schema_and_gives_a_script(server: MongoDB) -> None
         "{customer: 5}",
         "--sort",
         "{created: -1}",
-        "--limit",
+        "--find-limit",
         "5",
     )
     told = dbtune(*ask, "-f", "json").ok().json

@@ -348,7 +348,7 @@ def test_cpus_come_from_the_machine_where_the_server_is_here(
     profiles = tmp_path / "dbtune.yaml"
     profiles.write_text(
         f"profiles:\n  prod:\n    url: {pg.dsn(name)}\n"
-        "    cpus: 6\n    app_instances: 3\n    workers: 2\n"
+        "    cpus: 6\n    instances: 3\n    workers: 2\n"
     )
     profiles.chmod(0o600)
     env = {"DBTUNE_CONFIG": str(profiles)}

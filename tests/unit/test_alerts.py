@@ -175,7 +175,7 @@ def test_without_a_plan_thresholds_are_shares_of_what_servers_tell() -> None:
 
 @pytest.mark.parametrize("exporter", Exporter)
 def test_only_what_is_asked_for(exporter: Exporter) -> None:
-    out = dbtune("gen-config", "alerts", "--for", exporter, "-q").ok().out
+    out = dbtune("gen-config", "alerts", "--engine", exporter, "-q").ok().out
     groups = yaml.safe_load(out)["groups"]
     assert [group["name"] for group in groups] == [f"dbtune-{exporter}"]
     prefix = {"postgres": "pg"}.get(exporter, exporter)
@@ -187,6 +187,6 @@ def test_only_what_is_asked_for(exporter: Exporter) -> None:
 
 
 def test_mistakes_get_a_sentence() -> None:
-    result = dbtune("gen-config", "alerts", "--for", "mysql")
+    result = dbtune("gen-config", "alerts", "--engine", "mysql")
     assert result.code == 2
     assert "mysql" in result.err

@@ -97,7 +97,7 @@ def test_mistakes_in_the_file_have_a_line(text: str, line: int, problem: str) ->
         ("host: a\ncpus: 0", 4, "cpus must be a positive number"),
         ("host: a\nworkers: 2.5", 4, "workers must be a positive whole number"),
         ("host: a\nworkers: -2", 4, "workers must be a positive whole number"),
-        ("host: a\napp_instances: 9999999999", 4, "positive whole number"),
+        ("host: a\ninstances: 9999999999", 4, "positive whole number"),
         ("host: a\nstorage: tape", 4, "storage must be one of ssd, nvme, hdd, san, not 'tape'"),
         ("host: a\ntags: {b: c}", 4, "tags must be a text, not a mapping"),
         ("host: a\ntags: [[b]]", 4, "tags must be a list of texts"),
@@ -165,7 +165,7 @@ def test_values_stay_what_was_written() -> None:
 def test_everything_that_a_profile_can_say() -> None:
     found = read(
         "url: postgresql://u@h/d\nusername: other\nsslmode: verify-full\ntags: [prod, eu]\n"
-        "ram: 64GB\ncpus: 7.5\nstorage: nvme\napp_instances: 4\nworkers: 8\nprovider: RDS\n"
+        "ram: 64GB\ncpus: 7.5\nstorage: nvme\ninstances: 4\nworkers: 8\nprovider: RDS\n"
         "thresholds: {pg.n-plus-one: {min_calls: 500, share: 0.5, on: true, how: fast, bad: nan}}"
     )
     assert found.name == "x"
@@ -173,7 +173,7 @@ def test_everything_that_a_profile_can_say() -> None:
     assert found.parameters == {"user": "other", "sslmode": "verify-full"}
     assert found.tags == ("prod", "eu")
     assert (found.ram_bytes, found.cpus, found.storage) == (64 * 1024**3, 7.5, "nvme")
-    assert (found.app_instances, found.workers, found.provider) == (4, 8, "rds")
+    assert (found.instances, found.workers, found.provider) == (4, 8, "rds")
     wanted = {"min_calls": 500, "share": 0.5, "on": True, "how": "fast", "bad": "nan"}
     assert found.thresholds["pg.n-plus-one"] == wanted
     assert found.source == f"profile 'x' in {OWN.path}"

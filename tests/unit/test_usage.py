@@ -13,7 +13,7 @@ from tests.command import dbtune
         (("slow-queries", "--limit", "abc"), "'abc' is not a whole number."),
         (("activity", "cancel", "abc"), "'abc' is not a whole number."),
         (("pool-size", "--cpus", "x"), "'x' is not a number."),
-        (("slow-queries", "--limit", "0"), "0 is not in the range 1<=x<=10000."),
+        (("slow-queries", "--limit", "0"), "0 is not in the range 1<=x<=100000."),
     ],
 )
 def test_a_number_is_called_a_number(arguments: tuple[str, ...], said: str) -> None:

@@ -122,7 +122,7 @@ class Pgbench:
         times = sorted(self._times())
         if not rates or not times:
             raise TargetError(
-                "no transaction ended in the time of a measurement; give longer --seconds"
+                "no transaction ended in the time of a measurement; give longer --duration"
             )
         return Load(
             float(rates[-1]),  # without the time of connecting

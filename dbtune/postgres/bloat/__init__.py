@@ -166,7 +166,7 @@ def _skipped(measuring: Measuring, sizes: Sizes) -> list[Skipped]:
         found.append(
             Skipped(
                 f"pages of {plural(len(measuring.left), 'relation')}",
-                f"no time was left for {names}{more}: by statistics instead (--budget)",
+                f"no time was left for {names}{more}: by statistics instead (--deadline)",
             )
         )
     return found

@@ -132,7 +132,7 @@ _OPTION_NAMES = {
     "cpus": "--cpus",
     "storage": "--storage",
     "workload": "--workload",
-    "connections": "--connections",
+    "connections": "--max-connections",
     "version": "--pg-version",
     "system": "--os",
     "wal_disk_bytes": "--wal-disk",

@@ -10,7 +10,7 @@ from dbtune.postgres.explain.report import Given
 from dbtune.postgres.plans.model import Plan
 from dbtune.text import plain, plural
 
-WRITE = "dbtune explain check ... --write-baseline"
+WRITE = "dbtune explain check ... --write-baseline DIR"
 _LARGEST_BYTES = 16_000_000
 
 Reader = Callable[[str], Sequence[Given]]
@@ -63,7 +63,9 @@ def write(names: Sequence[str], folder: Path) -> int:
         for name, data in copies.items():
             (folder / name).write_bytes(data)
     except OSError as error:
-        raise UsageError(f"--baseline {plain(str(folder))}: {error.strerror or error}") from None
+        raise UsageError(
+            f"--write-baseline {plain(str(folder))}: {error.strerror or error}"
+        ) from None
     return len(copies)
 
 

@@ -24,7 +24,7 @@ def above_info(url: str, env_name: str, *more: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("role", ["postgres", "watcher"])
 def test_postgresql(new_pg: Callable[[int], Postgres], version: int, role: str) -> None:
     server = new_pg(version).start()
-    options = ("--ram", "1GB", "--cpus", "2", "--storage", "nvme", "--connections", "40")
+    options = ("--ram", "1GB", "--cpus", "2", "--storage", "nvme", "--max-connections", "40")
     made = dbtune("gen-config", "postgresql", "--pg-version", str(version), *options).ok()
     server.restart(made.out + SAFE)
     url = server.dsn()
