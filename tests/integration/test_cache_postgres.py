@@ -289,7 +289,7 @@ def test_mistakes(busy: Postgres, tmp_path: Any) -> None:
     assert (absent.code, "can't be read" in absent.err) == (2, True)
     (tmp_path / "empty.sql").write_text("-- nothing\n")
     empty = dbtune("cache", "--file", str(tmp_path / "empty.sql"), env=env)
-    assert (empty.code, "holds no statement" in empty.err) == (2, True)
+    assert (empty.code, "has no statement" in empty.err) == (2, True)
 
 
 def test_names_of_databases_do_not_end_a_shells_words() -> None:

@@ -178,7 +178,7 @@ def test_only_what_is_asked_for(exporter: Exporter) -> None:
     out = dbtune("gen-config", "alerts", "--engine", exporter, "-q").ok().out
     groups = yaml.safe_load(out)["groups"]
     assert [group["name"] for group in groups] == [f"dbtune-{exporter}"]
-    prefix = {"postgres": "pg"}.get(exporter, exporter)
+    prefix = {"postgresql": "pg"}.get(exporter, exporter)
     for rule in groups[0]["rules"]:
         # Nothing of another exporter's: it would never fire.
         names = re.findall(r"\b(?:pg|pgbouncer|redis|mongodb)_\w+", rule["expr"])
