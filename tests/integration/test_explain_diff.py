@@ -79,8 +79,7 @@ def test_an_index_makes_the_plan_faster_and_check_notices_its_loss(
     base = tmp_path / "base"
     by = ("--policy", str(policy), "--baseline", str(base), "-f", "json")
     assert dbtune("explain", "check", found, *by).code == 2  # there is no baseline yet
-    first = dbtune("explain", "check", found, "--write-baseline", str(base), "-f", "json").ok().json
-    assert [row["verdict"] for row in first["plans"]] == ["not judged"]
+    dbtune("explain", "check", found, "--write-baseline", str(base)).ok()
     again = dbtune("explain", "check", found, *by, "--strict").ok().json
     assert [row["verdict"] for row in again["plans"]] == ["passed"]
     failed = dbtune("explain", "check", without, *by)
