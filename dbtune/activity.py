@@ -65,7 +65,7 @@ WAITS = Table(
     (
         Column("wait", "waits for", "text", "CPU is no wait."),
         Column("sessions", "sessions", "float", "How many, on average over the interval."),
-        Column("share", "share", "share", "Of all active sessions."),
+        Column("share_ratio", "share", "share", "Of all active sessions."),
     ),
     empty="no session is active",
 )
@@ -73,7 +73,7 @@ STATEMENTS = Table(
     "statements",
     "Statements of the interval",
     (
-        Column("time_share", "time", "share", "Of the execution time of all statements."),
+        Column("share_ratio", "time", "share", "Of the execution time of all statements."),
         Column("calls_per_second", "calls/s", "float", "Executions."),
         Column("mean_ms", "mean", "ms", "Execution time of one."),
         Column("rows_per_call", "rows", "float", "Rows returned or changed by one.", 2),
@@ -126,7 +126,7 @@ ENDED = Table(
         Column("seconds", "for", "seconds", "In that state."),
         Column("transaction_seconds", "transaction", "seconds", "Age of its transaction."),
         Column("statement", "statement", "sql", "Statement, constants masked."),
-        Column("done", "done", "bool", "Whether it has stopped."),
+        Column("stopped", "stopped", "bool", "Whether it has."),
     ),
     record=True,
 )

@@ -15,6 +15,7 @@ from importlib import import_module
 from dbtune import __version__
 from dbtune.alerts.model import Alert, Limits
 from dbtune.report import Artifact, Column, Report, Table
+from dbtune.text import parse_seconds
 
 _WIDTH = 94
 
@@ -24,7 +25,7 @@ RULES = Table(
     (
         Column("alert", "alert", "text", "Name of the alert."),
         Column("severity", "severity", "text", "warning or critical."),
-        Column("for", "for", "text", "How long it must be so.", 1),
+        Column("for_seconds", "for", "seconds", "How long it must be so.", 1),
         Column("threshold", "threshold", "text", "How the threshold came about."),
         Column("expression", "expression", "text", "In PromQL.", None),
     ),
@@ -68,7 +69,7 @@ def generate(exporters: Sequence[Exporter], limits: Limits) -> Report:
         {
             "alert": one.name,
             "severity": one.severity,
-            "for": one.lasting,
+            "for_seconds": parse_seconds(one.lasting),
             "threshold": one.threshold,
             "expression": one.expression,
         }

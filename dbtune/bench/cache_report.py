@@ -58,7 +58,7 @@ RATIOS = Table(
         Column("hit_ratio", "hit ratio", "ratio", "Share of the requests that the cache answers."),
         Column("mean_ms", "mean", "ms", "Through the cache: misses query and store."),
         Column("factor", "× the query", "float", "How many times faster than always querying."),
-        Column("query_share", "queries left", "share", "Share that still reaches the database."),
+        Column("query_ratio", "queries left", "share", "Share that still reaches the database."),
     ),
 )
 TABLES = (Table("result", "Result", RESULT, record=True), PARTS, RATIOS)
@@ -126,7 +126,7 @@ def report(
             "hit_ratio": share,
             "mean_ms": mean_ms(parts, share),
             "factor": parts.query / mean_ms(parts, share),
-            "query_share": 1 - share,
+            "query_ratio": 1 - share,
         }
         for share in HIT_RATIOS
     )

@@ -21,8 +21,8 @@ RESULT = (
     Column("build_seconds", "build took", "seconds", "Time of CREATE INDEX CONCURRENTLY."),
     Column("size_bytes", "size", "bytes", "Of the index, as built."),
     Column("table_bytes", "table", "bytes", "Of the table, without indexes and TOAST."),
-    Column("insert_without_per_second", "rows/s without", "float", "INSERT into a copy."),
-    Column("insert_with_per_second", "rows/s with it", "float", "INSERT into a copy with it."),
+    Column("without_inserts_per_second", "rows/s without", "float", "INSERT into a copy."),
+    Column("with_inserts_per_second", "rows/s with it", "float", "INSERT into a copy with it."),
     Column("insert_cost_ratio", "writes slower by", "ratio", "At least: the copy is small."),
     Column("insert_cost_low_ratio", "  at least", "ratio", "Lower end of its interval.", 1),
     Column("insert_cost_high_ratio", "  at most", "ratio", "Upper end of its interval.", 1),
@@ -32,13 +32,13 @@ STATEMENTS = Table(
     "statements",
     "Statements without and with the index",
     (
-        Column("ms_without", "without", "ms", "Mean execution without it, before and afterwards."),
-        Column("ms_with", "with", "ms", "Mean execution with it."),
+        Column("without_ms", "without", "ms", "Mean execution without it, before and afterwards."),
+        Column("with_ms", "with", "ms", "Mean execution with it."),
         Column("factor", "×", "float", "How many times faster."),
         Column("verdict", "verdict", "text", "Whether the intervals are apart."),
         Column("uses", "used", "bool", "Whether its plan has the index."),
-        Column("error_without_ratio", "± without", "ratio", "Half of its 95 % interval (t).", 2),
-        Column("error_with_ratio", "± with", "ratio", "Half of its 95 % interval (t).", 2),
+        Column("without_error_ratio", "± without", "ratio", "Half of its 95 % interval (t).", 2),
+        Column("with_error_ratio", "± with", "ratio", "Half of its 95 % interval (t).", 2),
         Column("blocks_without", "blocks", "int", "Blocks read, from cache or disk.", 1),
         Column("blocks_with", "then", "int", "Blocks read with it.", 1),
         Column("statement", "statement", "sql", "The statement."),
@@ -141,8 +141,8 @@ def _insert_cost(inserts: Sequence[tuple[float, float]]) -> Row:
     cost = [1 - with_it / without for without, with_it in inserts]
     slower = estimate([1 - one for one in cost])  # of the ratio, which is never below nothing
     return {
-        "insert_without_per_second": estimate([one for one, _ in inserts]).mean,
-        "insert_with_per_second": estimate([one for _, one in inserts]).mean,
+        "without_inserts_per_second": estimate([one for one, _ in inserts]).mean,
+        "with_inserts_per_second": estimate([one for _, one in inserts]).mean,
         "insert_cost_ratio": 1 - slower.mean,
         "insert_cost_low_ratio": None if slower.high is None else 1 - slower.high,
         "insert_cost_high_ratio": None if slower.low is None else 1 - slower.low,
@@ -152,13 +152,13 @@ def _insert_cost(inserts: Sequence[tuple[float, float]]) -> Row:
 def _row(one: Compared) -> Row:
     blocks = [next((each.blocks for each in some), None) for some in (one.before, one.during)]
     return {
-        "ms_without": one.without.mean,
-        "ms_with": one.with_it.mean,
+        "without_ms": one.without.mean,
+        "with_ms": one.with_it.mean,
         "factor": one.without.mean / one.with_it.mean if one.with_it.mean else None,
         "verdict": one.verdict,
         "uses": any(each.uses for each in one.during),
-        "error_without_ratio": one.without.error_ratio,
-        "error_with_ratio": one.with_it.error_ratio,
+        "without_error_ratio": one.without.error_ratio,
+        "with_error_ratio": one.with_it.error_ratio,
         "blocks_without": blocks[0],
         "blocks_with": blocks[1],
         "statement": one.statement,

@@ -11,7 +11,12 @@ from dbtune.report import Column, Report, Row, Table, record
 
 RESULT = (
     Column("pool_size", "best size", "int", "Reaches 95 % of the best throughput, lowest p95."),
-    Column("per_second", "its throughput", "float", "Transactions per second at that size."),
+    Column(
+        "transactions_per_second",
+        "its throughput",
+        "float",
+        "Transactions per second at that size.",
+    ),
     Column("p95_ms", "its p95", "ms", "95 % of the clients' transactions took no longer."),
     Column("predicted_size", "pool-size said", "int", "The size that dbtune pool-size predicted."),
     Column(
@@ -39,17 +44,30 @@ SIZES = Table(
     "Throughput and times by pool size",
     (
         Column("pool_size", "size", "int", "PgBouncer's pool_size."),
-        Column("per_second", "tx/s", "float", "Transactions per second, mean of the rounds."),
         Column(
-            "per_second_error_ratio", "±", "ratio", "Half of its 95 % confidence interval (t).", 1
+            "transactions_per_second",
+            "tx/s",
+            "float",
+            "Transactions per second, mean of the rounds.",
+        ),
+        Column(
+            "transactions_error_ratio", "±", "ratio", "Half of its 95 % confidence interval (t).", 1
         ),
         Column("throughput_ratio", "of the best", "share", "Throughput by the best size's."),
         Column("p50_ms", "p50", "ms", "Half of the transactions took no longer."),
         Column("p95_ms", "p95", "ms", "95 % took no longer."),
         Column("p95_error_ratio", "± ", "ratio", "Half of its 95 % confidence interval (t).", 3),
         Column("p99_ms", "p99", "ms", "99 % took no longer.", 2),
-        Column("per_second_low", "tx/s, low", "float", "Lower end of the interval.", None),
-        Column("per_second_high", "tx/s, high", "float", "Upper end of the interval.", None),
+        Column(
+            "transactions_low_per_second", "tx/s, low", "float", "Lower end of the interval.", None
+        ),
+        Column(
+            "transactions_high_per_second",
+            "tx/s, high",
+            "float",
+            "Upper end of the interval.",
+            None,
+        ),
         Column("p95_low_ms", "p95, low", "ms", "Lower end of the interval.", None),
         Column("p95_high_ms", "p95, high", "ms", "Upper end of the interval.", None),
         Column("p99_low_ms", "p99, low", "ms", "Lower end of the interval.", None),
@@ -99,7 +117,7 @@ def report(
     result = {
         **facts,
         "pool_size": chosen.size,
-        "per_second": chosen.per_second.mean,
+        "transactions_per_second": chosen.per_second.mean,
         "p95_ms": chosen.p95_ms.mean,
         "predicted_throughput_ratio": predicted and predicted["throughput_ratio"],
         "predicted_p95_factor": predicted and predicted["p95_factor"],
@@ -123,15 +141,15 @@ def _size_row(one: Size, best: float, chosen: Size, tried: Mapping[str, int]) ->
     marks += [_SHORT.get(rule, rule) for rule, size in tried.items() if size == one.size]
     return {
         "pool_size": one.size,
-        "per_second": one.per_second.mean,
-        "per_second_error_ratio": one.per_second.error_ratio,
+        "transactions_per_second": one.per_second.mean,
+        "transactions_error_ratio": one.per_second.error_ratio,
         "throughput_ratio": one.per_second.mean / best if best else None,
         "p50_ms": one.p50_ms.mean,
         "p95_ms": one.p95_ms.mean,
         "p95_error_ratio": one.p95_ms.error_ratio,
         "p99_ms": one.p99_ms.mean,
-        "per_second_low": one.per_second.low,
-        "per_second_high": one.per_second.high,
+        "transactions_low_per_second": one.per_second.low,
+        "transactions_high_per_second": one.per_second.high,
         "p95_low_ms": one.p95_ms.low,
         "p95_high_ms": one.p95_ms.high,
         "p99_low_ms": one.p99_ms.low,

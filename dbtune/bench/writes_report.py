@@ -24,7 +24,7 @@ RESULT = (
     ),
     Column("rounds", "rounds", "int", "Each measured every way once, in an order of its own.", 1),
     Column("seconds", "seconds each", "seconds", "Length of a measurement.", 1),
-    Column("columns", "table", "text", "What was written to."),
+    Column("table", "table", "text", "What was written to."),
 )
 WAYS = Table(
     "ways",
@@ -35,10 +35,10 @@ WAYS = Table(
         Column("synchronous_commit", "commit", "text", "synchronous_commit of the session."),
         Column("rows_per_second", "rows/s", "float", "Mean of the rounds."),
         Column("error_ratio", "±", "ratio", "Half of its 95 % confidence interval (t).", 1),
-        Column("share", "of the fastest", "share", "Rows per second by the fastest way's."),
+        Column("share_ratio", "of the fastest", "share", "Rows per second by the fastest way's."),
         Column("factor", "×", "float", "By one row a commit, with synchronous_commit on.", 2),
-        Column("rows_per_second_low", "low", "float", "Lower end of the interval.", None),
-        Column("rows_per_second_high", "high", "float", "Upper end of the interval.", None),
+        Column("rows_low_per_second", "low", "float", "Lower end of the interval.", None),
+        Column("rows_high_per_second", "high", "float", "Upper end of the interval.", None),
     ),
 )
 TABLES = (Table("result", "Result", RESULT, record=True), WAYS)
@@ -87,10 +87,10 @@ def report(
             "synchronous_commit": "on" if way.synchronous else "off",
             "rows_per_second": found.mean,
             "error_ratio": found.error_ratio,
-            "share": found.mean / fastest,
+            "share_ratio": found.mean / fastest,
             "factor": found.mean / single,
-            "rows_per_second_low": found.low,
-            "rows_per_second_high": found.high,
+            "rows_low_per_second": found.low,
+            "rows_high_per_second": found.high,
         }
         for way, found in means.items()
     )

@@ -83,7 +83,7 @@ def cache(
                     redis,
                     lambda node: of_redis(node, selection, seconds, run.beside(node.node)),
                     keys=True,
-                    order={"families": "size_bytes", "hot_keys": "per_second"},
+                    order={"families": "size_bytes", "hot_keys": "reads_per_second"},
                     limit=limit,
                 )
             except Unavailable as missing:

@@ -48,7 +48,7 @@ SUMMARY = (
     Column("snapshots", "snapshots", "int", "Snapshots that were taken."),
     Column("missed", "missed", "int", "Times when the target could not be reached."),
     Column("regressions", "regressions", "int", "Regressions that were told."),
-    Column("active", "still there", "int", "Of those, how many were there at the end."),
+    Column("remaining", "still there", "int", "Of those, how many were there at the end."),
     Column("kept", "kept", "int", "Snapshots of the target that are kept."),
     Column("kept_bytes", "size", "bytes", "What they take."),
 )

@@ -211,7 +211,7 @@ class Watch:
             "snapshots": self.snapshots,
             "missed": self.missed,
             "regressions": self.regressions,
-            "active": len(self.observer.active),
+            "remaining": len(self.observer.active),
             "kept": self.kept,
             "kept_bytes": self.kept_bytes,
         }

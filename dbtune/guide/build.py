@@ -45,14 +45,16 @@ PROBLEMS = Table(
     "problems",
     "Problems, worst first",
     (
-        Column("number", "#", "int", "Rank: 1 is the worst."),
+        Column("rank", "#", "int", "1 is the worst."),
         Column("target", "target", "text", "Which target."),
         Column("level", "level", "text", "info, warning or critical."),
         Column("harm", "harm", "text", "What it does."),
         Column("rule", "rule", "text", "Name of the check; dbtune rules NAME explains it.", 1),
         Column("subject", "about", "text", "What it is about."),
         Column("message", "finding", "text", "The sentence with its number."),
-        Column("applies", "remedy", "text", "; ".join(f"{k}: {v}" for k, v in MEANINGS.items())),
+        Column(
+            "applies", "remedy", "text", "; ".join(f"{k}: {v}" for k, v in MEANINGS.items()) + "."
+        ),
     ),
     empty="no problem was found",
 )
@@ -280,7 +282,7 @@ def _lost(one: Skipped) -> Row:
 def _problem(one: Problem) -> Row:
     finding = one.finding
     return {
-        "number": one.number,
+        "rank": one.number,
         "target": one.target,
         "level": finding.level.name if finding.level else None,
         "harm": one.harm,

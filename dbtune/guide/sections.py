@@ -230,8 +230,8 @@ def _indexes(material: Material) -> Iterator[Block]:
 def _before_and_after(material: Material) -> Iterator[Block]:
     """Cost of the statements that gain: of the planner, or documents looked at."""
     for name, before, after, labels, title in (
-        ("statements", "cost_before", "cost_after", ("statement",), "Planner's cost of a call"),
-        ("suggestions", "docs_before", "docs_after", ("namespace", "keys"), "Documents of a call"),
+        ("statements", "before_cost", "after_cost", ("statement",), "Planner's cost of a call"),
+        ("suggestions", "before_docs", "after_docs", ("namespace", "keys"), "Documents of a call"),
     ):
         table = material.table("suggest-indexes", name)
         rows = [row for row in table.rows[:_BARS] if row.get(before)] if table else []

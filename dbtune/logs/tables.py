@@ -18,7 +18,7 @@ SLOWEST = Table(
     "slowest",
     "Slowest single executions",
     (
-        Column("ms", "time", "ms", "Its time."),
+        Column("duration_ms", "time", "ms", "Its time."),
         Column("at", "at", "time", "When it was logged, at its end.", 1),
         Column("user", "user", "text", "Whose.", 3),
         Column("database", "database", "text", "In which database.", 3),
@@ -76,11 +76,13 @@ CONNECTIONS = Table(
         Column("authorized", "authorized", "int", "Connections that were let in."),
         Column("refused", "refused", "int", "Logins that were refused (MongoDB)."),
         Column("ended", "sessions ended", "int", "Sessions whose end was logged."),
-        Column("per_second", "received/s", "float", "Connections received in a second."),
+        Column("received_per_second", "received/s", "float", "Connections received in a second."),
         Column("mean_seconds", "mean session", "seconds", "Mean length of a session."),
         Column("p50_seconds", "median session", "seconds", "Median length of a session."),
         Column("max_seconds", "longest session", "seconds", "Length of the longest session."),
-        Column("most_open", "most at once", "int", "Most that were open at once (MongoDB)."),
+        Column(
+            "most_open_connections", "most at once", "int", "Most that were open at once (MongoDB)."
+        ),
         Column("busiest_hour", "busiest hour", "text", "Hour with most connections.", None),
         Column("busiest_hour_count", "in busiest hour", "int", "Connections in that hour."),
     ),

@@ -54,7 +54,7 @@ class Watch:
         sessions = replace(SESSIONS, rows=shown, footer=f"and {left} more" if left else "")
         whole = sum(self._waits.values())
         waits: list[Row] = [
-            {"wait": name, "sessions": count / self._samples, "share": count / whole}
+            {"wait": name, "sessions": count / self._samples, "share_ratio": count / whole}
             for name, count in self._waits.most_common(self._limit)
         ]
         self._samples, self._waits = 0, Counter()

@@ -27,7 +27,7 @@ MEASURED = Table(
         Column("low", "low", "float", "Lower end of the interval; null if not known.", None),
         Column("high", "high", "float", "Upper end of the interval; null if not known.", None),
         Column("unit", "unit", "text", "Unit of all three.", None),
-        Column("origin", "from", "text", "Where it was read.", 1),
+        Column("source", "from", "text", "Where it was read.", 1),
     ),
     empty="nothing was measured",
 )
@@ -92,7 +92,7 @@ def measured_table(found: Quantities) -> Table:
                 "low": low,
                 "high": high,
                 "unit": about.unit,
-                "origin": origin,
+                "source": origin,
             }
         )
     return replace(MEASURED, rows=tuple(rows))

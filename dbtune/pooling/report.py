@@ -113,7 +113,7 @@ INPUTS = Table(
         Column("shown", "value", "text", "The value with its unit, for people."),
         Column("value", "value", "float", "The value.", None),
         Column("unit", "unit", "text", "Unit of the value.", None),
-        Column("origin", "from", "text", "Option, read from the server, default."),
+        Column("source", "from", "text", "Option, read from the server, default."),
     ),
 )
 DERIVATION = Table(
@@ -312,7 +312,7 @@ def _inputs(inputs: PoolInputs) -> Iterator[Row]:
         "shown": "yes" if inputs.pooler else "no",
         "value": None,
         "unit": "",
-        "origin": inputs.origin("pooler"),
+        "source": inputs.origin("pooler"),
     }
     for name, about in ABOUT.items():
         value = getattr(inputs, name)
@@ -324,7 +324,7 @@ def _inputs(inputs: PoolInputs) -> Iterator[Row]:
             "shown": "not known" if value is None else _with_unit(value, about.unit),
             "value": value,
             "unit": about.unit,
-            "origin": "" if value is None else inputs.origin(name),
+            "source": "" if value is None else inputs.origin(name),
         }
 
 

@@ -42,8 +42,8 @@ POOLS = Table(
         Column("database", "database", "text", "The database's name there.", 1),
         Column("pool_mode", "mode", "text", "How long a client keeps a connection."),
         Column("pool_size", "size", "int", "Server connections of each user's pool."),
-        Column("reserve", "reserve", "int", "Further ones for clients that wait long."),
-        Column("most", "at most", "int", "All pools of the entry, of each PgBouncer."),
+        Column("reserve_pool_size", "reserve", "int", "Further ones for clients that wait long."),
+        Column("most_connections", "at most", "int", "All pools of the entry, of each PgBouncer."),
         Column("formula", "because", "text", "How the size came about.", 1),
     ),
 )
@@ -96,8 +96,8 @@ def _pools(made: Layout) -> Table:
             "database": one.dbname,
             "pool_mode": "session" if one.session else "transaction",
             "pool_size": one.size,
-            "reserve": one.reserve,
-            "most": one.cap,
+            "reserve_pool_size": one.reserve,
+            "most_connections": one.cap,
             "formula": one.formula,
         }
         for room in made.rooms

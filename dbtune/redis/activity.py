@@ -126,7 +126,7 @@ class Watch:
     def _commands(self) -> Table:
         whole = sum(self._seen.values())
         rows: list[Row] = [
-            {"wait": plain(name), "sessions": count / self._samples, "share": count / whole}
+            {"wait": plain(name), "sessions": count / self._samples, "share_ratio": count / whole}
             for name, count in self._seen.most_common(self._limit)
         ]
         return replace(WAITS, title="Last commands of busy clients", rows=tuple(rows))

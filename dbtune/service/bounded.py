@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from dbtune.errors import UsageError
 
 MOST_ROWS = 50
 MOST_TEXT = 4_000
 MOST_CHARACTERS = 60_000
+MOST_MARKDOWN = 40_000
 
 
 def bounded(
@@ -50,3 +54,34 @@ def _short(value: Any, text: int) -> Any:
     if isinstance(value, list):
         return [_short(one, text) for one in value]
     return value
+
+
+def part_of(markdown: str, section: str = "", most: int = MOST_MARKDOWN) -> tuple[str, list[str]]:
+    """A Markdown document's beginning, or one of its sections, and notes on what is left out.
+
+    Args:
+        markdown: the document; its sections begin with ``## ``.
+        section: part of a section's heading, in any case; "" is the whole document.
+        most: most characters; whole sections are left out, or the only one is cut.
+
+    Raises:
+        UsageError: no section is called so.
+    """
+    head, *sections = re.split(r"(?m)^(?=## )", markdown)
+    names = [one.partition("\n")[0].removeprefix("## ") for one in sections]
+    chosen = list(range(len(sections)))
+    if section:
+        chosen = [n for n, name in enumerate(names) if section.lower() in name.lower()]
+        if not chosen:
+            raise UsageError(f"no section {section!r}; there are: {'; '.join(names)}")
+        head = ""
+    made, left = head, []
+    for number in chosen:
+        if made and len(made) + len(sections[number]) > most:
+            left.append(names[number])
+        else:
+            made += sections[number]
+    notes = [f"left out, ask for each as section: {'; '.join(left)}"] if left else []
+    if len(made) > most:
+        notes.append(f"the first {most:,} of {len(made):,} characters")
+    return made[:most], notes

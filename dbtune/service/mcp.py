@@ -21,9 +21,10 @@ from dbtune import __version__
 from dbtune.errors import DbtuneError, UsageError
 from dbtune.profile_file import is_name
 from dbtune.redaction import redact
+from dbtune.render import render
 from dbtune.render.document import document
 from dbtune.service import Ask
-from dbtune.service.bounded import bounded
+from dbtune.service.bounded import bounded, part_of
 
 INSTRUCTIONS = """\
 dbtune reads PostgreSQL, MongoDB and Redis servers without changing them. Name a target by its \
@@ -53,7 +54,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
         "dbtune", version=__version__, instructions=INSTRUCTIONS, log_level="WARNING"
     )
 
-    def report(name: str, *arguments: str) -> dict[str, Any]:
+    def get(name: str, *arguments: str) -> dict[str, Any]:
         return bounded(document(ask(name, *arguments)))
 
     def at(target: str) -> list[str]:
@@ -86,7 +87,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
     @tool
     def list_profiles() -> dict[str, Any]:
         """Targets that can be examined: names, engines, tags; no secrets."""
-        made = report("profile", "list")
+        made = get("profile", "list")
         if allowed:
             made["profiles"] = [one for one in made["profiles"] if one["name"] in allowed]
         return made
@@ -104,12 +105,12 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
     ) -> dict[str, Any]:
         """Judge a server's health: what is wrong, in order of harm, with evidence and remedy."""
         chosen = _each("--only", only) + _each("--exclude", exclude)
-        return report("check", *at(target), *chosen, f"--interval={seconds}s")
+        return get("check", *at(target), *chosen, f"--interval={seconds}s")
 
     @tool
     def activity(target: Target = "", limit: Limit = 20) -> dict[str, Any]:
         """What sessions do now: who blocks whom, waits, locks, running statements, progress."""
-        return report("activity", *at(target), "--once", "--every=1s", f"--limit={limit}")
+        return get("activity", *at(target), "--once", "--every=1s", f"--limit={limit}")
 
     @tool
     def slow_queries(
@@ -125,7 +126,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
     ) -> dict[str, Any]:
         """Statements ranked by what they cost, and what is wrong with them."""
         options = (f"--by={by}", f"--limit={limit}", f"--interval={seconds}s")
-        return report("slow-queries", *at(target), *options)
+        return get("slow-queries", *at(target), *options)
 
     @tool
     def suggest_indexes(
@@ -142,7 +143,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
         options = [f"--deadline={seconds}s"]
         options += [f"--sql={sql}"] if sql else []
         options += [f"--budget={budget}"] if budget else []
-        return report("suggest-indexes", *at(target), *options)
+        return get("suggest-indexes", *at(target), *options)
 
     @tool
     def explain_query(
@@ -150,7 +151,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
         target: Target = "",
     ) -> dict[str, Any]:
         """The plan of a statement, which is not executed: what is expensive, what to do."""
-        return report("explain", *at(target), f"--sql={sql}")
+        return get("explain", *at(target), f"--sql={sql}")
 
     @tool
     def explain_plan(
@@ -161,7 +162,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
     ) -> dict[str, Any]:
         """Read a plan that somebody has: where the time went, what is wrong, what to do."""
         with _file(plan) as name:
-            return report("explain", "--", name)
+            return get("explain", "--", name)
 
     @tool
     def explain_diff(
@@ -170,7 +171,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
     ) -> dict[str, Any]:
         """Compare two plans of a statement: faster or slower, and why."""
         with _file(before) as one, _file(after) as other:
-            return report("explain diff", "--", one, other)
+            return get("explain diff", "--", one, other)
 
     @tool
     def bloat(
@@ -180,7 +181,19 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
     ) -> dict[str, Any]:
         """Wasted space with an error interval: where, why, and the safest way to get it back."""
         options = [*_each("--schema", schema), f"--limit={limit}", "--deadline=5s"]
-        return report("bloat", *at(target), *options)
+        return get("bloat", *at(target), *options)
+
+    @tool
+    def cache(
+        target: Target = "",
+        limit: Limit = 20,
+        seconds: Annotated[
+            float, Field(ge=0, le=60, description="Observe so long; 0 takes what was counted.")
+        ] = 5,
+    ) -> dict[str, Any]:
+        """Redis: how well it serves as a cache. PostgreSQL: which answers are worth keeping."""
+        options = (f"--limit={limit}", f"--interval={seconds}s", "--deadline=5s")
+        return get("cache", *at(target), *options)
 
     @tool
     def pool_size(
@@ -188,7 +201,35 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
         seconds: Annotated[float, Field(ge=0, le=60, description="How long load is observed.")] = 5,
     ) -> dict[str, Any]:
         """Connection pool sizes for a server under its present load, derived step by step."""
-        return report("pool-size", *at(target), f"--interval={seconds}s")
+        return get("pool-size", *at(target), f"--interval={seconds}s")
+
+    @tool
+    def report(
+        targets: Annotated[
+            list[str] | None,
+            Field(max_length=20, description="Profiles of one application; none for the default."),
+        ] = None,
+        section: Annotated[
+            str, Field(description="Only the section with this in its heading; empty for all.")
+        ] = "",
+        seconds: Annotated[float, Field(ge=0, le=60, description="How long load is observed.")] = 5,
+    ) -> dict[str, Any]:
+        """One document in Markdown on an application's servers: problems by harm, metrics, sizes.
+
+        It takes some ten seconds a server. What is too long is cut, and its sections are named.
+        """
+        if targets and len(targets) > 1:
+            names = [option.partition("=")[2] for one in targets for option in at(one)]
+            chosen = ["--", *names]
+        else:
+            chosen = at(targets[0] if targets else "")
+        made = ask("report", f"--interval={seconds}s", *chosen)
+        whole = document(made)
+        told = {
+            key: whole[key] for key in ("command", "collected_at", "summary", "skipped", "notes")
+        }
+        text, cut = part_of(render(made, "markdown"), section)
+        return bounded({**told, "markdown": text, "notes": [*told["notes"], *cut]}, text=len(text))
 
     @tool
     def generate_configuration(
@@ -204,7 +245,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
         "max-connections": "100", "instances": "5"}. The file is returned as text.
         """
         options = [f"--{_option(key)}={value}" for key, value in (settings or {}).items()]
-        return report("gen-config", what, *(at(target) if target else ()), *options)
+        return get("gen-config", what, *(at(target) if target else ()), *options)
 
     @tool
     def explain_rule(
@@ -212,7 +253,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
     ) -> dict[str, Any]:
         """What a rule looks at, its thresholds, and when its findings are mistaken."""
         if rule:
-            return report("rules", "--", rule)
+            return get("rules", "--", rule)
         return bounded(document(ask("rules")), rows=1000, text=120)
 
     return mcp

@@ -145,7 +145,7 @@ def test_statements_of_the_interval(new_pg: Callable[[int], Postgres]) -> None:
     [top] = found.json["statements"]
     assert top["statement"] == "SELECT pg_sleep($1), $2"
     assert 0 < top["calls_per_second"] <= 100
-    assert top["time_share"] == 1
+    assert top["share_ratio"] == 1
 
 
 def test_what_a_long_command_is_at(pg: Callable[[int], Postgres]) -> None:
@@ -211,7 +211,7 @@ def test_cancel_and_terminate(any_database: tuple[Postgres, str]) -> None:
             assert unasked.code == 2
             assert "give --yes" in unasked.err
             done = dbtune("activity", "cancel", str(pid), url, "--yes", "-f", "json").ok()
-            assert done.json["session"]["done"] is True
+            assert done.json["session"]["stopped"] is True
             assert done.json["session"]["statement"] == "SELECT pg_sleep(?)"
         assert one.execute("SELECT 1").fetchone() == (1,)
         began = next(row for row in open_sessions(server, name) if row[0] == pid)[1]

@@ -72,10 +72,10 @@ def test_indexes_are_built_and_costs_taken_again(shop: tuple[Postgres, str]) -> 
     )
     assert built["predicted_bytes"] > 1e6
     [row] = result.json["verified"]
-    assert row["cost_after"] == pytest.approx(row["cost_predicted"], rel=0.05)
-    assert row["cost_after"] < row["cost_before"] / 10
+    assert row["after_cost"] == pytest.approx(row["predicted_cost"], rel=0.05)
+    assert row["after_cost"] < row["before_cost"] / 10
     assert row["uses"] == ["orders_customer_id_idx"]
-    assert row["ms_after"] is None
+    assert row["after_ms"] is None
     assert 'about to run: CREATE INDEX CONCURRENTLY "orders_customer_id_idx"' in result.err
     assert not any("nothing was executed" in note for note in result.json["notes"])
     again = suggest(pg.dsn(name), "--sql", BY_CUSTOMER, "--apply").ok()
@@ -93,12 +93,12 @@ def test_verify_measures_and_keeps_what_helps(shop: tuple[Postgres, str], tmp_pa
     assert {row["outcome"] for row in result.json["built"]} <= {"built", "dropped"}
     rows = {row["statement"]: row for row in result.json["verified"]}
     row = rows[BY_CUSTOMER]
-    assert row["ms_after"] < row["ms_before"]
+    assert row["after_ms"] < row["before_ms"]
     assert row["blocks_after"] < row["blocks_before"] / 10
     assert row["uses"] == ["orders_customer_id_idx"]
     assert indexes(pg, name)["orders_customer_id_idx"]
     deleted = next((row for text, row in rows.items() if text.startswith("DELETE")), None)
-    assert deleted is None or (deleted["reason"], deleted["ms_before"]) == ("it writes", None)
+    assert deleted is None or (deleted["reason"], deleted["before_ms"]) == ("it writes", None)
     assert pg.psql("SELECT count(*) FROM orders", name) == [(100_000,)]
 
 
@@ -111,7 +111,7 @@ def test_statements_of_pg_stat_statements_get_values(shop: tuple[Postgres, str])
     row = next(one for one in result.json["verified"] if "customer_id = $1" in one["statement"])
     assert int(row["values"]["$1"]) in range(1, 20_001)
     assert row["values"]["$2"] == "3", "as many rows as it returned"
-    assert row["ms_after"] < row["ms_before"]
+    assert row["after_ms"] < row["before_ms"]
 
 
 def test_a_lock_that_is_not_to_be_had(shop: tuple[Postgres, str]) -> None:

@@ -108,7 +108,7 @@ def test_a_script_by_size(staging: tuple[Postgres, dict[str, str]], tmp_path: Pa
     jsonschema.validate(said, dbtune("schema", "bench pool").ok().json)
     assert [row["pool_size"] for row in said["sizes"]] == [1, 5]
     for row in said["sizes"]:
-        assert row["per_second"] > 0
+        assert row["transactions_per_second"] > 0
         assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
     assert max(row["throughput_ratio"] for row in said["sizes"]) == 1
     assert said["result"]["pool_size"] in (1, 5)
@@ -123,9 +123,9 @@ def test_pools_have_their_sizes(staging: tuple[Postgres, dict[str, str]], tmp_pa
     file = script(tmp_path, "SELECT pg_sleep(0.05);\n")
     arguments = ("bench", "pool", "s", "--file", file, *BRIEF, "--sizes", "1,6", "-f", "json")
     one, six = dbtune(*arguments, env=env).ok().json["sizes"]
-    assert one["per_second"] < 21
+    assert one["transactions_per_second"] < 21
     assert one["p50_ms"] > 200
-    assert six["per_second"] > one["per_second"]
+    assert six["transactions_per_second"] > one["transactions_per_second"]
 
 
 def test_the_load_is_observed_and_pool_size_predicts(
@@ -155,7 +155,7 @@ def test_scratch_tables_are_made_and_removed(
     assert refused.code == 2
     assert "--allow-write" in refused.err
     said = dbtune(*arguments, "--allow-write", "--sizes", "2", "-f", "json", env=env).ok().json
-    assert said["sizes"][0]["per_second"] > 0
+    assert said["sizes"][0]["transactions_per_second"] > 0
     assert schemas(server) == []
 
 
@@ -170,7 +170,7 @@ def test_statements_of_the_workload(staging: tuple[Postgres, dict[str, str]]) ->
     server.psql("SELECT 'a\\b' || max(name) FROM t")
     arguments = ("bench", "pool", "s", *BRIEF, "--sizes", "2", "-f", "json")
     said = dbtune(*arguments, env=env).ok().json
-    assert said["sizes"][0]["per_second"] > 0
+    assert said["sizes"][0]["transactions_per_second"] > 0
     notes = "\n".join(said["notes"])
     assert "reading statement" in notes
     assert "calling functions that may act" in notes

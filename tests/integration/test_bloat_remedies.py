@@ -54,14 +54,14 @@ def test_each_statement_gives_back_what_it_promises(pg: Any, version: int) -> No
     server: Postgres = pg(version)
     name = server.create_database(f"remedies{version}")
     fill(server, name)
-    promised = [one for one in remedies(server, name) if not one["statement"].startswith("pg")]
+    promised = [one for one in remedies(server, name) if not one["sql"].startswith("pg")]
     actions = {one["action"] for one in promised}
     assert {"REINDEX CONCURRENTLY", "VACUUM FULL"} <= actions
     for one in promised:
         copy = server.create_database(f"{name}_copy", f'TEMPLATE "{name}"')
         try:
             before = server.psql(SIZE, copy)[0][0]
-            server.psql(one["statement"], copy)
+            server.psql(one["sql"], copy)
             gained = before - server.psql(SIZE, copy)[0][0]
         finally:
             server.drop_database(copy)
@@ -81,7 +81,7 @@ def test_dead_rows_are_vacuumed_and_their_space_is_used_again(
     assert (vacuum["gain_bytes"], vacuum["risk"]) == (0, "none")
     size = pg.psql("SELECT pg_relation_size('t')", name)[0][0]
     assert vacuum["reuse_bytes"] == pytest.approx(size / 2, rel=0.02)
-    pg.psql(vacuum["statement"], name)
+    pg.psql(vacuum["sql"], name)
     pg.psql("INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, 24000) i", name)
     assert pg.psql("SELECT pg_relation_size('t')", name)[0][0] == size
 
@@ -100,7 +100,7 @@ def test_a_materialised_view_is_refreshed(database18: tuple[Postgres, str]) -> N
     maintain(pg, name, "VACUUM ANALYZE m")
     refresh = next(one for one in remedies(pg, name) if one["action"].startswith("REFRESH"))
     before = pg.psql("SELECT pg_relation_size('m')", name)[0][0]
-    pg.psql(refresh["statement"], name)
+    pg.psql(refresh["sql"], name)
     gained = before - pg.psql("SELECT pg_relation_size('m')", name)[0][0]
     assert refresh["gain_low_bytes"] <= gained <= refresh["gain_high_bytes"]
 
@@ -119,7 +119,7 @@ def test_the_script_runs_in_psql_and_stops_nobody(
     assert 'REINDEX INDEX CONCURRENTLY "public"."orders_n";' in active
     assert '-- VACUUM (FULL, VERBOSE, ANALYZE) "public"."Odd name; --";' in text
     assert "-- $ pg_repack --no-kill-backend --dbname=" in text
-    ways = [one for one in remedies(pg, name) if one["statement"] in active]
+    ways = [one for one in remedies(pg, name) if one["sql"] in active]
     assert len(ways) >= 3
     before = pg.psql(SIZE, name)[0][0]
     done = subprocess.run(
@@ -153,7 +153,7 @@ def test_pg_repack_gives_back_what_it_promises(pg15: Postgres) -> None:
         assert not one["needs"]
         before = pg15.psql(SIZE, name)[0][0]
         run = subprocess.run(
-            one["statement"], shell=True, capture_output=True, text=True, check=False,
+            one["sql"], shell=True, capture_output=True, text=True, check=False,
             env={"PATH": f"{folder}:{os.environ['PATH']}", "PGHOST": pg15.host,
                  "PGPORT": str(pg15.port), "PGUSER": pg15.superuser, "PGPASSWORD": PASSWORD},
         )  # fmt: skip

@@ -217,7 +217,7 @@ def test_an_aggregate_that_is_asked_again_and_again(busy: Postgres) -> None:
         return next(one for one in views if text in one["statement"])
 
     found = of("FROM orders WHERE")
-    assert found["refused"] is None
+    assert found["reason"] is None
     assert found["calls"] == 12
     assert found["tables"] == ["public.orders"]
     assert found["saved_ms_per_second"] > 0
@@ -228,9 +228,9 @@ def test_an_aggregate_that_is_asked_again_and_again(busy: Postgres) -> None:
         assert answer(connection, found["read_sql"], ["new"]) == wanted
         assert len(wanted) == 7
         connection.execute(f"DROP MATERIALIZED VIEW {found['view']}".encode())
-    assert "rows of its own" in of("FROM secret")["refused"]
-    assert "several schemas have a tenant_orders" in of("FROM tenant_orders")["refused"]
-    assert of("FROM days")["refused"]  # which field is not told
+    assert "rows of its own" in of("FROM secret")["reason"]
+    assert "several schemas have a tenant_orders" in of("FROM tenant_orders")["reason"]
+    assert of("FROM days")["reason"]  # which field is not told
     rules = {one["rule"] for one in report["findings"]}
     assert rules == {"pg.aggregate-recomputed", "pg.answer-not-cached"}
     assert not any("secret" in one["subject"] for one in report["findings"])
@@ -243,7 +243,7 @@ def test_constants_that_the_server_does_not_keep(busy: Postgres, tmp_path: Any) 
     for more, refused in ((), True), (("--file", str(file)), False):
         report = told(busy, *more)
         found = [one for one in report["to_materialise"] if "bucket" in one["statement"]]
-        assert bool(found[0]["refused"]) is refused
+        assert bool(found[0]["reason"]) is refused
     with psycopg.connect(busy.dsn("postgres")) as connection:
         connection.execute(found[0]["create_sql"].encode())
         wanted = answer(connection, text, [])
@@ -280,7 +280,7 @@ def test_who_may_not_read_tables_is_told_what_would_let_them_be_planned(busy: Po
     assert skipped["what"] == "plans of statements"
     assert skipped["remedy"].startswith('GRANT pg_read_all_data TO "cache_monitor";')
     assert report["to_cache"] == report["findings"] == []
-    assert all(one["refused"] for one in report["to_materialise"])
+    assert all(one["reason"] for one in report["to_materialise"])
 
 
 def test_mistakes(busy: Postgres, tmp_path: Any) -> None:

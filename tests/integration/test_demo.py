@@ -467,7 +467,7 @@ def test_planted_indexes_are_found_and_what_they_save_is_measured(demo: Demo) ->
         assert rows, f"{where} is not suggested: {sorted(suggested)}"
         [name] = [row["name"] for row in rows if row["name"] in kept]
         measured = [one for one in found["verified"] if name in one["uses"]]
-        best = max(one["ms_before"] / one["ms_after"] for one in measured if one["ms_after"])
+        best = max(one["before_ms"] / one["after_ms"] for one in measured if one["after_ms"])
         assert best > 2, f"{where}: {measured}"
     existing = found["existing_indexes"]
     named = {place for row in existing for place in (row["index"], row["kept"] or "")}

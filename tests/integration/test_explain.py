@@ -97,7 +97,7 @@ def test_an_estimate(shop: tuple[Postgres, str]) -> None:
     assert plan["verbose"]
     assert plan["planning_ms"] > 0
     assert plan["source"]["version_guess"] == pg.version
-    assert plan["query"] == OPEN
+    assert plan["statement"] == OPEN
     assert (plan["planning"]["memory_used_kb"] is not None) == (pg.version >= 17)
     assert result.json["target"]["server"].startswith(f"PostgreSQL {pg.version}")
 

@@ -54,12 +54,12 @@ def test_a_suggested_index_is_verified_in_the_lab(
         found, _ = explained(server.dsn(name), tmp_path)
         assert "The planner would use it (planner lab)" in found["remedy"]["text"]
         evidence = found["evidence"]
-        assert evidence["cost_after"] < evidence["cost_before"] / 5
+        assert evidence["after_cost"] < evidence["before_cost"] / 5
         # The real index does what was promised.
         server.psql(found["remedy"]["sql"], name)
         server.psql("ANALYZE orders", name)
         [(plan,)] = server.psql(f"EXPLAIN (FORMAT JSON) {STATEMENT}", name)
-        assert plan[0]["Plan"]["Total Cost"] == pytest.approx(evidence["cost_after"], rel=0.05)
+        assert plan[0]["Plan"]["Total Cost"] == pytest.approx(evidence["after_cost"], rel=0.05)
 
 
 def test_with_hypopg_on_the_target(pg15: Postgres, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_a_snapshot_is_as_good_as_the_server(shop: tuple[Postgres, str], tmp_pat
         for wanted in ("public.orders (customer_id", "public.orders (total"):
             assert any(label.startswith(wanted) for label in indexes(result))
     costs = [
-        {row["statement"]: row["cost_before"] for row in result.json["statements"]}
+        {row["statement"]: row["before_cost"] for row in result.json["statements"]}
         for result in (saved, live)
     ]
     for text in costs[0].keys() & costs[1].keys():

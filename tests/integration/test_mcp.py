@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,8 @@ import yaml
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
-from dbtune.service.bounded import bounded
+from dbtune.errors import UsageError
+from dbtune.service.bounded import bounded, part_of
 from tests.command import dbtune
 from tests.servers import Postgres, fresh_database
 
@@ -79,7 +81,15 @@ def config(pg18: Postgres, tmp_path: Path) -> Iterator[Path]:
 
 def test_every_tool_says_that_it_only_reads(config: Path) -> None:
     tools = Assistant(config).tools()
-    assert {"check", "slow_queries", "suggest_indexes", "explain_query", "bloat"} <= tools.keys()
+    assert {
+        "check",
+        "slow_queries",
+        "suggest_indexes",
+        "explain_query",
+        "bloat",
+        "cache",
+        "report",
+    } <= tools.keys()
     for tool in tools.values():
         assert tool.annotations.read_only_hint
         assert tool.description
@@ -100,6 +110,7 @@ def test_tools_give_what_the_commands_give(config: Path) -> None:
         ("bloat", at),
         ("activity", at),
         ("pool_size", {**at, "seconds": 0}),
+        ("cache", {**at, "seconds": 0}),
         ("suggest_indexes", {**at, "sql": "SELECT * FROM t WHERE b = 7", "budget": "20%"}),
         (
             "generate_configuration",
@@ -152,6 +163,33 @@ def test_nothing_but_allowed_profiles_and_plain_settings(config: Path, tmp_path:
     [unreachable] = Assistant(config, "other").call(("check", {"target": "other"}))
     assert unreachable.failed
     assert PASSWORD not in unreachable.text
+
+
+def test_a_report_is_markdown_and_one_of_its_sections(config: Path) -> None:
+    whole, part, none = Assistant(config, "here").call(
+        ("report", {"targets": ["here"], "seconds": 0}),
+        ("report", {"section": "checklist", "seconds": 0}),
+        ("report", {"targets": ["here"], "section": "no such thing", "seconds": 0}),
+    )
+    assert whole.data["markdown"].startswith("# ")
+    assert "## In short" in whole.data["markdown"]
+    assert "pg.duplicate-index" in whole.text
+    headings = re.findall(r"(?m)^## .*", part.data["markdown"])
+    assert [("checklist" in one.lower()) for one in headings] == [True]
+    assert none.failed
+    assert "In short" in none.text
+
+
+def test_a_long_report_leaves_out_whole_sections_and_names_them() -> None:
+    text = "# T\n\n" + "".join(f"## {n}. part\n\n{'x' * 300}\n\n" for n in range(1, 6))
+    made, notes = part_of(text, most=1000)
+    assert made.count("## ") == 3
+    assert notes == ["left out, ask for each as section: 4. part; 5. part"]
+    assert part_of(text, "5. PART")[0].startswith("## 5. part")
+    cut, notes = part_of(text, "2.", most=100)
+    assert (len(cut), notes) == (100, ["the first 100 of 314 characters"])
+    with pytest.raises(UsageError, match=r"1\. part; 2\. part"):
+        part_of(text, "six")
 
 
 def test_an_unknown_profile_is_said_at_the_start(config: Path) -> None:

@@ -439,7 +439,7 @@ def test_live_plans_only_unless_told_and_fits_its_schema(server: MongoDB) -> Non
     for told in (planned, executed):
         jsonschema.validate(told, schema)
         (one,) = told["plans"]
-        assert one["query"] == (
+        assert one["statement"] == (
             "orders.find({amount: {$gt: 500}, customer: 3}, {created: 1})"
             ".sort({created: -1}).limit(7)"
         )

@@ -505,8 +505,8 @@ def test_verified_on_a_copy_that_leaves_no_trace(server: MongoDB, client: Client
         report = suggest(session, request)
     table = next(one for one in report.tables if one.name == "verified")
     (row,) = table.rows
-    assert row["docs_before"] == row["copied"]
-    assert row["docs_after"] < 20  # type: ignore[operator]
+    assert row["before_docs"] == row["copied"]
+    assert row["after_docs"] < 20  # type: ignore[operator]
     assert row["uses"] == "customer_1"
     assert (client.list_database_names(), sorted(client.shop.list_collection_names())) == before
     assert list(client.shop.orders.index_information()) == ["_id_"]
@@ -580,7 +580,7 @@ def test_the_command_fits_its_schema_and_gives_a_script(server: MongoDB) -> None
     assert 'db.getSiblingDB("shop").getCollection("orders").createIndex({customer: 1' in script
     assert "\n--" not in script
     verified = dbtune(*ask, "--verify", "-f", "json").ok().json
-    assert verified["verified"][0]["docs_after"] <= 20
+    assert verified["verified"][0]["after_docs"] <= 20
     for width in ("80", "200"):
         assert "{customer: 1" in dbtune(*ask, env={"COLUMNS": width}).ok().out
 

@@ -72,8 +72,8 @@ def test_a_full_pool_is_told_from_a_slow_server(pg18: Postgres, bouncer: PgBounc
     if "wait_share" in measured:  # which the server tells, if there is time for enough looks
         assert measured["wait_share"]["value"] > 0.8
     inputs = {row["name"]: row for row in said.json["inputs"]}
-    assert inputs["max_connections"]["origin"] == "the server"
-    assert inputs["requests_per_second"]["origin"] == "PgBouncer, SHOW STATS"
+    assert inputs["max_connections"]["source"] == "the server"
+    assert inputs["requests_per_second"]["source"] == "PgBouncer, SHOW STATS"
     assert "pool.demand-cut-off" in rules(said)
     assert "pool.pooler-missing" not in rules(said)
     assert "pgbouncer.waits-outweigh-work" in rules(health)

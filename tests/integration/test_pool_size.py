@@ -184,9 +184,9 @@ def test_reads_limits_and_load(any_database: tuple[Postgres, str]) -> None:
         actual = driven.per_second
     inputs = {row["name"]: row for row in said["inputs"]}
     assert inputs["max_connections"]["value"] == int(pg.psql("SHOW max_connections")[0][0])
-    assert inputs["max_connections"]["origin"] == "the server"
+    assert inputs["max_connections"]["source"] == "the server"
     measured = inputs["requests_per_second"]
-    assert measured["origin"] == "pg_stat_database"
+    assert measured["source"] == "pg_stat_database"
     # Sessions report once a second: the edges of the interval blur by as much.
     assert measured["value"] == pytest.approx(actual, rel=0.35)
     assert inputs["peak_factor"]["value"] == 2
@@ -295,11 +295,11 @@ def test_options_override_what_was_read(database18: tuple[Postgres, str]) -> Non
     said = dbtune("pool-size", pg.dsn(name), *FULL, "-f", "json").ok().json
     assert time.monotonic() - started < 5  # nothing is left to observe
     inputs = {row["name"]: row for row in said["inputs"]}
-    assert (inputs["max_connections"]["value"], inputs["max_connections"]["origin"]) == (
+    assert (inputs["max_connections"]["value"], inputs["max_connections"]["source"]) == (
         100,
         "--max-connections",
     )
-    assert inputs["superuser_reserved"]["origin"] == "the server"
+    assert inputs["superuser_reserved"]["source"] == "the server"
     assert inputs["peak_factor"]["value"] == 1
     assert said["recommendation"]["default_pool_size"] == 40
 
@@ -344,7 +344,7 @@ def test_cpus_come_from_the_machine_where_the_server_is_here(
     said = dbtune("pool-size", pg.dsn(name), *arguments).ok().json
     cpus = next(row for row in said["inputs"] if row["name"] == "cpus")
     assert cpus["value"] > 0
-    assert cpus["origin"].startswith("this machine")
+    assert cpus["source"].startswith("this machine")
     profiles = tmp_path / "dbtune.yaml"
     profiles.write_text(
         f"profiles:\n  prod:\n    url: {pg.dsn(name)}\n"
@@ -353,7 +353,7 @@ def test_cpus_come_from_the_machine_where_the_server_is_here(
     profiles.chmod(0o600)
     env = {"DBTUNE_CONFIG": str(profiles)}
     said = dbtune("pool-size", "prod", *arguments, env=env).ok().json
-    inputs = {row["name"]: (row["value"], row["origin"]) for row in said["inputs"]}
+    inputs = {row["name"]: (row["value"], row["source"]) for row in said["inputs"]}
     assert inputs["cpus"] == (6, "profile prod")
     assert inputs["instances"] == (3, "profile prod")
     assert inputs["workers"] == (2, "profile prod")
@@ -364,7 +364,7 @@ def test_through_a_pooler(pg18: Postgres, pgbouncer: Callable[[], PgBouncer]) ->
     bouncer = pgbouncer().start_for(pg18, default_pool_size=5)
     said = dbtune("pool-size", bouncer.dsn(), "--interval", "1s", "-f", "json").ok().json
     inputs = {row["name"]: row for row in said["inputs"]}
-    assert inputs["max_connections"]["origin"] == "the server"
+    assert inputs["max_connections"]["source"] == "the server"
 
 
 def test_server_down() -> None:

@@ -54,7 +54,7 @@ def test_an_index_for_one_statement(shop: str) -> None:
     assert row["saved_ratio"] > 0.9
     assert 1e6 < row["size_bytes"] < 4e6
     [statement] = result.json["statements"]
-    assert statement["cost_after"] < statement["cost_before"] / 10
+    assert statement["after_cost"] < statement["before_cost"] / 10
     assert statement["indexes"] == ["1"]
     [finding] = result.json["findings"]
     assert finding["rule"] == "pg.missing-index"

@@ -76,7 +76,7 @@ def _row(one: Given, number: int, findings: Sequence[Finding]) -> Row:
     return own | {
         "number": number,
         "source": SourceData(one.file or None, plan.line, "mongodb", plan.version),
-        "query": plan.query or None,
+        "statement": plan.query or None,
         "query_engine": plan.engine,
         "keys_per_row": _ratio(plan.keys_examined, plan.total_rows),
         "docs_per_row": _ratio(plan.docs_examined, plan.total_rows),

@@ -37,22 +37,22 @@ class Verified:
 
     Attributes:
         namespace: the collection that was copied.
-        text: the query's shape.
+        statement: the query's shape.
         copied: documents of the copy.
-        keys_before, docs_before, ms_before: examined and taken with the existing indexes.
-        keys_after, docs_after, ms_after: the same with the advised ones.
+        before_keys, before_docs, before_ms: examined and taken with the existing indexes.
+        after_keys, after_docs, after_ms: the same with the advised ones.
         uses: the index that the planner chose then.
     """
 
     namespace: str
-    text: str
+    statement: str
     copied: int
-    keys_before: int
-    docs_before: int
-    ms_before: float
-    keys_after: int
-    docs_after: int
-    ms_after: float
+    before_keys: int
+    before_docs: int
+    before_ms: float
+    after_keys: int
+    after_docs: int
+    after_ms: float
     uses: str
 
 

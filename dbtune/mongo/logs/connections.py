@@ -88,8 +88,8 @@ class Connections:
             "authorized": self.authenticated or None,
             "refused": self.refused,
             "ended": self.ended,
-            "per_second": self.received / seconds if seconds else None,
-            "most_open": round(self.most.largest) or None,
+            "received_per_second": self.received / seconds if seconds else None,
+            "most_open_connections": round(self.most.largest) or None,
             "busiest_hour": busiest[0].replace("T", " ") or None,
             "busiest_hour_count": busiest[1] or None,
         }

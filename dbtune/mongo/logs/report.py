@@ -82,7 +82,7 @@ def _tables(digest: Digest, limit: int, seconds: float, files: int) -> Iterator[
 def _slowest(digest: Digest, limit: int) -> Iterator[Row]:
     for one in digest.slowest.ranked()[:limit]:
         yield dict.fromkeys(column.name for column in SLOWEST.columns) | {
-            "ms": one.value,
+            "duration_ms": one.value,
             "at": moment(one.what["at"]),
             "database": one.what["text"].partition(".")[0],
             "application": one.what["application"] or None,

@@ -31,11 +31,11 @@ def bloat(session: Session, selection: Selection) -> Report:
         every, left_out = read_all(session, selection)
     except Unavailable as missing:
         raise TargetError(f"nothing can be read: {missing.reason}\n{missing.remedy}") from None
-    large = [
-        one
-        for one in every
-        if one.size_bytes + sum(index.size_bytes for index in one.indexes) >= selection.min_bytes
-    ]
+    large: list[CollectionStorage] = []
+    small: list[CollectionStorage] = []
+    for one in every:
+        whole = one.size_bytes + sum(index.size_bytes for index in one.indexes)
+        (large if whole >= selection.min_bytes else small).append(one)
     large.sort(key=lambda one: -one.size_bytes)
     found = list(sampled(session, large, selection))
     checks = load_checks(CHECKS)
@@ -43,7 +43,7 @@ def bloat(session: Session, selection: Selection) -> Report:
     findings, not_run = run_checks(checks, facts, session.profile.thresholds)
     return Report(
         "bloat",
-        tables(found, len(every) - len(large), selection.limit, selection.min_bytes),
+        tables(found, small, selection.limit, selection.min_bytes),
         tuple(findings),
         (*_blind(session), *_skipped(found, left_out), *not_run),
         tuple(_notes(found, session, selection)),

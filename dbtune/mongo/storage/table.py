@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from dbtune.mongo.storage.facts import CollectionStorage
@@ -13,7 +14,7 @@ COLLECTIONS = Table(
     (
         Column("namespace", "collection", "text", "database.collection."),
         Column("size_bytes", "size", "bytes", "Its file."),
-        Column("bloat_bytes", "waste", "bytes", "What writing it anew gives back."),
+        Column("bloat_bytes", "bloat", "bytes", "What writing it anew gives back."),
         Column("bloat_ratio", "share", "ratio", "That, of the size."),
         Column("bloat_low_bytes", "at least", "bytes", "Lower bound.", 1),
         Column("bloat_high_bytes", "at most", "bytes", "Upper bound; null without a sample.", 1),
@@ -43,19 +44,28 @@ INDEXES = Table(
 )
 SUMMARY = (
     Column("examined", "examined", "int", "Collections that were examined."),
-    Column("size_bytes", "their files", "bytes", "Size of these."),
-    Column("bloat_bytes", "waste", "bytes", "What writing them anew would give back."),
+    Column("size_bytes", "size", "bytes", "Size of their files."),
+    Column("bloat_bytes", "bloat", "bytes", "What writing them anew would give back."),
     Column("bloat_ratio", "share", "ratio", "That, of the size."),
+    Column("bloat_low_bytes", "at least", "bytes", "Sum of the lower bounds."),
+    Column(
+        "bloat_high_bytes", "at most", "bytes", "Sum of the upper ones; null if one is missing."
+    ),
+    Column("by_method", "methods", "object", "Collections by method.", None),
     Column("index_bytes", "indexes", "bytes", "Their indexes' files."),
     Column("index_free_bytes", "free in them", "bytes", "Free blocks in these."),
     Column("small", "not examined", "int", "Collections smaller than --min-size."),
+    Column("small_bytes", "size of these", "bytes", "Size of their files."),
 )
 TABLES = (COLLECTIONS, INDEXES, Table("summary", "Total", SUMMARY, record=True))
 _LEAST_INDEX_RATIO = 0.1
 
 
 def tables(
-    found: Sequence[CollectionStorage], small: int, limit: int, min_bytes: int
+    found: Sequence[CollectionStorage],
+    small: Sequence[CollectionStorage],
+    limit: int,
+    min_bytes: int,
 ) -> tuple[Table, ...]:
     """All tables of the report, the most wasteful first."""
     ordered = sorted(found, key=lambda one: (-one.bloat_bytes, one.namespace))
@@ -63,14 +73,19 @@ def tables(
     rest = len(ordered) - limit
     size = sum(one.size_bytes for one in found)
     bloat = sum(one.bloat_bytes for one in found)
+    highs = [one.bounds[1] for one in found]
     values: Row = {
         "examined": len(found),
         "size_bytes": size,
         "bloat_bytes": bloat,
         "bloat_ratio": bloat / size if size else None,
+        "bloat_low_bytes": sum(one.bounds[0] for one in found),
+        "bloat_high_bytes": None if None in highs else sum(filter(None, highs)),
+        "by_method": dict(Counter(one.method for one in found)),
         "index_bytes": sum(_index_bytes(one) for one in found),
         "index_free_bytes": sum(_index_free(one) or 0 for one in found),
-        "small": small,
+        "small": len(small),
+        "small_bytes": sum(one.size_bytes for one in small),
     }
     return (
         Table(

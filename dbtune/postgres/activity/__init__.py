@@ -123,7 +123,9 @@ class Watch:
             return read_statements(self._session, setup, texts=texts)
         except Unavailable as missing:
             how = missing if setup.schema else how_to_enable(setup, self._server.provider)
-            self._skipped["statements"] = Skipped("statements", how.reason, how.remedy)
+            self._skipped["pg_stat_statements"] = Skipped(
+                "pg_stat_statements", how.reason, how.remedy
+            )
             return None
 
     def _read(self, fact: Fact[Session, T], otherwise: Any) -> Any:

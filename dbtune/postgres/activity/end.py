@@ -51,7 +51,11 @@ def end(
     done = _wait(session, row, action)
     values = {key: row[key] for key in ("pid", "state", "seconds", "transaction_seconds")}
     values |= {key: plain(row[key]) for key in ("user", "database", "application", "client")}
-    values |= {"action": action, "done": done, "statement": plain(masked(row["statement"]))[:500]}
+    values |= {
+        "action": action,
+        "stopped": done,
+        "statement": plain(masked(row["statement"]))[:500],
+    }
     notes = () if done else (_still(action),)
     server = read_server(session)
     return Report(

@@ -139,7 +139,7 @@ def waits_table(waits: Waits, limit: int, hidden: int) -> Table:
     whole = sum(waits.sessions.values())
     ordered = sorted(waits.sessions.items(), key=lambda item: (-item[1], item[0]))
     rows: list[Row] = [
-        {"wait": name, "sessions": count / waits.samples, "share": count / whole}
+        {"wait": name, "sessions": count / waits.samples, "share_ratio": count / whole}
         for name, count in ordered[:limit]
     ]
     return replace(WAITS, rows=tuple(rows), empty=_empty(WAITS, hidden))
@@ -161,7 +161,7 @@ def _statement_row(one: Entry, texts: Mapping[Key, str], whole: float, seconds: 
     text = texts.get(one.key, "")
     read = one.counters.get("shared_blks_read", 0.0)
     return {
-        "time_share": one.total_ms / whole if whole else 0.0,
+        "share_ratio": one.total_ms / whole if whole else 0.0,
         "calls_per_second": one.calls / seconds,
         "mean_ms": one.total_ms / one.calls,
         "rows_per_call": one.counters.get("rows", 0.0) / one.calls,

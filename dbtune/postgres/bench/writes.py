@@ -159,7 +159,7 @@ def bench_writes(session: Session, request: Request, around: Surroundings) -> Re
         "round_trip_ms": quantile(round_trips, 0.5),
         "rounds": request.rounds,
         "seconds": request.seconds,
-        "columns": _COLUMNS,
+        "table": _COLUMNS,
     }
     return report(
         rates, facts, target=target(session, server), collected_at=server.now, notes=notes

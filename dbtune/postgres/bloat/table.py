@@ -64,27 +64,33 @@ REMEDIES = Table(
         Column("gain_high_bytes", "at most", "bytes", "Upper bound.", 3),
         Column("reuse_bytes", "frees", "bytes", "Becomes free for new rows, in the file.", 1),
         Column("risk", "risk", "text", "none, space, moments or outage: what it may do.", 1),
-        Column("duration", "runs for", "text", "About, at 50 MB/s.", 1),
+        Column(
+            "duration_class",
+            "runs for",
+            "text",
+            "At 50 MB/s: seconds, minutes, up to an hour, hours.",
+            1,
+        ),
         Column("extra_bytes", "disk needed", "bytes", "While it runs.", 2),
         Column("wal_bytes", "WAL", "bytes", "Write-ahead log that it writes.", 3),
         Column("lock", "lock", "text", "What it locks.", 5),
         Column("needs", "needs", "text", "What has to be there first.", 6),
-        Column("statement", "statement", "sql", "SQL, or a command line.", 4),
+        Column("sql", "statement", "sql", "SQL, or a command line.", 4),
     ),
     empty="nothing is worth doing",
 )
 SUMMARY = (
     Column("examined", "examined", "int", "Relations that were examined."),
-    Column("size_bytes", "their size", "bytes", "Size of these."),
-    Column("bloat_bytes", "bloat", "bytes", "What rewrites would give back."),
+    Column("size_bytes", "size", "bytes", "Size of these."),
+    Column("bloat_bytes", "bloat", "bytes", "What rewrites would give back; null if unknown."),
     Column("bloat_ratio", "share", "ratio", "That, of the size."),
     Column("bloat_low_bytes", "at least", "bytes", "Sum of the lower bounds."),
     Column("bloat_high_bytes", "at most", "bytes", "Sum of the upper bounds."),
     Column("unknown", "unknown", "int", "Relations whose bloat is not known."),
-    Column("unknown_bytes", "their size", "bytes", "Size of these."),
+    Column("unknown_bytes", "unknown size", "bytes", "Size of these."),
     Column("by_method", "methods", "object", "Relations by method.", None),
     Column("small", "not examined", "int", "Relations smaller than --min-size."),
-    Column("small_bytes", "their size", "bytes", "Size of these together."),
+    Column("small_bytes", "size of these", "bytes", "Size of these."),
 )
 TABLES = (RELATIONS, BY_TABLE, REMEDIES, Table("summary", "Total", SUMMARY, record=True))
 
@@ -138,12 +144,12 @@ def _way_row(way: Way, sizes: Sizes) -> Row:
         "gain_high_bytes": _whole(way.gain_high_bytes),
         "reuse_bytes": _whole(way.reuse_bytes) or None,
         "risk": way.risk.name,
-        "duration": way.duration.text,
+        "duration_class": way.duration.text,
         "extra_bytes": _whole(way.extra_bytes),
         "wal_bytes": _whole(way.wal_bytes),
         "lock": way.lock,
         "needs": way.needs or None,
-        "statement": way.statement,
+        "sql": way.statement,
     }
 
 
@@ -213,7 +219,7 @@ def _by_table(estimates: Iterable[Estimate]) -> list[Row]:
     for one in estimates:
         groups[one.relation.root].append(one)
     rows = [_group_row(group) for group in groups.values()]
-    return sorted(rows, key=lambda row: -float(str(row["bloat_bytes"])))
+    return sorted(rows, key=lambda row: (row["bloat_bytes"] is None, -(row["bloat_bytes"] or 0)))  # type: ignore[operator]
 
 
 def _group_row(group: Sequence[Estimate]) -> Row:
@@ -226,17 +232,18 @@ def _group_row(group: Sequence[Estimate]) -> Row:
         in_toast = one.relation.schema == "pg_toast"
         parts["toast" if in_toast else part if part in parts else "table"] += one.bloat_bytes or 0.0
     bloat = sum(parts.values())
+    known_size = sum(one.relation.size_bytes for one in known)
     partitions = {one.relation.table for one in group} - {first.root}
     return {
         "table": _root(first),
         "partitions": len(partitions) or None,
         "size_bytes": size,
-        "bloat_bytes": round(bloat),
-        "bloat_ratio": bloat / max(1, sum(one.relation.size_bytes for one in known)),
-        "table_bloat_bytes": round(parts["table"]),
-        "toast_bloat_bytes": round(parts["toast"]),
-        "index_bloat_bytes": round(parts["index"]),
-        "unknown_bytes": size - sum(one.relation.size_bytes for one in known),
+        "bloat_bytes": round(bloat) if known else None,
+        "bloat_ratio": bloat / max(1, known_size) if known else None,
+        "table_bloat_bytes": round(parts["table"]) if known else None,
+        "toast_bloat_bytes": round(parts["toast"]) if known else None,
+        "index_bloat_bytes": round(parts["index"]) if known else None,
+        "unknown_bytes": size - known_size or None,
         "_several": len(group) > 1,
     }
 
@@ -257,10 +264,10 @@ def summary(estimates: Sequence[Estimate], sizes: Sizes) -> Mapping[str, object]
     return {
         "examined": len(estimates),
         "size_bytes": size,
-        "bloat_bytes": round(bloat),
+        "bloat_bytes": round(bloat) if known else None,
         "bloat_ratio": bloat / known_size if known_size else None,
-        "bloat_low_bytes": round(sum(one.bloat_low_bytes for one in known)),
-        "bloat_high_bytes": round(sum(one.bloat_high_bytes for one in known)),
+        "bloat_low_bytes": round(sum(one.bloat_low_bytes for one in known)) if known else None,
+        "bloat_high_bytes": round(sum(one.bloat_high_bytes for one in known)) if known else None,
         "unknown": len(estimates) - len(known) or None,
         "unknown_bytes": size - known_size or None,
         "by_method": dict(sorted(methods.items())),

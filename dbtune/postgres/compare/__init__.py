@@ -116,7 +116,7 @@ def _statements(
 ) -> tuple[tuple[StatementChange, ...] | None, Workload, list[Skipped], list[str]]:
     lacking = missing((before, after))
     if lacking is not None:
-        return None, Workload(), [Skipped("statements", lacking.reason, lacking.remedy)], []
+        return None, Workload(), [Skipped("pg_stat_statements", lacking.reason, lacking.remedy)], []
     groups = [[before.start, before.end], [after.start, after.end]]
     if relation.cluster and _versions(before, after):
         groups = [groups[0] + groups[1]] * 2

@@ -58,7 +58,7 @@ INPUTS = Table(
     (
         Column("input", "what", "text", "Name of the input."),
         Column("value", "value", "text", "Its value."),
-        Column("source", "told by", "text", "Where it came from."),
+        Column("source", "from", "text", "Where it came from."),
     ),
 )
 MEASURED = Table(

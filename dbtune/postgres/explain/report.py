@@ -92,6 +92,7 @@ def _row(one: Given, number: int, findings: Sequence[Finding]) -> Row:
             source.warnings,
         ),
         # As text: most readers of JSON keep 53 bits of a number.
+        "statement": plan.query,
         "query_id": None if plan.query_id is None else str(plan.query_id),
         "total_cost": plan.root.total_cost,
         "summary": Summary(

@@ -38,7 +38,7 @@ PLANS = Table(
     (
         Column("number", "#", "int", "Which plan of this report, from 1."),
         Column("source", "source", "object", "Where it came from.", None, SourceData),
-        Column("query", "statement", "sql", "The statement, where the input has it."),
+        Column("statement", "statement", "sql", "The statement, where the input has it."),
         Column("query_id", "query id", "text", "Its Query Identifier, a 64-bit integer.", None),
         Column("parameters", "parameters", "text", "Query Parameters that a log has.", None),
         Column("truncated", "cut off", "bool", "The input ended in the middle of it.", None),

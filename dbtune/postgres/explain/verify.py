@@ -69,8 +69,8 @@ def _verified(
     except NotPlannable as refused:
         return _told(finding, f"The planner could not be asked: {refused}.")
     costs: dict[str, Evidence] = {
-        "cost_before": before,
-        "cost_after": planned.cost,
+        "before_cost": before,
+        "after_cost": planned.cost,
         "planner": planner.name,
     }
     finding = replace(finding, evidence={**finding.evidence, **costs})

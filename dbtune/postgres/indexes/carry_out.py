@@ -26,7 +26,7 @@ BUILT = Table(
         Column("size_bytes", "size", "bytes", "Its size as built."),
         Column("predicted_bytes", "predicted", "bytes", "The size that was predicted.", 2),
         Column("reason", "why", "text", "Why it failed or was dropped."),
-        Column("ddl", "statement", "sql", "CREATE INDEX.", None),
+        Column("sql", "statement", "sql", "CREATE INDEX.", None),
     ),
     empty="nothing was built",
 )
@@ -34,13 +34,13 @@ MEASURED = Table(
     "verified",
     "Statements before and after",
     (
-        Column("ms_before", "before", "ms", "Fastest execution without the indexes."),
-        Column("ms_after", "after", "ms", "Fastest execution with them."),
+        Column("before_ms", "before", "ms", "Fastest execution without the indexes."),
+        Column("after_ms", "after", "ms", "Fastest execution with them."),
         Column("blocks_before", "blocks", "int", "Blocks that it read, from cache or disk.", 2),
         Column("blocks_after", "then", "int", "Blocks that it read with them.", 2),
-        Column("cost_before", "cost", "float", "The planner's cost without the indexes.", 1),
-        Column("cost_predicted", "predicted", "float", "The cost that was predicted.", 1),
-        Column("cost_after", "real", "float", "The planner's cost with the real indexes.", 1),
+        Column("before_cost", "cost", "float", "The planner's cost without the indexes.", 1),
+        Column("predicted_cost", "predicted", "float", "The cost that was predicted.", 1),
+        Column("after_cost", "real", "float", "The planner's cost with the real indexes.", 1),
         Column("uses", "uses", "list", "New indexes that its plan uses."),
         Column("values", "values", "object", "Values of its parameters.", None),
         Column("reason", "not executed", "text", "Why it was not executed.", 3),
@@ -158,19 +158,19 @@ def _built_row(one: Built, predicted: float) -> Row:
         "size_bytes": one.size_bytes,
         "predicted_bytes": round(predicted),
         "reason": one.reason,
-        "ddl": one.index.ddl() + ";",
+        "sql": one.index.ddl() + ";",
     }
 
 
 def _measured_row(one: Measured, names: set[str]) -> Row:
     return {
-        "ms_before": one.ms_before,
-        "ms_after": one.ms_after,
+        "before_ms": one.before_ms,
+        "after_ms": one.after_ms,
         "blocks_before": one.blocks_before,
         "blocks_after": one.blocks_after,
-        "cost_before": one.cost_before if one.cost_before is not None else one.effect.before,
-        "cost_predicted": one.planned.after,
-        "cost_after": one.cost_after,
+        "before_cost": one.before_cost if one.before_cost is not None else one.effect.before,
+        "predicted_cost": one.planned.after,
+        "after_cost": one.after_cost,
         "uses": sorted(one.uses & names),
         "values": {f"${number}": value for number, value in one.planned.form.values.items()},
         "reason": one.reason,

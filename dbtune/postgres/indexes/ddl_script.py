@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dbtune.postgres.indexes.advice import Suggestion
 from dbtune.postgres.plans.ddl import quote
 
-_CLASSES = ((64e6, "seconds"), (4e9, "minutes"), (200e9, "an hour or so"))
+_CLASSES = ((64e6, "seconds"), (4e9, "minutes"), (200e9, "up to an hour"))
 
 
 def builds(suggestion: Suggestion) -> list[str]:

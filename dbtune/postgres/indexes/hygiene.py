@@ -39,7 +39,7 @@ HYGIENE = Table(
         Column("scans", "scans", "int", "Scans, on every server that was asked.", 1),
         Column("entry_writes_per_day", "writes/day", "float", "Entries that writes made.", 2),
         Column("kept", "in favour of", "text", "The index that does the same.", 3),
-        Column("why", "why", "text", "What decided.", 1),
+        Column("reason", "why", "text", "What decided.", 1),
         Column("sql", "statement", "sql", "What mends it, and how to undo that.", None),
     ),
     empty="no existing index has a problem",
@@ -194,7 +194,7 @@ def _row(one: Finding, index: Index | None, inventory: Inventory, used: Usage | 
         "scans": scans,
         "entry_writes_per_day": evidence.get("entry_writes_per_day"),
         "kept": plain(str(evidence["kept"])) if "kept" in evidence else None,
-        "why": one.message,
+        "reason": one.message,
         "sql": one.remedy.sql,
     }
 

@@ -36,7 +36,13 @@ SUGGESTIONS = Table(
         Column("upkeep_ratio", "writes", "ratio", "What writes cost more, same unit.", 2),
         Column("entries", "entries", "int", "Entries that writes make in the time.", None),
         Column("lost_hot_updates", "lost HOT", "int", "Updates that are HOT without it.", None),
-        Column("build", "build", "text", "How long a build may take.", 3),
+        Column(
+            "build_duration_class",
+            "build",
+            "text",
+            "How long a build may take: seconds, minutes, up to an hour, hours.",
+            3,
+        ),
         Column("replaces", "replaces", "list", "Indexes that may then be dropped.", 2),
         Column("name", "name", "text", "Its name.", None),
         Column("method", "method", "text", "Access method.", None),
@@ -47,7 +53,7 @@ SUGGESTIONS = Table(
         Column("confidence", "sure", "text", "Estimated, or a rule of thumb.", 3),
         Column("doubt", "doubt", "text", "Why the saving is no more than a guess.", None),
         Column("writers", "writers", "list", "Statements that have to maintain it.", None),
-        Column("statement", "statement", "sql", "The statements that make it.", None),
+        Column("sql", "statement", "sql", "The statements that make it.", None),
     ),
     empty="no index would help",
 )
@@ -56,8 +62,8 @@ STATEMENTS = Table(
     "Statements",
     (
         Column("saved_ratio", "saves", "ratio", "Share of the workload's cost."),
-        Column("cost_before", "cost", "float", "The planner's cost without new indexes."),
-        Column("cost_after", "then", "float", "With all suggested indexes."),
+        Column("before_cost", "cost", "float", "The planner's cost without new indexes."),
+        Column("after_cost", "then", "float", "With all suggested indexes."),
         Column("calls", "calls", "int", "Executions.", 1),
         Column("total_ms", "time", "ms", "Measured time of all executions.", 1),
         Column("indexes", "by", "list", "Suggested indexes that its plan uses, by number."),
@@ -149,7 +155,7 @@ def _index_row(number: int, one: Suggestion) -> Row:
         "upkeep_ratio": one.upkeep_ratio,
         "entries": round(one.upkeep.entries),
         "lost_hot_updates": round(one.upkeep.lost_hot),
-        "build": build_class(one.table.size_bytes or 0),
+        "build_duration_class": build_class(one.table.size_bytes or 0),
         "replaces": [f"{other.schema}.{other.name}" for other in one.superfluous],
         "name": index.name,
         "method": index.method,
@@ -160,15 +166,15 @@ def _index_row(number: int, one: Suggestion) -> Row:
         "confidence": str(Confidence.rule_of_thumb if one.doubt else Confidence.estimated),
         "doubt": one.doubt,
         "writers": [query.text for query in one.writers],
-        "statement": "\n".join(builds(one)),
+        "sql": "\n".join(builds(one)),
     }
 
 
 def _statement_row(one: Effect, numbers: Mapping[Definition, int]) -> Row:
     return {
         "saved_ratio": one.saved,
-        "cost_before": one.before,
-        "cost_after": one.after,
+        "before_cost": one.before,
+        "after_cost": one.after,
         "calls": round(one.query.calls),
         "total_ms": one.query.total_ms,
         "indexes": [str(n) for n in sorted(numbers[i] for i in one.indexes if i in numbers)],

@@ -34,21 +34,21 @@ class Measured:
     Attributes:
         effect: the statement with its costs as predicted.
         planned: as it was executed, with values in place of its parameters, and as predicted.
-        ms_before, ms_after: the fastest execution; ``None`` if it was not executed.
+        before_ms, after_ms: the fastest execution; ``None`` if it was not executed.
         blocks_before, blocks_after: of that execution, read from cache or disk.
-        cost_before, cost_after: the planner's, with the real indexes.
+        before_cost, after_cost: the planner's, with the real indexes.
         uses: names of the indexes that its plan uses afterwards.
         reason: why it was not executed, or "".
     """
 
     effect: Effect
     planned: FormEffect
-    ms_before: float | None = None
-    ms_after: float | None = None
+    before_ms: float | None = None
+    after_ms: float | None = None
     blocks_before: int | None = None
     blocks_after: int | None = None
-    cost_before: float | None = None
-    cost_after: float | None = None
+    before_cost: float | None = None
+    after_cost: float | None = None
     uses: frozenset[str] = frozenset()
     reason: str = ""
 
@@ -111,7 +111,7 @@ class Verifier:
         touched = [one for one in advice.effects if one.indexes]
         for found in (Measured(one, form) for one in touched for form in _forms(one)):
             measured.append(found)
-            found.cost_before = found.planned.before
+            found.before_cost = found.planned.before
             try:
                 with self._session.transaction(own_search_path=True) as transaction:
                     self._set_path(transaction, found.planned.form)
@@ -122,7 +122,7 @@ class Verifier:
             except psycopg.Error as error:
                 found.reason = _first_line(self._session.translated(error))
                 continue
-            found.cost_after = estimate.cost
+            found.after_cost = estimate.cost
             found.uses = frozenset(one.name for one in references(estimate.documents))
         return measured
 
@@ -143,8 +143,8 @@ class Verifier:
         except (UsageError, TargetError) as refused:
             found.reason = _first_line(refused)
             return found
-        found.ms_before, found.blocks_before = plan.execution_ms, _blocks(plan)
-        found.cost_before = plan.root.total_cost
+        found.before_ms, found.blocks_before = plan.execution_ms, _blocks(plan)
+        found.before_cost = plan.root.total_cost
         return found
 
     def _after(self, found: Measured) -> None:
@@ -155,8 +155,8 @@ class Verifier:
         except (UsageError, TargetError) as refused:
             found.reason = _first_line(refused)
             return
-        found.ms_after, found.blocks_after = plan.execution_ms, _blocks(plan)
-        found.cost_after = plan.root.total_cost
+        found.after_ms, found.blocks_after = plan.execution_ms, _blocks(plan)
+        found.after_cost = plan.root.total_cost
         found.uses = frozenset(node.index for node in plan.nodes if node.index)
 
     def _fastest(self, form: Form) -> Plan:
@@ -174,14 +174,14 @@ class Verifier:
         if made.outcome != "built":
             return made
         names = self._names(made.index)
-        mine = [one for one in measured if one.uses & names and one.ms_after is not None]
+        mine = [one for one in measured if one.uses & names and one.after_ms is not None]
         executed = [one for one in measured if made.index in one.effect.indexes and not one.reason]
         if not executed and not mine:
             return made  # nothing that it is for could be executed: it is not known
         if not mine:
             return builder.drop(made, "no statement that was executed uses it")
-        before = sum((one.ms_before or 0.0) * one.calls for one in mine)
-        after = sum((one.ms_after or 0.0) * one.calls for one in mine)
+        before = sum((one.before_ms or 0.0) * one.calls for one in mine)
+        after = sum((one.after_ms or 0.0) * one.calls for one in mine)
         read = sum((one.blocks_before or 0) * one.calls for one in mine)
         reads = sum((one.blocks_after or 0) * one.calls for one in mine)
         less = 1 - LEAST_GAIN

@@ -100,7 +100,7 @@ def _slowest(digest: Digest, limit: int) -> Iterator[Row]:
     for one in slowest.ranked()[:limit]:
         what = one.what
         yield {
-            "ms": one.value,
+            "duration_ms": one.value,
             "at": moment(what.get("at", "")),
             **{key: what.get(key) or None for key in ("user", "database", "application", "host")},
             "statement": what.get("statement", ""),

@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # help and schemas need no driver
     from dbtune.redis.memory.facts import Keyspace
 
 TRAFFIC = (
-    Column("seconds", "watched", "seconds", "For how long."),
+    Column("window_seconds", "window", "seconds", "Length of the observed time."),
     Column("hit_ratio", "hit ratio", "ratio", "Of the look-ups meanwhile."),
-    Column("hit_ratio_total", "since start", "ratio", "Since the server started."),
+    Column("total_hit_ratio", "since start", "ratio", "Since the server started."),
     Column("lookups_per_second", "look-ups/s", "float", "Keys that were read."),
     Column("misses_per_second", "misses/s", "float", "Keys that were not there."),
     Column("evicted_per_second", "evicted/s", "float", "Keys thrown out for want of memory."),
@@ -26,7 +26,7 @@ TRAFFIC = (
     Column("max_bytes", "maxmemory", "bytes", "What it may use; null for no limit."),
     Column("policy", "policy", "text", "maxmemory-policy."),
     Column("keys", "keys", "int", "Of this database."),
-    Column("seen", "looked at", "int", "Of these."),
+    Column("sampled_keys", "sampled", "int", "Of these."),
     Column(
         "lifetime_seconds",
         "a key lives",
@@ -76,7 +76,7 @@ HOT_KEYS = Table(
         Column("pattern", "pattern", "text", "The key's pattern."),
         Column("key", "key", "text", "The key itself: names may hold data."),
         Column("size_bytes", "memory", "bytes", "What it takes."),
-        Column("per_second", "reads/s", "float", "Estimated from its counter."),
+        Column("reads_per_second", "reads/s", "float", "Estimated from its counter."),
         Column("at_least", "at least", "bool", "Used at every look: so often or more.", 1),
         Column("share_ratio", "of look-ups", "share", "That, of all look-ups; null if a bound."),
         Column("counter", "OBJECT FREQ", "int", "Its logarithmic counter.", 2),
@@ -91,9 +91,9 @@ def traffic_table(info: Info, keys: Keyspace | None) -> Table:
     hits, misses = info.grown("keyspace_hits"), info.grown("keyspace_misses")
     all_hits, all_misses = info.number("keyspace_hits"), info.number("keyspace_misses")
     values: Row = {
-        "seconds": info.seconds,
+        "window_seconds": info.seconds,
         "hit_ratio": hits / (hits + misses) if hits + misses else None,
-        "hit_ratio_total": all_hits / (all_hits + all_misses) if all_hits + all_misses else None,
+        "total_hit_ratio": all_hits / (all_hits + all_misses) if all_hits + all_misses else None,
         "lookups_per_second": (hits + misses) / info.seconds,
         "misses_per_second": misses / info.seconds,
         "evicted_per_second": info.grown("evicted_keys") / info.seconds,
@@ -102,7 +102,7 @@ def traffic_table(info: Info, keys: Keyspace | None) -> Table:
         "max_bytes": info.number("maxmemory") or None,
         "policy": plain(info.text("maxmemory_policy")),
         "keys": keys.total if keys else None,
-        "seen": keys.seen if keys else None,
+        "sampled_keys": keys.seen if keys else None,
         "lifetime_seconds": lifetime_seconds(info),
         "ttl": keys.ttl if keys else None,
     }
@@ -155,7 +155,7 @@ def hot_rows(keys: Iterable[HotKey], lookups_per_second: float) -> Iterator[Row]
             "pattern": one.pattern,
             "key": shorten(plain(one.name.decode("utf-8", "replace")), 200),
             "size_bytes": one.size,
-            "per_second": one.per_second,
+            "reads_per_second": one.per_second,
             "at_least": one.at_least,
             "share_ratio": None if one.at_least else share,
             "counter": one.counter,

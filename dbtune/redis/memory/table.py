@@ -61,7 +61,7 @@ MEMORY = (
     Column("process_ratio", "process to used", "float", "mem_fragmentation_ratio: not by itself."),
     Column("reading", "what it means", "text", "The ratios read together."),
     Column("keys", "keys", "int", "Of this database."),
-    Column("seen", "looked at", "int", "Of these."),
+    Column("sampled_keys", "sampled", "int", "Of these."),
     Column("unexplained_bytes", "not explained", "bytes", "Data that the sample does not show."),
     Column("ttl", "time to live", "object", "Keys seen by time to live.", None),
 )
@@ -92,7 +92,7 @@ def memory_table(info: Mapping[str, str], keys: Keyspace | None) -> Table:
         "process_ratio": number("mem_fragmentation_ratio"),
         "reading": reading(info),
         "keys": keys.total if keys else None,
-        "seen": keys.seen if keys else None,
+        "sampled_keys": keys.seen if keys else None,
         "unexplained_bytes": round(keys.unexplained_bytes) if keys else None,
         "ttl": keys.ttl if keys else None,
     }

@@ -174,7 +174,11 @@ def test_connections_elections_and_messages() -> None:
     made = {table.name: table.rows for table in report(found, Selection(), names=[""]).tables}
     (connections,) = made["connections"]
     assert connections["received"] == 2
-    assert (connections["ended"], connections["refused"], connections["most_open"]) == (1, 1, 6)
+    assert (connections["ended"], connections["refused"], connections["most_open_connections"]) == (
+        1,
+        1,
+        6,
+    )
     by = {(row["by"], row["name"]): row["count"] for row in made["connections_by"]}
     assert by == {("host", "10.0.0.7"): 2, ("application", "web"): 1, ("driver", "PyMongo 4.9"): 1}
     assert {(row["kind"], row["message"]) for row in made["history"]} == {

@@ -76,8 +76,8 @@ def test_recommendation() -> None:
 
 def test_inputs_say_where_they_come_from_and_what_is_missing() -> None:
     rows = {row["name"]: row for row in document(replace(FULL, wait_share=None))["inputs"]}
-    assert rows["cpus"]["origin"] == "--cpus"
-    assert rows["margin"]["origin"] == "default"
+    assert rows["cpus"]["source"] == "--cpus"
+    assert rows["margin"]["source"] == "default"
     assert rows["wait_share"]["shown"] == "not known"
     assert "threads" not in rows
 

@@ -57,8 +57,8 @@ def missing_index(
                 "upkeep_ratio": one.upkeep_ratio,
                 "entries": round(one.upkeep.entries),
                 "lost_hot_updates": round(one.upkeep.lost_hot),
-                "cost_before": best.before if best else None,
-                "cost_after": best.after if best else None,
+                "before_cost": best.before if best else None,
+                "after_cost": best.after if best else None,
             },
             verify="dbtune slow-queries --interval before and after, or EXPLAIN (ANALYZE).",
             remedy=Remedy(

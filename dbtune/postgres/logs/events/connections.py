@@ -89,13 +89,13 @@ class Connections:
             "authorized": self.authorized,
             "refused": None,
             "ended": self.sessions.count,
-            "per_second": self.received / seconds if seconds else None,
+            "received_per_second": self.received / seconds if seconds else None,
             "mean_seconds": self.sessions.mean if self.sessions.count else None,
             "p50_seconds": quantile(self.lengths, 0.5, 0.0, most * 1000) / 1000
             if self.lengths
             else None,
             "max_seconds": most if self.sessions.count else None,
-            "most_open": None,
+            "most_open_connections": None,
             "busiest_hour": busiest[0] or None,
             "busiest_hour_count": busiest[1] or None,
         }

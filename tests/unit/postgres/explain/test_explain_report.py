@@ -230,7 +230,7 @@ def test_each_of_several_logged_plans_has_its_own_statement(tmp_path: Path) -> N
     bodies = [f"Query Text: SELECT {n}\n{SCAN}" for n in range(3)]
     for between in ("", "\n"):
         data = run(tmp_path, between.join(bodies), "-f", "json").ok().json
-        assert [plan["query"] for plan in data["plans"]] == ["SELECT 0", "SELECT 1", "SELECT 2"]
+        assert [plan["statement"] for plan in data["plans"]] == ["SELECT 0", "SELECT 1", "SELECT 2"]
         without = [body.replace("Execution Time: 900.000 ms\n", "") for body in bodies]
         data = run(tmp_path, between.join(without), "-f", "json").ok().json
-        assert [plan["query"] for plan in data["plans"]] == ["SELECT 0", "SELECT 1", "SELECT 2"]
+        assert [plan["statement"] for plan in data["plans"]] == ["SELECT 0", "SELECT 1", "SELECT 2"]

@@ -117,7 +117,7 @@ def test_an_index_that_would_be_used_shows_both_costs() -> None:
     assert found.remedy.sql == DDL
     assert "would use it (HypoPG): cost 100 → 8, 92% less" in found.remedy.text
     assert UNVERIFIED not in found.remedy.text
-    assert (found.evidence["cost_before"], found.evidence["cost_after"]) == (100.0, 8.0)
+    assert (found.evidence["before_cost"], found.evidence["after_cost"]) == (100.0, 8.0)
 
 
 @pytest.mark.parametrize(
