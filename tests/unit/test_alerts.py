@@ -144,7 +144,7 @@ def test_what_is_planned_is_no_alarm() -> None:
         )
     )
     assert full.server_connections == 160
-    made = generate([Exporter.postgres], Limits(full)).artifacts[0].text
+    made = generate([Exporter.postgresql], Limits(full)).artifacts[0].text
     assert rules(made)["PostgresConnectionsNearLimit"]["expr"].endswith("> 165")
     waits = derive(
         PoolInputs(requests_per_second=1000, hold_time_ms=20, cpus=8, wait_share=0.8, instances=5)
