@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -84,6 +84,13 @@ class Table:
     empty: str = "nothing to show"
     trees: tuple[PlanTree, ...] = ()
     shown: int | None = None
+
+
+def of_those_seen(table: Table, hidden: int) -> Table:
+    """The table; where it has no rows, what a role may not see is not said to be nothing."""
+    return (
+        replace(table, empty=f"{table.empty}, of those that this role may see") if hidden else table
+    )
 
 
 class Artifact(NamedTuple):

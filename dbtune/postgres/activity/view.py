@@ -15,7 +15,7 @@ from dbtune.postgres.facts.sessions import Backend, Sessions
 from dbtune.postgres.facts.waits import Waits
 from dbtune.postgres.statements.facts import Entry, Key
 from dbtune.postgres.statements.interval import Difference
-from dbtune.report import Row, Table
+from dbtune.report import Row, Table, of_those_seen
 from dbtune.text import plain, shorten
 
 _TEXT = 500
@@ -100,12 +100,7 @@ def sessions_table(sessions: Sessions, limit: int) -> Table:
     rows = tuple(_session_row(one) for one in shown[:limit])
     left = len(shown) - len(rows)
     more = f"and {left}{' or more' if sessions.cut else ''} more (--limit)" if left else ""
-    return replace(SESSIONS, rows=rows, footer=more, empty=_empty(SESSIONS, sessions.hidden))
-
-
-def _empty(table: Table, hidden: int) -> str:
-    """What stands in place of no rows: what a role may not see is not said to be idle."""
-    return f"{table.empty}, of those that this role may see" if hidden else table.empty
+    return of_those_seen(replace(SESSIONS, rows=rows, footer=more), sessions.hidden)
 
 
 def _matters(one: Backend) -> bool:
@@ -142,7 +137,7 @@ def waits_table(waits: Waits, limit: int, hidden: int) -> Table:
         {"wait": name, "sessions": count / waits.samples, "share_ratio": count / whole}
         for name, count in ordered[:limit]
     ]
-    return replace(WAITS, rows=tuple(rows), empty=_empty(WAITS, hidden))
+    return of_those_seen(replace(WAITS, rows=tuple(rows)), hidden)
 
 
 def statements_table(between: Difference, texts: Mapping[Key, str], limit: int) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -144,11 +144,34 @@ def _report(
         "bloat",
         tables(found, possible, selection),
         tuple(findings),
-        tuple(skipped),
+        (*_unknown(found.estimates, sizes), *skipped),
         tuple(_notes(sizes)),
         artifacts=artifacts,
         examined=tuple(check.name for check in checks),
     )
+
+
+def _unknown(estimates: Iterable[Estimate], sizes: Sizes) -> Iterator[Skipped]:
+    """What has no number, by the reason."""
+    from dbtune.finding import Skipped
+    from dbtune.postgres.bloat.heap_model import HIDDEN
+    from dbtune.postgres.bloat.table import label
+    from dbtune.text import plural
+
+    lacking: dict[str, list[Estimate]] = {}
+    for one in estimates:
+        if one.rewritten_bytes is None:
+            lacking.setdefault(one.note, []).append(one)
+    for reason, group in lacking.items():
+        group.sort(key=lambda one: -one.relation.size_bytes)
+        names = ", ".join(label(one.relation, sizes) for one in group[:3])
+        more = ", ..." if len(group) > 3 else ""
+        remedy = "GRANT pg_read_all_data TO the role (PostgreSQL 14 and later), or SELECT on tables"
+        yield Skipped(
+            f"bloat of {plural(len(group), 'relation')}: {names}{more}",
+            reason,
+            remedy if reason == HIDDEN else "",
+        )
 
 
 def _skipped(measuring: Measuring, sizes: Sizes) -> list[Skipped]:

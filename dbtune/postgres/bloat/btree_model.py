@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from dbtune.postgres.bloat.facts import Estimate, IndexShape, Kind, Method, Relation, Sizes, Stored
-from dbtune.postgres.bloat.heap_model import Rows, stale, unknown
+from dbtune.postgres.bloat.heap_model import HIDDEN, Rows, stale, unknown
 from dbtune.postgres.bloat.layout import BLOCK_BYTES
 from dbtune.postgres.bloat.synthetic import NULL, entry_length, entry_lengths, usual_size
 from dbtune.postgres.relations.index_size import Equal, btree_bytes
@@ -347,7 +347,7 @@ def _missing(columns: tuple[Stored, ...], sizes: Sizes, relation: Relation) -> s
         return ""
     table = sizes.tables.get(relation.table)
     if table is not None and not table.readable:
-        return "this role may not see its statistics"
+        return HIDDEN
     if any(one.name == "" for one in missing):
         return "no statistics on its expression: ANALYZE its table"
     return "its table was never analysed"

@@ -10,6 +10,7 @@ from dbtune.postgres.bloat.layout import BLOCK_BYTES, POINTER_BYTES, Run, align,
 from dbtune.postgres.bloat.synthetic import heap_lengths
 from dbtune.text import ratio_text
 
+HIDDEN = "this role may not see its statistics"
 _ANALYSED_PAGES = 30_000  # of a table as large ANALYZE sees all pages
 _CHUNK, _PAGE = 2036.0, 8144.0  # a whole row of a TOAST table, and the four that fill a page
 
@@ -186,7 +187,7 @@ def missing_statistics(shape: TableShape) -> str:
     if not missing:
         return ""
     if not shape.readable:
-        return "this role may not see its statistics"
+        return HIDDEN
     names = ", ".join(one.name for one in missing[:3]) + (", ..." if len(missing) > 3 else "")
     if len(missing) == len(shape.columns):
         return "never analysed"

@@ -121,9 +121,12 @@ def tables(bloat: Bloat, ways: Sequence[Way], selection: Selection) -> tuple[Tab
         empty="no table has several of these relations",
     )
     rest = len(ways) - limit
+    lacking = any(one.rewritten_bytes is None for one in ordered)
+    unknown = ", as far as the bloat is known" if lacking else ""
     remedies = replace(
         REMEDIES,
         rows=tuple(_way_row(way, sizes) for way in ways[:limit]),
+        empty=f"{REMEDIES.empty}{unknown}",
         footer=_ways_footer(rest),
     )
     return (relations, together, remedies, total)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbtune.errors import Unavailable
 from dbtune.finding import Skipped, load_checks, run_checks
-from dbtune.report import Report
+from dbtune.report import Report, of_those_seen
 from dbtune.statements import Wait
 from dbtune.text import ms_text, plural
 
@@ -77,12 +77,16 @@ def cache(
     worth = [one for one in views if not one.refused]
     facts = {"to_cache": cached, "to_materialise": worth}
     checks = load_checks(CHECKS)
+    unseen = workload.hidden_entries + _denied(reads)
     findings, not_run = run_checks(checks, facts, session.profile.thresholds)
     return Report(
         "cache",
         (
-            replace(TO_CACHE, rows=tuple(cache_rows(cached[:limit]))),
-            replace(TO_MATERIALISE, rows=tuple(view_rows(views[:limit], session.database))),
+            of_those_seen(replace(TO_CACHE, rows=tuple(cache_rows(cached[:limit]))), unseen),
+            of_those_seen(
+                replace(TO_MATERIALISE, rows=tuple(view_rows(views[:limit], session.database))),
+                unseen,
+            ),
         ),
         tuple(findings),
         (*_skipped(session, workload, reads), *not_run),
@@ -103,8 +107,7 @@ def _skipped(session: Session, workload: Workload, reads: Sequence[Read]) -> Ite
             "no rates",
             "--interval 10min",
         )
-    denied = sum("permission denied" in one.refused for one in reads)
-    if denied:
+    if denied := _denied(reads):
         yield Skipped(
             "plans of statements",
             f"{session.user} may not read the tables of {plural(denied, 'statement')}, and so not "
@@ -117,6 +120,10 @@ def _skipped(session: Session, workload: Workload, reads: Sequence[Read]) -> Ite
             f"{plural(workload.hidden_entries, 'entry', 'entries')} hidden from {session.user}",
             f'GRANT pg_read_all_stats TO "{role}";  -- or pg_monitor, which includes it',
         )
+
+
+def _denied(reads: Sequence[Read]) -> int:
+    return sum("permission denied" in one.refused for one in reads)
 
 
 def _notes(workload: Workload) -> Iterator[str]:

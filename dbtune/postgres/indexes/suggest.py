@@ -209,6 +209,7 @@ def _wanted(workload: Workload, request: Request) -> Workload:
     if workload.queries:
         return largest(workload, request.statements)
     reason = f"{request.source} has no statement that an index could serve"
+    reason = "; ".join([reason, *workload.notes])
     if request.script or request.logged is not None:
         raise UsageError(reason)
     raise Unavailable(reason)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dbtune.errors import Unavailable, UsageError
 from dbtune.finding import Skipped, load_checks, run_checks
-from dbtune.report import Report
+from dbtune.report import Report, of_those_seen
 from dbtune.statements import Selection, Statement, Wait, Window, narrow, tables
 from dbtune.text import ms_text, plural
 
@@ -162,10 +162,11 @@ def _report(
                 f'GRANT pg_read_all_stats TO "{role}";  -- or pg_monitor, which includes it',
             )
         )
+    table, summary = tables(shown, window, selection)
     notes += _setting_notes(setup, given.server.version // 10000, shown, io_timed=io_timed)
     return Report(
         "slow-queries",
-        tables(shown, window, selection),
+        (of_those_seen(table, reading.hidden_entries), summary),
         tuple(findings),
         tuple(skipped),
         tuple(notes),
