@@ -73,6 +73,10 @@ def report(
     """The outcome of ``dbtune profile test``; what is missing is *skipped*, with its remedy."""
     from dbtune.finding import Skipped
 
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for need in needs:
+        if need.missing:
+            lacking.setdefault((need.missing, need.remedy), []).append(need.command)
     rows = tuple({**need._asdict(), "state": need.state} for need in needs)
     return Report(
         "profile test",
@@ -80,9 +84,7 @@ def report(
             record("connection", "Connection", CONNECTION, {**target, **connection}),
             Table(COMMANDS.name, COMMANDS.title, COMMANDS.columns, rows),
         ),
-        skipped=tuple(
-            Skipped(need.command, need.missing, need.remedy) for need in needs if need.missing
-        ),
+        skipped=tuple(Skipped(", ".join(names), *why) for why, names in lacking.items()),
         target=target,
         collected_at=at,
     )

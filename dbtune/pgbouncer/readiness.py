@@ -27,7 +27,7 @@ def examine(session: Session, connect_ms: float) -> Report:
 
 
 def _needs(session: Session) -> Iterator[Need]:
-    for command, what in (("pool-size", "STATS"), ("check", "CONFIG")):
+    for command, what in (("check", "CONFIG"), ("pool-size", "STATS"), ("snapshot", "STATS")):
         try:
             session.show(what)
         except Unavailable as missing:

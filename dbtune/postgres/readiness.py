@@ -13,7 +13,7 @@ from dbtune.postgres.session import TAG, Session
 from dbtune.readiness import Need, report, round_trip_ms
 from dbtune.redaction import redact
 from dbtune.report import Report
-from dbtune.text import plain
+from dbtune.text import plain, plural
 
 
 def examine(session: Session, connect_ms: float) -> Report:
@@ -66,11 +66,20 @@ def _tls(server: Server) -> str:
 
 
 def _needs(session: Session, server: Server) -> Iterator[Need]:
-    yield _slow_queries(session, server)
     others = f"sessions of other roles are hidden from {server.user}"
-    yield _unless(server, "pg_read_all_stats", "pool-size", others)
     hidden = f"shared_preload_libraries and paths of files are hidden from {server.user}"
+    statements = _statements(session, server)
+    tables = _tables(session, server)
+    yield _unless(server, "pg_monitor", "check", f"what pg_monitor shows is hidden: {others}")
+    yield _unless(server, "pg_read_all_stats", "activity", others)
+    yield Need("slow-queries", *statements)
+    yield Need("explain", *tables)
+    yield Need("suggest-indexes", *statements)
+    yield Need("bloat", *tables)
+    yield Need("cache", *(statements if statements[0] else tables))
+    yield _unless(server, "pg_read_all_stats", "pool-size", others)
     yield _unless(server, "pg_read_all_settings", "gen-config", hidden)
+    yield _unless(server, "pg_monitor", "snapshot", f"what pg_monitor shows is hidden: {others}")
 
 
 def _unless(server: Server, role: str, command: str, missing: str) -> Need:
@@ -84,7 +93,8 @@ def grant(server: Server, role: str) -> str:
     return f"GRANT {role} TO {who};  -- as a superuser or the service's admin role{where}"
 
 
-def _slow_queries(session: Session, server: Server) -> Need:
+def _statements(session: Session, server: Server) -> tuple[str, str]:
+    """What is missing for statements to be seen, and what would grant it; both "" if nothing is."""
     from dbtune.postgres.statements.collect import read_setup
     from dbtune.postgres.statements.enable import how_to_enable
 
@@ -96,7 +106,18 @@ def _slow_queries(session: Session, server: Server) -> Need:
         session.rows(sql.SQL("SELECT 1 AS one FROM {}(false) LIMIT 1").format(name))
     except Unavailable:
         how = how_to_enable(setup, server.provider)
-        missing = f"{how.reason}; it can only sample pg_stat_activity"
-        return Need("slow-queries", missing, how.remedy)
+        return f"{how.reason}; only samples of pg_stat_activity are left", how.remedy
     missing = f"statements of other roles are hidden from {server.user}"
-    return _unless(server, "pg_read_all_stats", "slow-queries", missing)
+    may = server.may("pg_read_all_stats")
+    return ("", "") if may else (missing, grant(server, "pg_read_all_stats"))
+
+
+def _tables(session: Session, server: Server) -> tuple[str, str]:
+    """The same for tables: their columns' statistics, and plans."""
+    count = session.fact("unreadable_tables")[0]["tables"]
+    if not count:
+        return "", ""
+    missing = f"{server.user} may not read {plural(count, 'table')}: no plans, and no statistics"
+    if server.version // 10000 >= 14:
+        return missing, grant(server, "pg_read_all_data")
+    return missing, f"GRANT SELECT ON those tables TO {sql.Identifier(server.user).as_string()};"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from dbtune.errors import Unavailable
@@ -37,12 +37,27 @@ def _round_trip_ms(session: Session) -> float | None:
         return None
 
 
+_PROBES: Mapping[str, tuple[tuple[str | int, ...], ...]] = {
+    "check": (("CONFIG", "GET", "maxmemory"), ("CLIENT", "LIST")),
+    "activity": (("CLIENT", "LIST"),),
+    "slow-queries": (("SLOWLOG", "GET", 1), ("CONFIG", "GET", "slowlog-*")),
+    "bloat": (("SCAN", 0, "COUNT", 1), ("MEMORY", "USAGE", "dbtune")),
+    "cache": (("SCAN", 0, "COUNT", 1), ("MEMORY", "USAGE", "dbtune")),
+    "gen-config": (("CONFIG", "GET", "maxmemory"),),
+    "snapshot": (("CONFIG", "GET", "maxmemory"),),
+}
+"""What each command sends; without the first of these it can't do anything."""
+_POSSIBLE_WITHOUT = {"check", "bloat", "cache", "snapshot"}  # INFO is left
+
+
 def _needs(session: Session) -> Iterator[Need]:
-    try:
-        session.command("SLOWLOG", "GET", 1)
-        session.config("slowlog-*")
-    except Unavailable as missing:
-        possible = "CONFIG" in missing.reason
-        yield Need("slow-queries", missing.reason, missing.remedy, possible)
-    else:
-        yield Need("slow-queries")
+    for command, probes in _PROBES.items():
+        for number, probe in enumerate(probes):
+            try:
+                session.command(*probe)
+            except Unavailable as missing:
+                possible = number > 0 or command in _POSSIBLE_WITHOUT
+                yield Need(command, missing.reason, missing.remedy, possible)
+                break
+        else:
+            yield Need(command)
