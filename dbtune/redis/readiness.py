@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from dbtune.bloat import Selection
 from dbtune.errors import Unavailable
 from dbtune.readiness import Need, report, round_trip_ms
+from dbtune.redis.memory.collect import read_keys
 from dbtune.redis.session import Session
 from dbtune.report import Report
 
@@ -37,27 +39,28 @@ def _round_trip_ms(session: Session) -> float | None:
         return None
 
 
-_PROBES: Mapping[str, tuple[tuple[str | int, ...], ...]] = {
-    "check": (("CONFIG", "GET", "maxmemory"), ("CLIENT", "LIST")),
-    "activity": (("CLIENT", "LIST"),),
-    "slow-queries": (("SLOWLOG", "GET", 1), ("CONFIG", "GET", "slowlog-*")),
-    "bloat": (("SCAN", 0, "COUNT", 1), ("MEMORY", "USAGE", "dbtune")),
-    "cache": (("SCAN", 0, "COUNT", 1), ("MEMORY", "USAGE", "dbtune")),
-    "gen-config": (("CONFIG", "GET", "maxmemory"),),
-    "snapshot": (("CONFIG", "GET", "maxmemory"),),
-}
-"""What each command sends; without the first of these it can't do anything."""
-_POSSIBLE_WITHOUT = {"check", "bloat", "cache", "snapshot"}  # INFO is left
-
-
 def _needs(session: Session) -> Iterator[Need]:
-    for command, probes in _PROBES.items():
-        for number, probe in enumerate(probes):
-            try:
-                session.command(*probe)
-            except Unavailable as missing:
-                possible = number > 0 or command in _POSSIBLE_WITHOUT
-                yield Need(command, missing.reason, missing.remedy, possible)
-                break
-        else:
-            yield Need(command)
+    settings = _refused(lambda: session.config("maxmemory"))
+    clients = _refused(lambda: session.command("CLIENT", "LIST"))
+    slowlog = _refused(lambda: session.command("SLOWLOG", "GET", 1))
+    thresholds = _refused(lambda: session.config("slowlog-*"))
+    keys = _refused(lambda: read_keys(session, Selection(limit=1, budget_seconds=0.0)))
+    yield _need("check", settings or clients)  # INFO is left
+    yield _need("activity", clients, possible=False)
+    yield _need("slow-queries", slowlog or thresholds, possible=slowlog is None)
+    yield _need("bloat", keys)
+    yield _need("cache", keys)
+    yield _need("gen-config", settings, possible=False)
+    yield _need("snapshot", settings)
+
+
+def _need(command: str, found: Unavailable | None, *, possible: bool = True) -> Need:
+    return Need(command) if found is None else Need(command, found.reason, found.remedy, possible)
+
+
+def _refused(read: Callable[[], object]) -> Unavailable | None:
+    try:
+        read()
+    except Unavailable as missing:
+        return missing
+    return None
