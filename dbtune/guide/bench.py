@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dbtune.bench import cache_report, index_report, pool_report, writes_report
 from dbtune.errors import UsageError
 from dbtune.guide.model import Block, Curve, Curves, Grid, Lines, Section, Text
 from dbtune.report import Column, Kind, Row, Table
@@ -30,6 +31,7 @@ _UNITS: tuple[tuple[str, Kind, str], ...] = (
     ("_seconds", "seconds", ""),
     ("_ratio", "ratio", ""),
 )
+_NO_NUMBERS = ("text", "sql", "object", "bool")
 _LEAST_POINTS = 3
 
 
@@ -100,7 +102,17 @@ def section(bench: Bench) -> Section:
 # ------------------------------------------------------------------------------------ from JSON
 
 
+_OWN = {
+    "bench pool": pool_report.TABLES,
+    "bench writes": writes_report.TABLES,
+    "bench index": index_report.TABLES,
+    "bench cache": cache_report.TABLES,
+}
+"""Tables of each benchmark: what a file has beside them is shown as well."""
+
+
 def _tables(found: Mapping[str, Any]) -> Iterator[Table]:
+    own = {table.name: table for table in _OWN.get(found["command"], ())}
     for name, value in found.items():
         if name in _SHARED:
             continue
@@ -108,17 +120,28 @@ def _tables(found: Mapping[str, Any]) -> Iterator[Table]:
         if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) for r in rows):
             continue
         names = list(dict.fromkeys(key for row in rows for key in row))
-        columns = tuple(_column(key, rows) for key in names)
-        title = plain(name.replace("_", " ")).capitalize()
+        table = own.get(name)
+        known = {} if table is None else {column.name: column for column in table.columns}
+        columns = tuple(_column(key, rows, known.get(key)) for key in names)
+        title = plain(name.replace("_", " ")).capitalize() if table is None else table.title
         yield Table(name, title, columns, tuple(rows), record=isinstance(value, dict))
 
 
-def _column(name: str, rows: Sequence[Mapping[str, Any]]) -> Column:
+def _column(name: str, rows: Sequence[Mapping[str, Any]], known: Column | None) -> Column:
     values = [row.get(name) for row in rows if row.get(name) is not None]
     kind, title = _kind(name, values)
+    # A file can be anybody's: values that are not of the column's kind are shown as what they are.
+    if known is not None and _same(kind, known.kind):
+        return known
     bounds = name.endswith(("_low", "_high")) or "_low_" in name or "_high_" in name
     nested = kind == "object"
     return Column(name, title, kind, "", None if bounds or nested else 0)
+
+
+def _same(kind: Kind, known: Kind) -> bool:
+    if kind in ("text", "sql"):
+        return known in ("text", "sql")
+    return kind == known or not (kind in _NO_NUMBERS or known in _NO_NUMBERS)
 
 
 def _kind(name: str, values: Sequence[object]) -> tuple[Kind, str]:
@@ -153,7 +176,8 @@ def _curves(table: Table, tables: Sequence[Table]) -> Curves | None:
         return None
     records = [other.rows[0].get(axis.name) for other in tables if other.record]
     chosen = next((float(str(one)) for one in records if _is_number(one) and one in xs), None)
-    return Curves(table.title, axis.title, tuple(curves), chosen, table)
+    title = plain(axis.name.replace("_", " "))
+    return Curves(table.title, title, tuple(curves), chosen, table)
 
 
 def _is_measured(column: Column) -> bool:

@@ -92,6 +92,18 @@ POOLER_ONLY = frozenset({"poolers", "databases", "users"})
 """Inputs that say nothing without a pooler."""
 
 
+class Contended(NamedTuple):
+    """What sessions that take turns at locks are like.
+
+    Attributes:
+        working: connections that wait for no lock; with more of them the locks are not busier.
+        locks: that sessions queue for at once, on average; at least 1.
+    """
+
+    working: float
+    locks: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolInputs:
     """Inputs of a pool plan; ``None`` means not known.
@@ -113,6 +125,7 @@ class PoolInputs:
         wait_share: share of the hold time in which the server's CPU does nothing for the request.
         balanced: connections that keep the scarcest resource busy, where that was measured;
             ``None`` takes it from ``wait_share``, which knows no locks.
+        contended: where the load was seen to take turns at locks all the time.
         variance: squared coefficient of variation of the hold time; 1 is exponential.
         target_wait_ms: 95 % of requests should wait no longer for a connection; ``None`` means
             a quarter of the hold time, at most 5 ms.
@@ -141,6 +154,7 @@ class PoolInputs:
     hold_time_ms: float | None = None
     wait_share: float | None = None
     balanced: float | None = None
+    contended: Contended | None = None
     variance: float = 1.0
     target_wait_ms: float | None = None
     peak_factor: float = 1.0

@@ -1,11 +1,12 @@
-"""What the server allows (connections) and what it can do at once (CPUs)."""
+"""What the server allows (connections) and what it can do at once (CPUs, locks)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from dbtune.pooling.derivation import Step
-from dbtune.pooling.inputs import PoolInputs, round_down, round_up
+from dbtune.pooling.inputs import Contended, PoolInputs, round_down, round_up
+from dbtune.pooling.queueing import smallest_taking_turns
 from dbtune.text import count_text, ratio_text
 
 CAP_PER_CPU = 4
@@ -13,8 +14,13 @@ CAP_PER_CPU = 4
 CAP_OVER_BALANCE = 1.5
 """The same for work that waits, relative to the balanced number."""
 
+IDLE_LOCK = 0.02
+"""Share of the time in which nobody may hold a contended lock."""
+
 BALANCED = "Denning & Buzen 1978; Goetz 2006"
 CAP = "measured by dbtune: 92–100 % of the best throughput on ten workloads"
+
+TURNS = "machine-repair model (Palm 1947), Erlang B"
 
 
 class Limits(NamedTuple):
@@ -38,11 +44,13 @@ class Parallelism(NamedTuple):
         balanced: N*, where CPUs are just busy all the time; a lower bound if waits are unknown.
         cap: more connections than this lower the throughput.
         waits_known: the share of time off the CPU is known; without it nothing is taken to wait.
+        by_locks: the cap is what locks serve that sessions take turns at.
     """
 
     balanced: float
     cap: int
     waits_known: bool
+    by_locks: bool = False
 
 
 def limits_of(inputs: PoolInputs, steps: list[Step]) -> Limits | None:
@@ -95,14 +103,46 @@ def limits_of(inputs: PoolInputs, steps: list[Step]) -> Limits | None:
     return Limits(usable, budget, per_instance)
 
 
+def turns_cap(contended: Contended) -> int:
+    """Connections that keep contended locks busy 98 % of the time, times of any scatter."""
+    each = smallest_taking_turns(contended.working / contended.locks, IDLE_LOCK)
+    return round_up(contended.locks * each)
+
+
 def parallelism_of(inputs: PoolInputs, steps: list[Step]) -> Parallelism | None:
-    """What the CPUs can serve at once, or ``None`` when they are not known.
+    """What the server can do at once, or ``None`` when neither CPUs nor locks are known.
 
     ``N* = CPUs / (1 − w)``: with a share ``w`` of the hold time off the CPU, so many connections
-    keep all CPUs busy; where it was measured, also with what sessions wait for each other
+    keep all CPUs busy; where it was measured, also the latches
     (:func:`dbtune.pooling.measured.balanced_of`). Throughput peaked at up to 1.5 N*, and at 4 per
-    CPU for work that hardly waits (``scripts/bench/pool``).
+    CPU for work that hardly waits (``scripts/bench/pool``). Where sessions take turns at locks,
+    these are busy with fewer.
     """
+    by_cpus = _by_cpus(inputs, steps)
+    contended = inputs.contended
+    if contended is None:
+        return by_cpus
+    cap = turns_cap(contended)
+    steps.append(
+        Step(
+            "turns",
+            "connections that keep the locks busy for which others queue",
+            f"k · min N: B(N, n/k − 1) ≤ {ratio_text(IDLE_LOCK)} (Erlang B)",
+            f"n = {count_text(contended.working)} wait for none, k ="
+            f" {count_text(contended.locks)} locks",
+            cap,
+            "connections",
+            TURNS,
+        )
+    )
+    if by_cpus is None:
+        return Parallelism(contended.working, cap, waits_known=True, by_locks=True)
+    if cap >= by_cpus.cap:
+        return by_cpus
+    return by_cpus._replace(cap=cap, by_locks=True)
+
+
+def _by_cpus(inputs: PoolInputs, steps: list[Step]) -> Parallelism | None:
     cpus = inputs.cpus
     if cpus is None:
         return None
@@ -118,7 +158,7 @@ def parallelism_of(inputs: PoolInputs, steps: list[Step]) -> Parallelism | None:
         steps.append(
             Step(
                 "N*",
-                "connections that keep all CPUs busy, or what they wait for"
+                "connections that keep all CPUs busy, or the latches"
                 if inputs.balanced is not None
                 else "connections that keep all CPUs busy",
                 formula,

@@ -113,6 +113,21 @@ class Looks:
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """Who held what others waited for: a row, or an advisory lock.
+
+    Attributes:
+        count: looks at which at least two sessions waited for such a lock.
+        holders: sessions that held one, on average at these looks.
+        moved: share of them that did not hold one at the look before.
+    """
+
+    count: int = 0
+    holders: float = 0.0
+    moved: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """What a database did in the observed time.
 
@@ -185,6 +200,7 @@ class Load:
         looks: all connections, look by look.
         whole: all connections, over all looks.
         uses: by application, most held first; where there are very many, not all.
+        turns: at locks, as far as sessions wait for any.
         work: by database.
         calls: by user and database; empty where statements are not counted.
         cpus: that the server may use, if it runs on this machine.
@@ -199,6 +215,7 @@ class Load:
     looks: Looks = Looks()
     whole: Use = Use("", "", "")
     uses: tuple[Use, ...] = ()
+    turns: Turns = Turns()
     work: tuple[Work, ...] = ()
     calls: tuple[Calls, ...] = ()
     cpus: float | None = None

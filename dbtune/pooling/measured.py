@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from dbtune.finding import Skipped
 from dbtune.pooling import series
+from dbtune.pooling.inputs import Contended
 from dbtune.pooling.load import Load
 from dbtune.pooling.series import Estimate
 from dbtune.text import count_text
@@ -27,6 +28,9 @@ MOST_WAIT_SHARE = 0.99
 """A share of 1 would mean that the CPUs can serve any number of connections."""
 _SATURATED = 1 / 3
 """Share of blocked sessions from which on what they wait for is taken to be busy all the time."""
+_FEWEST_LOCK_LOOKS = 3
+_LEAST_MOVED = 0.5
+"""Share of new holders from look to look, from which on sessions take turns."""
 REPORT_SECONDS = 0.5
 """Sessions report once a second: by so much may either end of the observation be off."""
 FEWEST_CALLS = 100
@@ -177,9 +181,8 @@ def balanced_of(load: Load, cpus: float | None) -> float | None:
     Denning and Buzen 1978):
 
     * ``CPUs · S0 / C``: the time that a request takes alone by the CPU time in it;
-    * ``L · (1 − b)``: of ``L`` busy connections a share ``b`` is blocked, and the others keep busy
-      what they wait for. Below a third, not all the time: the share then grows with the number of
-      connections, and the bound is where it would come to a third, ``L / 4.5 b``.
+    * ``L · (1 − b)``: of ``L`` busy connections a share ``b`` of a third or more is blocked by
+      latches, and the others keep busy what they wait for. Locks: :func:`contended_of`.
     """
     whole, looks = load.whole, load.looks
     on_cpu = sum(looks.on_cpu)
@@ -189,10 +192,25 @@ def balanced_of(load: Load, cpus: float | None) -> float | None:
     if cpus is not None and running > 0:
         alone = max(running, whole.held - blocked - (on_cpu - running))
         bounds.append(cpus * min(1 / (1 - MOST_WAIT_SHARE), alone / running))
-    if blocked and whole.held:
-        busy, share = whole.held / load.count, blocked / whole.held
-        bounds.append(busy * (1 - share) if share >= _SATURATED else busy / (4.5 * share))
+    if whole.held and whole.latch >= _SATURATED * whole.held:
+        bounds.append((whole.held - blocked) / load.count)
     return min(bounds, default=None)
+
+
+def contended_of(load: Load) -> Contended | None:
+    """What a load is like that takes turns at locks all the time; ``None`` for any other.
+
+    A third or more of the held connections wait, those that are waited for are seen, and they are
+    others at each look: a session that sits on a lock is an incident, and no size helps against it.
+    """
+    whole, turns = load.whole, load.turns
+    blocked = whole.lock + whole.latch
+    if not whole.lock or blocked < _SATURATED * whole.held:
+        return None
+    if turns.count < _FEWEST_LOCK_LOOKS or turns.moved < _LEAST_MOVED:
+        return None
+    locks = max(1.0, turns.holders)
+    return Contended(max(locks, (whole.held - blocked) / load.count), locks)
 
 
 def _share(value: float) -> float:

@@ -8,7 +8,15 @@ from itertools import product
 from dbtune.finding import Skipped
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.load import Load
-from dbtune.pooling.measured import Known, Quantities, Quantity, balanced_of, known_of, of_load
+from dbtune.pooling.measured import (
+    Known,
+    Quantities,
+    Quantity,
+    balanced_of,
+    contended_of,
+    known_of,
+    of_load,
+)
 from dbtune.pooling.measured_pooler import of_pooler
 from dbtune.pooling.model import PoolPlan, derive
 from dbtune.pooling.pooler import PoolerLoad
@@ -75,8 +83,11 @@ def plan_on(
         known.pop("peak_factor", None)
     if measured and load is not None and "wait_share" in quantities and "wait_share" not in options:
         cpus = known["cpus"][0] if "cpus" in known else None
+        source = quantities["wait_share"].source
         if (balanced := balanced_of(load, cpus)) is not None:
-            known["balanced"] = (balanced, quantities["wait_share"].source)
+            known["balanced"] = (balanced, source)
+        if (contended := contended_of(load)) is not None:
+            known["contended"] = (contended, source)
     inputs = PoolInputs(
         **{name: value for name, (value, _) in known.items()},
         origins={name: origin for name, (_, origin) in known.items()},

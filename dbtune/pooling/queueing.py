@@ -20,6 +20,10 @@ MOST_CONNECTIONS = 262_143
 """Upper limit of PostgreSQL's ``max_connections`` (``MAX_BACKENDS``, 2^18 − 1)."""
 
 
+FEWEST_TAKING_TURNS = 2
+"""With one session nobody would have the lock while its client asks for the next transaction."""
+
+
 class Wait(NamedTuple):
     """How long a transaction waits for a connection.
 
@@ -62,6 +66,26 @@ def erlang_c(offered: float, servers: int) -> float:
     ``C = B / (1 − ρ·(1 − B))`` with ``ρ = a/c``. Source: A. K. Erlang, 1917.
     """
     return _wait_probability(erlang_b(offered, servers), offered, servers)
+
+
+def smallest_taking_turns(working: float, idle: float) -> int:
+    """The fewest sessions that keep a lock busy, which one of them at a time can hold.
+
+    A session that does not want the lock comes back to it after a time; so the lock is the
+    repairman of a machine-repair model, and idle for the share ``B(N, working − 1)`` of the time.
+    Source: C. Palm, 1947; in Kendall's notation M/M/1//N. Times that scatter less need fewer.
+
+    Args:
+        working: sessions that don't wait, the lock being busy all the time: its holder, and those
+            in the other parts of their transactions.
+        idle: share of the time in which nobody may hold the lock.
+    """
+    others = max(0.0, working - 1)
+    sessions, blocked = 0, 1.0
+    while blocked > idle or sessions < FEWEST_TAKING_TURNS:
+        sessions += 1
+        blocked = others * blocked / (sessions + others * blocked)
+    return sessions
 
 
 def waiting(offered: float, hold_ms: float, servers: int, variance: float = 1.0) -> Wait | None:

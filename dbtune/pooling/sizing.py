@@ -20,6 +20,7 @@ class Constraint(StrEnum):
     wait_target = "wait target"
     twice_the_load = "room for twice the load"
     cap = "CPU cap"
+    locks = "locks that sessions take turns at"
     server = "server connections"
     threads = "application threads"
     impossible = "no size works"
@@ -72,6 +73,11 @@ class Setting(NamedTuple):
         """Requests that the application can have in flight, if the number of threads is known."""
         processes, threads = self.inputs.processes, self.inputs.threads
         return None if processes is None or threads is None else processes * threads
+
+    @property
+    def by_locks(self) -> bool:
+        """Whether locks cap the size, not CPUs."""
+        return self.parallelism is not None and self.parallelism.by_locks
 
     @property
     def cpus_busy(self) -> float | None:
@@ -133,7 +139,7 @@ def choose_size(
             candidates = [("c2", doubled, Constraint.twice_the_load)]
     share = " / k" if pools > 1 else ""
     candidates += [
-        (f"cap{share}", cap, Constraint.cap),
+        (f"cap{share}", cap, Constraint.locks if setting.by_locks else Constraint.cap),
         (f"B{share}", setting.ceiling, Constraint.server),
     ]
     if not setting.inputs.pooler:

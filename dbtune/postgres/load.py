@@ -13,15 +13,17 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from statistics import fmean
 
 from dbtune.errors import Unavailable
 from dbtune.finding import Skipped
 from dbtune.hardware import cpus_of, is_postgres
-from dbtune.pooling.load import Calls, Load, Looks, Room, Use, Uses, Work
+from dbtune.pooling.load import Calls, Load, Looks, Room, Turns, Use, Uses, Work
 from dbtune.postgres.facts.databases import Database, between, databases
 from dbtune.postgres.session import Row, Session
 from dbtune.postgres.statements.collect import read_setup, read_statements
@@ -38,6 +40,11 @@ MOST_SHARE = 0.1
 they are further apart."""
 MOST_GROUPS = 200
 """Applications that one look tells apart."""
+LOCK_LOOK_SECONDS = 0.5
+"""Between two looks at who holds what others wait for, at least: pg_locks stops everybody for a
+moment."""
+FEWEST_WAITING = 2
+"""From so many sessions on that wait for a lock, who holds it is looked at."""
 UNUSED_SECONDS = 60
 """Idle for so long counts as not used, where only one look was taken."""
 
@@ -65,7 +72,8 @@ class LoadWatch:
         self._rows: list[Row] = []
         self._uses = Uses()
         self._whole = Uses()
-        self._next = 0.0
+        self._holders: list[frozenset[int]] = []
+        self._next = self._next_holders = 0.0
         self._statements = self._read_statements(texts=False) if seconds else None
         self._before = self._counters()
         self._began: datetime = next(iter(self._before.values())).at
@@ -86,6 +94,16 @@ class LoadWatch:
         self._rows.append(rows[0])
         self._whole.add([_use(rows[0])])
         self._uses.add(_use(row) for row in rows[1:])
+        if rows[0]["lock"] >= FEWEST_WAITING and started >= self._next_holders:
+            self._look_at_holders()
+
+    def _look_at_holders(self) -> None:
+        started = time.monotonic()
+        found = frozenset(row["pid"] for row in self._session.fact("lock_holders"))
+        took = time.monotonic() - started
+        self._next_holders = started + max(LOCK_LOOK_SECONDS, took / MOST_SHARE)
+        if found:
+            self._holders.append(found)
 
     def load(self) -> Load:
         """What happened since the watch was made."""
@@ -129,6 +147,7 @@ class LoadWatch:
             looks=_looks(self._rows),
             whole=whole[0] if whole else Use("", "", ""),
             uses=self._uses.all(),
+            turns=turns_of(self._holders),
             work=work,
             calls=calls,
             cpus=None if cpus is None else cpus[0],
@@ -170,6 +189,15 @@ def observed(session: Session, seconds: float, wait: Wait) -> Load:
     watch = LoadWatch(session, seconds)
     wait(seconds, "observing the load", watch.every_seconds, watch.look)
     return watch.load()
+
+
+def turns_of(holders: Sequence[frozenset[int]]) -> Turns:
+    """From the processes that held what others waited for, look by look."""
+    if not holders:
+        return Turns()
+    again = sum(len(later) for later in holders[1:])
+    new = sum(len(later - before) for before, later in pairwise(holders))
+    return Turns(len(holders), fmean(map(len, holders)), new / again if again else 0.0)
 
 
 def read_room(session: Session) -> Room:

@@ -263,6 +263,38 @@ def test_who_holds_connections_and_at_what(database18: tuple[Postgres, str]) -> 
     assert hostile in shown
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE hot SET n = n", "SELECT pg_advisory_xact_lock(7) FROM hot"],
+    ids=["row", "advisory"],
+)
+def test_sessions_that_take_turns_at_a_lock_are_told_from_an_incident(
+    any_database: tuple[Postgres, str], statement: str
+) -> None:
+    pg, name = any_database
+    pg.psql("CREATE TABLE hot AS SELECT 1 AS n", name)
+
+    def locks() -> tuple[dict[str, object], list[str]]:
+        ask = ("pool-size", pg.dsn(name), "--interval", "4s", "-f", "json")
+        said = dbtune(*ask).ok().json
+        (found,) = [one for one in said["findings"] if one["rule"] == "pool.held-by-locks"]
+        return found, [step["symbol"] for step in said["derivation"]]
+
+    with load(pg.dsn(name), statement, 6, inside=0.02):
+        finding, steps = locks()
+    turns = finding["evidence"]["turns_connections"]  # type: ignore[index]
+    assert 2 <= turns <= 4
+    assert f"a pool of {turns} of their own" in str(finding["remedy"])
+    assert "turns" in steps
+    with psycopg.connect(pg.dsn(name)) as stuck:
+        stuck.execute(statement.encode())  # and it stays
+        with load(pg.dsn(name), statement, 4):
+            finding, steps = locks()
+            stuck.rollback()
+    assert finding["evidence"]["turns_connections"] is None  # type: ignore[index]
+    assert "turns" not in steps
+
+
 def test_a_snapshot_keeps_the_load(database18: tuple[Postgres, str], tmp_path: Path) -> None:
     pg, name = database18
     saved = tmp_path / "load.json.gz"

@@ -8,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dbtune.bench.cache_report import NAMES, Timed
+from dbtune.bench.cache_report import report as cache_report
+from dbtune.bench.index_report import Compared, Execution
+from dbtune.bench.index_report import report as index_report
+from dbtune.bench.writes_report import Way
+from dbtune.bench.writes_report import report as writes_report
 from dbtune.compare.model import Measure
 from dbtune.errors import UsageError
 from dbtune.finding import Confidence, Finding, Level, Remedy, Skipped
@@ -20,6 +26,7 @@ from dbtune.guide.ranking import applies, problems
 from dbtune.guide.scripts import script
 from dbtune.health.report import CHECKS
 from dbtune.profile import Engine
+from dbtune.render.document import document
 from dbtune.report import Report, Table
 
 WHEN = datetime(2026, 11, 29, 6, tzinfo=UTC)
@@ -156,6 +163,36 @@ def test_a_sweep_is_drawn_and_other_tables_are_shown(tmp_path: Path) -> None:
     assert curves.curves[0].low == (90, 180, 360, 720)
     assert curves.chosen == 4
     assert curves.axis == "pool size"
+
+
+WRITES = writes_report(
+    {Way("INSERT", 1, True): [1.0, 2.0], Way("COPY", 10, True): [5.0, 6.0]}, {"round_trip_ms": 2.0}
+)
+INDEX = index_report(
+    [Compared("SELECT 1", [Execution(9.0, 4)] * 2, [Execution(1.0, 2, True)] * 2)], [(9, 8)], {}
+)
+CACHE = cache_report(
+    {name: [Timed(2.0, 1.0, 3.0)] * 2 for name in NAMES}, {"redis": "r", "statement": "SELECT 1"}
+)
+
+
+@pytest.mark.parametrize("report", [WRITES, INDEX, CACHE], ids=lambda report: report.command)
+def test_what_a_benchmark_measured_stands_under_its_own_words(
+    tmp_path: Path, report: Report
+) -> None:
+    made = bench.section(bench.read(written(tmp_path / "x.json", document(report))))
+    found = {
+        table.name: table
+        for block in made.blocks
+        if (table := getattr(block, "table", None)) is not None
+    }
+    for table in report.tables:
+        assert found[table.name].title == table.title
+        assert found[table.name].rows
+        own = {column.name: column for column in table.columns}
+        told = [one for one in found[table.name].columns if table.rows[0].get(one.name) is not None]
+        assert told
+        assert all(column == own[column.name] for column in told)
 
 
 @pytest.mark.parametrize("content", ["", "no json", "[]", "{}", {"command": "check"}, "[" * 5000])

@@ -10,7 +10,7 @@ import pytest
 from dbtune.errors import Unavailable
 from dbtune.finding import Check, Finding, Level, load_checks
 from dbtune.pooling.inputs import PoolInputs
-from dbtune.pooling.load import Calls, Load, Looks, Room, Use, Work
+from dbtune.pooling.load import Calls, Load, Looks, Room, Turns, Use, Work
 from dbtune.pooling.model import derive
 from dbtune.pooling.pooler import Bouncer, Entry, Pool, PoolerLoad, Pools, Traffic
 
@@ -140,6 +140,16 @@ def test_held_by_locks() -> None:
     assert "1 of 4 held" in finding.message
     assert found("held-by-locks", using(lock=99, cpu=201)) == []
     assert found("held-by-locks", using(held=600, lock=119, cpu=381)) == []
+
+
+def test_sessions_that_take_turns_at_a_lock_get_a_pool_of_their_own() -> None:
+    stuck = using(lock=300, cpu=100)
+    (finding,) = found("held-by-locks", stuck)
+    assert "pool of" not in finding.remedy.text
+    (finding,) = found("held-by-locks", replace(stuck, turns=Turns(5, 1.0, 1.0)))
+    assert "; 2 keep it as busy" in finding.message
+    assert "a pool of 2 of their own" in finding.remedy.text
+    assert finding.evidence["turns_connections"] == 2
 
 
 def test_mixed_hold_times() -> None:

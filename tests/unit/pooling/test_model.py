@@ -199,7 +199,7 @@ def test_values_out_of_bounds_are_usage_errors(name: str) -> None:
 
 
 def test_every_numeric_input_is_described() -> None:
-    fields = set(PoolInputs.__dataclass_fields__) - {"pooler", "origins", "balanced"}
+    fields = set(PoolInputs.__dataclass_fields__) - {"pooler", "origins", "balanced", "contended"}
     assert set(ABOUT) == fields
 
 
