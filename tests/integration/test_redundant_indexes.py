@@ -62,6 +62,9 @@ CASES = [
     ("w1", "w1_some_more", "INDEX w1_some_more ON w1 (a, c) WHERE b > 5", KEEP),
     ("w1", "w1_others", "INDEX w1_others ON w1 (a) WHERE b > 6", KEEP),
     ("w1", "w1_filled", "INDEX w1_filled ON w1 (a) WHERE a IS NOT NULL", KEEP),
+    ("w1", "w1_two", "INDEX w1_two ON w1 (d) WHERE b > 5 AND c IS NULL", KEEP),
+    ("w1", "w1_two_turned", "INDEX w1_two_turned ON w1 (d) WHERE c IS NULL AND b > 5", "w1_two"),
+    ("w1", "w1_either", "INDEX w1_either ON w1 (d) WHERE b > 5 OR c IS NULL", KEEP),
     # stored columns
     ("i1", "i1_a", "INDEX i1_a ON i1 (a)", "i1_a_b"),
     ("i1", "i1_a_c", "INDEX i1_a_c ON i1 (a) INCLUDE (c)", "i1_a_d_c"),
@@ -92,6 +95,7 @@ CASES = [
     ("k1", "k1_pkey", "CONSTRAINT k1_pkey PRIMARY KEY (a)", KEEP),
     ("k1", "k1_again", "UNIQUE INDEX k1_again ON k1 (a)", "k1_pkey"),
     ("k1", "k1_named", "CONSTRAINT k1_named UNIQUE (a)", "k1_pkey"),
+    ("k1", "k1_nulls", "UNIQUE INDEX k1_nulls ON k1 (a) NULLS NOT DISTINCT", "k1_pkey"),
     ("k1", "k1_a_b", "INDEX k1_a_b ON k1 (a, b)", KEEP),
     ("k2", "k2_key", "CONSTRAINT k2_key UNIQUE (a)", KEEP),
     ("k2", "k2_index", "UNIQUE INDEX k2_index ON k2 (a)", "k2_key"),

@@ -8,12 +8,13 @@ missed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from dbtune.postgres.indexes.definition import Definition
+from dbtune.postgres.indexes.plan_text import conjuncts
 from dbtune.postgres.indexes.predicate_share import parsed
 from dbtune.postgres.relations.facts import Index, IndexKey, Relations
 
@@ -59,21 +60,24 @@ class Form(NamedTuple):
     options: tuple[str, ...]
 
 
-def form_of_index(index: Index, *, beside_new: bool = False) -> Form:
+def form_of_index(
+    index: Index, *, beside_new: bool = False, filled: Collection[str] = ()
+) -> Form:
     """The form of an index that exists.
 
     Args:
         index: the index.
         beside_new: to compare it with a definition, whose expressions are spelled by a person.
+        filled: columns that are never NULL: of these it doesn't matter whether NULLs are distinct.
     """
     return Form(
         index.method,
         tuple(_existing_part(key, beside_new) for key in index.keys),
         tuple((key.descending, key.nulls_first) for key in index.keys),
         frozenset((*index.include, *(key.column for key in index.keys if key.column))),
-        _spelled(index.predicate) if beside_new else index.predicate,
+        _predicate(index.predicate, _spelled if beside_new else str),
         index.unique,
-        index.nulls_not_distinct,
+        index.nulls_not_distinct and not all(key.column in filled for key in index.keys),
         index.deferrable,
         index.exclusion,
         _options(index.method, index.options),
@@ -98,7 +102,7 @@ def form_of_definition(definition: Definition) -> Form:
             for key in definition.keys
         ),
         frozenset((*definition.include, *(key.column for key in definition.keys if key.column))),
-        _spelled(definition.predicate),
+        _predicate(definition.predicate, _spelled),
         definition.unique,
         nulls_not_distinct=False,
         deferrable=False,
@@ -183,8 +187,9 @@ class Covered:
 def covered_indexes(relations: Relations) -> list[Covered]:
     """The indexes that others make superfluous, so chosen that all of them may go together."""
     found = []
-    for indexes in by_table(relations).values():
-        forms = {index.oid: form_of_index(index) for index in indexes}
+    for table, indexes in by_table(relations).items():
+        filled = {one.name for one in relations.tables[table].columns if one.not_null}
+        forms = {index.oid: form_of_index(index, filled=filled) for index in indexes}
         left = {index.oid: index for index in indexes if index.valid and index.ready}
         gone: list[tuple[Index, Form]] = []
         for index in sorted(left.values(), key=_worth):
@@ -249,6 +254,11 @@ def _options(method: str, options: Mapping[str, str]) -> tuple[str, ...]:
     if method == "brin":
         return (options.get("pages_per_range", _BRIN_PAGES),)
     return () if method in _KNOWN else tuple(f"{k}={v}" for k, v in sorted(options.items()))
+
+
+def _predicate(sql: str, spelled: Callable[[str], str]) -> str:
+    """A predicate in one spelling, whatever the order of its conditions."""
+    return " AND ".join(sorted(map(spelled, conjuncts(sql)))) if sql else ""
 
 
 @lru_cache(maxsize=10_000)
