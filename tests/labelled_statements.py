@@ -6,6 +6,7 @@ They stand in ``tests/labelled``. Used by tests and by ``scripts/bench/index-kin
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from dbtune.postgres.indexes.planner import PlannerChoice
 from dbtune.postgres.indexes.size import IndexSizes
 from dbtune.postgres.indexes.workload import from_script
 from dbtune.postgres.relations.collect import read_relations
+from dbtune.postgres.relations.views import read_views
 from dbtune.postgres.session import Session
 from tests.servers import Postgres
 
@@ -88,10 +90,11 @@ def judge(
     session: Session, choice: PlannerChoice, ones: list[Case], *, together: bool
 ) -> list[Outcome]:
     """Ask for all statements together, or for each by itself."""
-    relations = read_relations(session)
+    statements = [one.sql for one in ones]
+    relations = replace(read_relations(session), views=read_views(session, statements))
     sizes = IndexSizes(relations)
     outcomes = []
-    with open_planner(session, choice, statements=[one.sql for one in ones]).planner as planner:
+    with open_planner(session, choice, statements=statements).planner as planner:
         for group in [ones] if together else [[one] for one in ones]:
             found = advise(
                 planner,

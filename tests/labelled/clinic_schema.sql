@@ -17,7 +17,7 @@ CREATE TABLE staff (
 INSERT INTO staff SELECT i, 'L-' || 100000 + i, 'Dr ' || md5(i::text), 'role ' || i % 9, i % 12 > 0 FROM generate_series(1, 12000) i;
 
 CREATE TABLE patient (
-    id uuid PRIMARY KEY, mrn record_no NOT NULL UNIQUE, "familyName" varchar(80) NOT NULL, "givenName" varchar(80) NOT NULL,
+    id uuid PRIMARY KEY, mrn record_no NOT NULL UNIQUE, "familyName" varchar(80) COLLATE "C.utf8" NOT NULL, "givenName" varchar(80) NOT NULL,
     birth_date date NOT NULL, sex char(1) NOT NULL, email citext, phone text, address jsonb NOT NULL,
     deceased_at timestamptz, merged_into uuid, vip bool NOT NULL, created_at timestamptz NOT NULL,
     full_name text GENERATED ALWAYS AS ("familyName" || ', ' || "givenName") STORED);

@@ -22,7 +22,7 @@ SELECT day, shift, count(*) FROM roster WHERE unit_id = 7 AND day = '2024-03-03'
 SELECT id, title FROM document WHERE tags @> ARRAY['tag1999'];
 
 -- partial one exists
-SELECT id, number FROM invoice WHERE paid_at IS NULL AND issued_on < '2023-02-01';
+SELECT * FROM invoice WHERE paid_at IS NULL AND issued_on < '2023-02-01';
 
 -- constant = ANY of an array
 SELECT id, title FROM drug WHERE 77 = ANY (ingredients);
@@ -40,7 +40,7 @@ SELECT count(*) FROM appointment WHERE is_weekend(starts_at);
 SELECT id, amount FROM invoice WHERE currency = 'EUR' AND amount >= 0;
 
 -- most are done
-SELECT patient_id, count(*) FROM appointment WHERE status = 'done' GROUP BY patient_id;
+SELECT channel, count(*) FROM appointment WHERE status = 'done' GROUP BY channel;
 
 -- not one of many
 SELECT clinic_id, count(*) FROM appointment WHERE status NOT IN ('noshow') GROUP BY clinic_id;

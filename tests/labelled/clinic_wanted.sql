@@ -70,7 +70,7 @@ SELECT id, patient_id, charge FROM encounter ORDER BY charge DESC FETCH FIRST 20
 SELECT id FROM encounter WHERE COALESCE(discharged_at, admitted_at) BETWEEN '2024-05-05 10:00+00' AND '2024-05-05 12:00+00';
 
 -- last value each by lateral
---: observation (encounter_id...)...
+--: observation (encounter_id...)... | observation (code, encounter_id...)...
 --: encounter (ward_id...) WHERE discharged_at IS NULL | encounter (...) WHERE discharged_at IS NULL
 SELECT e.id, v.value, v.taken_at FROM encounter e LEFT JOIN LATERAL (SELECT o.value, o.taken_at FROM observation o WHERE o.encounter_id = e.id AND o.code = 'L3' ORDER BY o.taken_at DESC LIMIT 1) v ON true WHERE e.ward_id = 50 AND e.discharged_at IS NULL;
 
@@ -83,7 +83,7 @@ SELECT DISTINCT ON (code) code, value, taken_at FROM observation WHERE encounter
 SELECT * FROM (SELECT o.*, row_number() OVER (PARTITION BY o.encounter_id, o.code ORDER BY o.taken_at DESC) AS rn FROM observation o WHERE o.encounter_id = ANY ('{381001,381002,381003}'::bigint[])) t WHERE rn = 1;
 
 -- critical flags
---: observation USING gin (flags) | observation (...) WHERE flags IS NOT NULL
+--: observation USING gin (flags) | observation (...) WHERE flags IS NOT NULL | observation (taken_at...)...
 SELECT encounter_id, code, value FROM observation WHERE flags @> ARRAY['critical'] AND taken_at >= '2025-04-20' AND taken_at < '2025-04-23';
 
 -- rare code
@@ -179,9 +179,9 @@ SELECT id FROM document, plainto_tsquery('simple', 'finding5077') q WHERE words 
 --: document (uploaded_at) WHERE deleted | document (...) WHERE deleted | document (deleted, uploaded_at)
 DELETE FROM document WHERE deleted AND uploaded_at < '2024-08-01';
 
--- similar titles
---: document USING gi...(title ...trgm_ops)
-SELECT id, title FROM document WHERE title % 'Report 4711 finding4711';
+-- similar names
+--: helipad USING gi...(name ...trgm_ops)
+SELECT id, name FROM helipad WHERE name % 'c4ca4238a0b923820dcc509a6f75849b';
 
 -- nearest pads
 --: helipad USING ...gist (pos)
@@ -192,11 +192,11 @@ SELECT id, name FROM helipad ORDER BY pos <-> point(512.5, 77.1) LIMIT 3;
 SELECT id FROM helipad WHERE zone @> polygon(circle(point(512.5, 77.1), 0.01));
 
 -- pings of a quarter of an hour
---: ambulance_ping USING brin (at)...
+--: ambulance_ping USING brin (at)... | ambulance_ping (at...)...
 SELECT vehicle, max(speed), min(fuel) FROM ambulance_ping WHERE at BETWEEN '2025-01-05 03:00' AND '2025-01-05 04:30' GROUP BY vehicle;
 
 -- last ping of a vehicle
---: ambulance_ping (vehicle, at...)...
+--: ambulance_ping (vehicle, at...)... | ambulance_ping (at...)...
 SELECT pos, at FROM ambulance_ping WHERE vehicle = 77 ORDER BY at DESC LIMIT 1;
 
 -- history of an entity

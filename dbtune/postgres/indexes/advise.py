@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 _UNPARSED = "its text can't be parsed: candidates come from its plan only"
+_MODEST = 300.0
+"""Cost of a statement that finds its rows by an index and reads less than a hundred blocks: that an
+index would store all it reads is worth the space only if it is known to be executed often."""
 _SMALL_PAGES = 10
 """A table of fewer blocks is read in whole as fast as by an index."""
 _CHEAP = 10.0
@@ -188,17 +191,21 @@ class _Adviser:
         if not self._options.copies and reads_most_for_one_row(work.base, self._catalog):
             # Only the least and the greatest can be found without reading them.
             uses = [Use(use.table, orders=use.orders) for use in uses]
-        return [one for use in uses for one in self._candidates(use)]
+        modest = work.base.cost <= _MODEST and self._workload.seconds is None
+        found = self._existing.tables(work.base.existing) if modest else ()
+        return [
+            one for use in uses for one in self._candidates(use, covering=use.table not in found)
+        ]
 
-    def _candidates(self, use: Use) -> Iterable[Definition]:
+    def _candidates(self, use: Use, *, covering: bool = True) -> Iterable[Definition]:
         if self._is_small(use.table):
             return
         use.conditions = without_hopeless(use.conditions, use.table, self._catalog)
         extensions = self._catalog.relations.extensions
         found = [
-            *btree_candidates(use, self._catalog, copies=self._options.copies),
+            *btree_candidates(use, self._catalog, copies=self._options.copies, covering=covering),
             *special_candidates(use, self._catalog, extensions),
-            *partial_candidates(use, self._catalog),
+            *partial_candidates(use, self._catalog, covering=covering),
         ]
         yield from (one for one in found if self._is_new(one) and self._is_possible(one))
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition, Key, column_key
 from dbtune.postgres.indexes.kinds import pattern_keys
-from dbtune.postgres.indexes.uses import Use
+from dbtune.postgres.indexes.predicate_share import predicate_share
+from dbtune.postgres.indexes.uses import Kind, Use
 from dbtune.postgres.relations.facts import Table
 
 MAX_KEYS = 5
@@ -20,17 +21,22 @@ MAX_COVERED = 10
 _MAX_COVERED_BYTES = 160
 _MAX_COVERED_RATIO = 0.7
 """Of the table's row: an index nearly as wide as the table is read no faster than the table."""
+_MOST_ROWS = 0.5
+"""A condition that a larger share of the rows meets is nothing to look up."""
 _MAX_RANGES = 3
 _MAX_JOINS = 4
 
 
-def btree_candidates(use: Use, catalog: Catalog, *, copies: bool = True) -> list[Definition]:
+def btree_candidates(
+    use: Use, catalog: Catalog, *, copies: bool = True, covering: bool = True
+) -> list[Definition]:
     """B-trees that may help to read a table as a statement does, the most promising first.
 
     Args:
         use: an occurrence of the table.
         catalog: columns and statistics.
         copies: with those that would only be read in whole, since they are narrower than the table.
+        covering: with those that store what the statement only reads.
     """
     found: dict[Definition, None] = {}
     for condition in use.alone:
@@ -41,13 +47,19 @@ def btree_candidates(use: Use, catalog: Catalog, *, copies: bool = True) -> list
                 found.setdefault(_definition(use, [key]))
     for keys in _key_lists(use, catalog, copies):
         found.setdefault(_definition(use, keys))
-        if covering := covered(use, keys, catalog):
-            found.setdefault(covering)
+        if covering and (wider := covered(use, keys, catalog)):
+            found.setdefault(wider)
     return list(found)
 
 
 def covered(use: Use, keys: Sequence[Key], catalog: Catalog) -> Definition | None:
-    """The index with all else that the statement reads; ``None`` if it would be too wide."""
+    """The index with all else that the statement reads; ``None`` if it would be too wide.
+
+    Nor is there one for an expression: how many visits to the table it would save is a guess,
+    as statistics tell nothing of an expression, and it has to store the columns as well.
+    """
+    if not all(key.column for key in keys):
+        return None
     have = {key.column for key in keys if not key.operator_class}
     rest = sorted(use.needed - have)
     if not use.needed or not have or use.written or len(rest) + len(keys) > MAX_COVERED:
@@ -94,9 +106,7 @@ def _joined(*parts: Iterable[Key]) -> list[Key]:
 
 def _starts(use: Use, catalog: Catalog) -> list[list[Key]]:
     """What is looked up by equality: constants, columns of other tables, both."""
-    equal = _by_distinctness(
-        use, (c.key for c in use.conditions if c.kind in ("equality", "boolean", "null")), catalog
-    )
+    equal = _looked_up(use, catalog, "equality", "boolean", "null")
     joins = _join_keys(use, catalog)
     found = [equal, *joins]
     if equal:
@@ -124,7 +134,7 @@ def _join_keys(use: Use, catalog: Catalog) -> list[list[Key]]:
 
 def _ends(use: Use, catalog: Catalog, started: bool) -> Iterator[list[Key]]:
     """What may follow what is looked up: lists, a range, an order."""
-    lists = _by_distinctness(use, (c.key for c in use.conditions if c.kind == "list"), catalog)
+    lists = _looked_up(use, catalog, "list")
     ranges = list(_joined(c.key for c in use.conditions if c.kind == "range"))[:_MAX_RANGES]
     yield []
     if lists:
@@ -148,6 +158,22 @@ def _ends(use: Use, catalog: Catalog, started: bool) -> Iterator[list[Key]]:
         # Nothing to look up: only a narrow copy of the table can help.
         narrow = sorted(use.needed, key=lambda name: (catalog.distinct(use.table, name), name))
         yield [column_key(narrow[0])]
+
+
+def _looked_up(use: Use, catalog: Catalog, *kinds: Kind) -> list[Key]:
+    """Keys of conditions, those that fewest rows meet first, without what most rows surely meet."""
+    parts: dict[Key, float] = {}
+    for one in use.conditions:
+        if one.kind not in kinds:
+            continue
+        share = predicate_share(one.predicate if one.column else "", use.table)
+        if one.predicate and share.fewest > _MOST_ROWS:
+            continue
+        many = catalog.distinct(use.table, one.column) if one.column else 0.0
+        if one.kind in ("boolean", "null"):  # of many values only the one is looked up
+            many = 1 / max(share.likely, 1e-9)
+        parts[one.key] = max(many, parts.get(one.key, 0.0))
+    return sorted(parts, key=lambda key: (-parts[key], key.sql))
 
 
 def _by_distinctness(use: Use, keys: Iterable[Key], catalog: Catalog) -> list[Key]:

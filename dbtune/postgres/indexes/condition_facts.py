@@ -64,16 +64,10 @@ def _term(term: exp.Expr, scope: Scope) -> list[Fact]:
         return _on(inner, scope, "boolean", "=", value, "NOT {}" if negated else "{}")
     if isinstance(inner, exp.Is):
         return _is(inner, scope, negated=negated)
-    if negated:
-        columns = inner.this if isinstance(inner, exp.In) else None
-        return _on(columns, scope, "unequal") if columns is not None else []
     if isinstance(inner, exp.In):
-        if inner.args.get("query") is not None:
-            return []
-        values = inner.expressions
-        constants = [text for text in map(_value, values) if text is not None]
-        listed = f"{{}} IN ({', '.join(constants)})" if len(constants) == len(values) else ""
-        return _on(inner.this, scope, "list", "IN", None, listed) if _free(*values) else []
+        return _listed(inner, scope, negated=negated)
+    if negated:
+        return []
     if isinstance(inner, exp.Between):
         free = _free(inner.args["low"], inner.args["high"])
         return _on(inner.this, scope, "range", "BETWEEN") if free else []
@@ -82,6 +76,16 @@ def _term(term: exp.Expr, scope: Scope) -> list[Fact]:
     if isinstance(inner, exp.Binary):
         return _comparison(inner, scope)
     return []
+
+
+def _listed(term: exp.In, scope: Scope, *, negated: bool) -> list[Fact]:
+    values = term.expressions
+    if term.args.get("query") is not None or not _free(*values):
+        return _on(term.this, scope, "unequal") if negated else []
+    constants = [text for text in map(_value, values) if text is not None]
+    word = "NOT IN" if negated else "IN"
+    text = f"{{}} {word} ({', '.join(constants)})" if len(constants) == len(values) else ""
+    return _on(term.this, scope, "unequal" if negated else "list", word, None, text)
 
 
 def _is(term: exp.Is, scope: Scope, *, negated: bool) -> list[Fact]:
@@ -116,7 +120,9 @@ def _comparison(term: exp.Binary, scope: Scope) -> list[Fact]:
         ]
     operator = "=" if isinstance(term, exp.EQ | exp.NullSafeEQ) else _RANGES.get(type(term), "")
     if not operator:
-        return _on(left, scope, "unequal") if isinstance(term, exp.NEQ) else []
+        value = _value(right)
+        text = f"{{}} <> {value}" if value is not None else ""
+        return _on(left, scope, "unequal", "<>", value, text) if isinstance(term, exp.NEQ) else []
     if isinstance(right, exp.Any):
         free = operator == "=" and _free(right.this)
         return _on(left, scope, "list", "= ANY", None) if free else []

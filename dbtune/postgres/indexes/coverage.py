@@ -60,9 +60,7 @@ class Form(NamedTuple):
     options: tuple[str, ...]
 
 
-def form_of_index(
-    index: Index, *, beside_new: bool = False, filled: Collection[str] = ()
-) -> Form:
+def form_of_index(index: Index, *, beside_new: bool = False, filled: Collection[str] = ()) -> Form:
     """The form of an index that exists.
 
     Args:

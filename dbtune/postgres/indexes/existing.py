@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from dbtune.postgres.indexes.beside import may_pay_beside
 from dbtune.postgres.indexes.catalog import Catalog
@@ -15,7 +15,7 @@ from dbtune.postgres.indexes.coverage import (
 )
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.size import IndexSizes
-from dbtune.postgres.relations.facts import Index
+from dbtune.postgres.relations.facts import Index, Table
 
 
 def _served_alike(candidate: Definition) -> Iterable[Definition]:
@@ -90,6 +90,12 @@ class Existing:
                 if not why_kept(index) and covers(form, other)
             )
         return self._replaced[candidate]
+
+    def tables(self, indexes: Collection[int]) -> list[Table]:
+        """The tables of indexes, by their oids; of a partition the whole table."""
+        known = self._catalog.relations
+        tables = {one.table for one in known.indexes if one.oid in indexes} & known.tables.keys()
+        return [self._catalog.root(known.tables[oid]) for oid in sorted(tables)]
 
     def absorbing(self, candidate: Definition) -> Iterable[Definition]:
         """A candidate with what existing indexes store besides: these become superfluous."""

@@ -21,8 +21,23 @@ from dbtune.postgres.indexes.planner import NotPlannable, Planned
 from dbtune.postgres.session import Session, Transaction
 
 _HIDES_SINCE = (1, 4)
-JUDGED = ("btree", "brin", "hash")
+METHODS = ("btree", "brin", "hash")
 """Methods that HypoPG knows what an index of costs."""
+_HALF_SEEN = (
+    "HypoPG sees partial indexes and indexes on expressions only of the table that a statement "
+    "names first: such a statement may be told more by the planner lab (--planner lab)"
+)
+
+
+def is_judged(index: Definition) -> bool:
+    """Whether HypoPG knows what an index would do for any statement.
+
+    It compares predicates and expressions with conditions as if the index's table were the first of
+    the statement (``hypo_injectHypotheticalIndex`` in all versions up to 1.4.3), so that it does
+    not find them elsewhere, and can even crash (https://github.com/HypoPG/hypopg/issues/116).
+    """
+    plain = not index.predicate and all(key.column for key in index.keys)
+    return plain and index.method in METHODS
 
 
 def open_hypopg(session: Session) -> HypopgPlanner:
@@ -107,8 +122,10 @@ class HypopgPlanner:
                 self._session.rows(self._call("hypopg_unhide_all_indexes"))
         self._forget()
 
-    def route(self, _statement: str, _indexes: Collection[Definition], /) -> bool:
+    def route(self, _statement: str, indexes: Collection[Definition], /) -> bool:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.route`."""
+        if any(one.method in METHODS and not is_judged(one) for one in indexes):
+            self.notes = (_HALF_SEEN,)
         return False
 
     def plan(

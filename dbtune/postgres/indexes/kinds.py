@@ -163,6 +163,8 @@ def _serving(condition: Condition, table: Table) -> Iterator[_Kind]:
 
 _OF_OPERATOR = {"@?": "jsonb", "?": "jsonb", "?|": "jsonb", "?&": "jsonb", "->": "jsonb"}
 _CAST = re.compile(r"::([\w ]+?)(?:\([\d, ]+\))?(\[\])?$")
+_MADE = re.compile(r"\(*(\w+range|point|box|circle|polygon|st_\w+)\(")
+"""What a function makes tells more than what it is compared with: a range may contain a date."""
 _NAMES = {"character varying": "varchar", "tsquery": "tsvector", "jsonpath": "jsonb"}
 
 
@@ -178,12 +180,12 @@ def _types(condition: Condition, table: Table) -> frozenset[str]:
         return frozenset({"tsvector"})
     if condition.operator in _OF_OPERATOR:
         return frozenset({_OF_OPERATOR[condition.operator]})
+    if made := _MADE.match(condition.key.sql):
+        name = "geometry" if made[1].startswith("st_") else made[1]
+        return frozenset({name, RANGE} if name.endswith("range") else {name})
     cast = _CAST.search(condition.value or "") or _CAST.search(condition.key.sql.rstrip(")"))
     if cast is None:
-        made = re.match(r"\(*(\w+range|point|box|circle|polygon|st_\w+)\(", condition.key.sql)
-        name = made[1] if made else ""
-        name = "geometry" if name.startswith("st_") else name
-        return frozenset({name, RANGE} if name.endswith("range") else {name})
+        return frozenset()
     name = _NAMES.get(cast[1], cast[1])
     if cast[2]:
         return frozenset({ARRAY})

@@ -6,6 +6,7 @@ these are rules of thumb.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -166,15 +167,15 @@ def without_hopeless(
 ) -> list[Condition]:
     """Conditions without those on expressions that have few values, which the planner can't know.
 
-    An expression has at most as many values as the columns that it is made of.
+    An expression has at most as many values as the columns that it is made of. Several together
+    (the month and the day of a date) have as many as there are combinations.
     """
-    return [
-        one
-        for one in conditions
-        if one.column
-        or one.kind not in ("equality", "list")
-        or _values(one.key, table, catalog) >= _FEWEST_VALUES
-    ]
+    conditions = list(conditions)
+    looked_up = [one for one in conditions if not one.column and one.kind in ("equality", "list")]
+    count = {one.key: _values(one.key, table, catalog) for one in looked_up}
+    if math.prod(count.values()) >= _FEWEST_VALUES:
+        return conditions
+    return [one for one in conditions if one not in looked_up]
 
 
 _PARTS = re.compile(r"EXTRACT\((?:year|decade|quarter|month|dow|isodow)\b", re.IGNORECASE)

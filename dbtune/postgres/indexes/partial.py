@@ -27,8 +27,13 @@ _OWN_ROW_RATIO = 1 / 3
 """What the planner assumes of two columns compared (DEFAULT_INEQ_SEL)."""
 
 
-def partial_candidates(use: Use, catalog: Catalog) -> Iterator[Definition]:
-    """Partial b-trees for one occurrence of a table, for each predicate and for all together."""
+def partial_candidates(
+    use: Use, catalog: Catalog, *, covering: bool = True
+) -> Iterator[Definition]:
+    """Partial b-trees for one occurrence of a table, for each predicate and for all together.
+
+    The arguments are as of :func:`~dbtune.postgres.indexes.btree.btree_candidates`.
+    """
     usable = [c for c in use.conditions if c.predicate and _is_selective(c, use.table, catalog)]
     usable = usable[:3]
     groups = [[one] for one in usable] + ([usable] if len(usable) > 1 else [])
@@ -38,7 +43,9 @@ def partial_candidates(use: Use, catalog: Catalog) -> Iterator[Definition]:
         gone = {one.column for one in group if one.kind != "own row"}
         needed = use.needed - (gone - {one.column for one in rest})
         less = replace(use, conditions=rest, needed=needed)
-        found = btree_candidates(less, catalog, copies=False) if _has_keys(less) else []
+        found = []
+        if _has_keys(less):
+            found = btree_candidates(less, catalog, copies=False, covering=covering)
         found = found or [_by_primary_key(use, catalog)]
         for one in found[:_MOST_KEY_LISTS]:
             yield one._replace(predicate=predicate)
@@ -61,7 +68,7 @@ def _is_selective(condition: Condition, table: Table, catalog: Catalog) -> bool:
     if condition.kind in ("null", "not null", "boolean"):
         return ratio <= _MOST_OF_STATE
     few = catalog.distinct(table, condition.column) <= _FLAG_VALUES
-    if condition.kind not in ("equality", "list") or not few:
+    if condition.kind not in ("equality", "list", "unequal") or not few:
         return False
     return ratio <= _MOST_OF_VALUE
 
@@ -79,6 +86,7 @@ def _by_primary_key(use: Use, catalog: Catalog) -> Definition:
     return Definition(table.schema, table.name, tuple(map(column_key, names)))
 
 
+_SEVERAL = re.compile(r'^"(?:[^"]|"")+" (?:(?:NOT )?IN \(|<> )')
 _TERM = re.compile(
     r'(?P<negated>NOT )?"(?P<column>(?:[^"]|"")+)"'
     r"(?: (?P<null>IS (?:NOT )?NULL)| (?P<bool>IS (?:TRUE|FALSE))| = (?P<value>.+))?"
@@ -92,7 +100,7 @@ def predicate_ratio(predicate: str, table: Table, catalog: Catalog) -> float:
         found = _TERM.fullmatch(term.strip())
         if found:
             share *= _ratio(found, table, catalog)
-        elif " IN (" in term:
+        elif _SEVERAL.search(term):
             share *= predicate_share(term, table).likely
         else:
             share *= _OWN_ROW_RATIO

@@ -7,7 +7,7 @@ from typing import Self
 
 from dbtune.errors import UsageError
 from dbtune.postgres.indexes.definition import Definition
-from dbtune.postgres.indexes.hypopg import JUDGED, HypopgPlanner
+from dbtune.postgres.indexes.hypopg import METHODS, HypopgPlanner, is_judged
 from dbtune.postgres.indexes.planner import Planned, Planner
 
 
@@ -48,8 +48,9 @@ class RoutedPlanner:
         notes = self._hypopg.notes
         if self._in_lab and self._lab:
             notes += (
-                "statements that GIN, GiST or SP-GiST may serve were planned in the planner lab, "
-                "since HypoPG does not know these",
+                "statements that GIN, GiST, SP-GiST, partial indexes or indexes on expressions may "
+                "serve were planned in the planner lab, since HypoPG does not know the former and "
+                "sees the latter only of the table that a statement names first",
                 *self._lab.notes,
             )
         return notes
@@ -67,8 +68,10 @@ class RoutedPlanner:
 
     def route(self, statement: str, indexes: Collection[Definition], /) -> bool:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.route`."""
-        if all(one.method in JUDGED for one in indexes) or self._the_lab() is None:
+        if all(map(is_judged, indexes)):
             return False
+        if self._the_lab() is None:
+            return self._hypopg.route(statement, indexes)
         self._in_lab.add(statement)
         return True
 
@@ -83,7 +86,8 @@ class RoutedPlanner:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.plan`."""
         if statement in self._in_lab and self._lab:
             return self._lab.plan(statement, indexes, without=without, search_path=search_path)
-        known = [one for one in indexes if one.method in JUDGED]
+        half = () if self._lab else METHODS
+        known = [one for one in indexes if is_judged(one) or one.method in half]
         return self._hypopg.plan(statement, known, without=without, search_path=search_path)
 
     def parameter_types(self, statement: str, *, search_path: str = "") -> list[str]:
@@ -92,14 +96,14 @@ class RoutedPlanner:
 
     def refuses(self, index: Definition) -> str:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.refuses`."""
-        if index.method in JUDGED:
-            return self._hypopg.refuses(index)
-        lab = self._the_lab()
-        return lab.refuses(index) if lab else self._no_lab
+        lab = None if is_judged(index) else self._the_lab()
+        if lab is None and index.method not in METHODS:
+            return self._no_lab
+        return (lab or self._hypopg).refuses(index)
 
     def size_bytes(self, index: Definition) -> int:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.size_bytes`."""
-        lab = None if index.method in JUDGED else self._the_lab()
+        lab = None if is_judged(index) else self._the_lab()
         return (lab or self._hypopg).size_bytes(index)
 
     def _the_lab(self) -> Planner | None:

@@ -58,6 +58,12 @@ def column_finder(
     return find
 
 
+def _is_joined(tree: exp.Expr) -> bool:
+    """Whether parentheses are around a join, as views have them around each, or around a query."""
+    named = tree.args.get("joins") or tree.args.get("alias")
+    return isinstance(tree, exp.Table) or (isinstance(tree, exp.Subquery) and bool(named))
+
+
 class _Reader:
     def __init__(self, catalog: Catalog, search_path: Sequence[str]) -> None:
         self._catalog = catalog
@@ -197,8 +203,8 @@ class _Reader:
             own = folded(tree.this)
             schema = folded(tree.args.get("db"))
             scope.sources[name or own] = self._named(schema, own, ctes)
-        elif isinstance(tree, exp.Subquery) and isinstance(tree.this, exp.Table):
-            conditions += self._source(tree.this, scope, ctes)  # a join in parentheses
+        elif isinstance(tree, exp.Subquery) and _is_joined(tree.this):
+            conditions += self._source(tree.this, scope, ctes)
         elif isinstance(tree, exp.Subquery | exp.Lateral):
             body = tree.this.this if isinstance(tree.this, exp.Subquery) else tree.this
             lateral = scope if isinstance(tree, exp.Lateral) else scope.parent
