@@ -48,7 +48,7 @@ def test_an_index_for_one_statement(shop: str) -> None:
     result = suggest(shop, "--sql", "SELECT * FROM orders WHERE customer_id = 42").ok()
     [row] = result.json["suggestions"]
     assert row["index"] == "public.orders (customer_id)"
-    assert row["statement"] == (
+    assert row["sql"] == (
         'CREATE INDEX CONCURRENTLY "orders_customer_id_idx" ON "public"."orders" ("customer_id");'
     )
     assert row["saved_ratio"] > 0.9
