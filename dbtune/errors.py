@@ -67,5 +67,9 @@ class Unavailable(Exception):
         self.remedy = remedy
 
 
+class WrongEncoding(Unavailable):
+    """Text of another database has characters that the encoding of this one can't hold."""
+
+
 class OutOfTime(Unavailable):
     """A time limit passed, of the statement or of a lock: asking for less at once may work."""

@@ -7,6 +7,7 @@ PgBouncer in transaction mode (which refuses libpq's ``options=``) and on a hot 
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +16,12 @@ from importlib import resources
 from typing import Any, LiteralString, Self
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import BaseConnection, errors, sql
+from psycopg.abc import AdaptContext
 from psycopg.adapt import Buffer, Loader
 from psycopg.rows import dict_row
 
-from dbtune.errors import OutOfTime, TargetError, Unavailable
+from dbtune.errors import OutOfTime, TargetError, Unavailable, WrongEncoding
 from dbtune.postgres.connect import connect
 from dbtune.profile import Profile, redact
 from dbtune.session import Limits, Trace
@@ -46,14 +48,46 @@ _FIRST_WORD = re.compile(r"^(\s*\w+)")
 _HEADER = re.compile(r"\A(?:--[^\n]*\n)+")
 _FILE_SUFFIX = re.compile(r"\.v(\d+)\.sql$")
 
+_NOT_CONVERTED = (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter)
+
 Row = dict[str, Any]
+
+
+_AS_STORED: LiteralString = (
+    ", set_config('client_encoding', current_setting('server_encoding'), true)"
+)
 
 
 class _LenientText(Loader):
     """Text of other databases need not be valid in this session's encoding; never fail over it."""
 
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self._encodings = (_encoding(self.connection), "utf-8")
+
     def load(self, data: Buffer) -> str:
-        return bytes(data).decode("utf-8", "replace")
+        content = bytes(data)
+        for encoding in self._encodings:
+            try:
+                return content.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+        return content.decode("utf-8", "replace")
+
+
+class _LenientJson(_LenientText):
+    """As :class:`_LenientText`, of names within JSON."""
+
+    def load(self, data: Buffer) -> Any:
+        return json.loads(super().load(data))
+
+
+def _encoding(connection: BaseConnection[Any] | None) -> str:
+    """Python's name of the encoding that a connection talks in."""
+    try:
+        return connection.info.encoding if connection else "utf-8"
+    except psycopg.NotSupportedError:  # one that Python does not know
+        return "utf-8"
 
 
 class Session:
@@ -75,8 +109,12 @@ class Session:
         self._connection = connect(known, limits)
         self.connect_ms = (time.perf_counter() - started) * 1000
         self.transactions = 0
-        for name in ("text", "varchar", "name", "bpchar"):
-            self._connection.adapters.register_loader(name, _LenientText)
+        # 0 is what has no loader of its own: "char", enumerations, names of types ...
+        for kind in ("text", "varchar", "name", "bpchar", 0):
+            self._connection.adapters.register_loader(kind, _LenientText)
+        for kind in ("json", "jsonb"):
+            self._connection.adapters.register_loader(kind, _LenientJson)
+        self._as_stored = False
         self.version = self._connection.info.server_version
 
     def __enter__(self) -> Self:
@@ -143,10 +181,28 @@ class Session:
             TargetError: the connection broke.
         """
         try:
-            with self.transaction(commit=True) as transaction:
-                return transaction.rows(query, parameters)
+            return self._rows(query, parameters)
+        except _NOT_CONVERTED as error:
+            # Shared catalogs hold names of databases with other encodings, SQL_ASCII has any bytes:
+            # the server sends them if it need not convert them.
+            if self._as_stored:
+                raise self.translated(error) from None
         except psycopg.Error as error:
             raise self.translated(error) from None
+        self._as_stored = True
+        try:
+            return self._rows(query, parameters)
+        except psycopg.Error as error:
+            self._as_stored = False
+            raise self.translated(error) from None
+
+    def _rows(
+        self,
+        query: LiteralString | sql.Composable,
+        parameters: Mapping[str, object] | Sequence[object] | None,
+    ) -> list[Row]:
+        with self.transaction(commit=True) as transaction:
+            return transaction.rows(query, parameters)
 
     @contextmanager
     def transaction(
@@ -172,7 +228,8 @@ class Session:
         with self._connection.cursor(row_factory=dict_row) as cursor:
             self.transactions += 1
             transaction = Transaction(cursor, self._trace)
-            cursor.execute((begin if own_search_path else begin + _CATALOG).encode())
+            begin += "" if own_search_path else _CATALOG
+            cursor.execute((begin + (_AS_STORED if self._as_stored else "")).encode())
             end = "ROLLBACK"
             try:
                 yield transaction
@@ -228,10 +285,14 @@ class Transaction:
             psycopg.Error: it failed.
         """
         composed = sql.SQL(query) if isinstance(query, str) else query
-        text = _FIRST_WORD.sub(rf"\1 {TAG}", composed.as_string(self._cursor), count=1)
+        encoding = _encoding(self._cursor.connection)
+        unconverted = encoding == "ascii"  # psycopg's name of SQL_ASCII
+        given = composed.as_string(None if unconverted else self._cursor)
+        text = _FIRST_WORD.sub(rf"\1 {TAG}", given, count=1)
         started = time.perf_counter()
         # A result in binary is what makes psycopg choose the extended protocol.
-        done = self._cursor.execute(text.encode(), parameters, binary=alone or None)
+        content = text.encode("utf-8" if unconverted else encoding)
+        done = self._cursor.execute(content, parameters, binary=alone or None)
         found = done.fetchall() if done.description else []
         if self._trace:
             self._trace(text, (time.perf_counter() - started) * 1000, len(found))
@@ -260,6 +321,8 @@ def _translate(error: psycopg.Error, seconds: float, session: Session) -> Except
         return OutOfTime(f"took longer than {seconds:g} s; raise the limit with --timeout")
     if isinstance(error, errors.LockNotAvailable):
         return OutOfTime("waited for a lock too long; try again")
+    if isinstance(error, _NOT_CONVERTED):
+        return WrongEncoding(message)
     if isinstance(error, errors.InsufficientPrivilege):
         return Unavailable(message, _grant(error, session.user))
     return Unavailable(message)

@@ -113,6 +113,9 @@ class Watch:
         if reading is not None:
             self._texts = {one.key: one.text or "" for one in reading.entries}
             self._own = {one.key for one in reading.entries if is_own(one)}
+            if reading.texts_missing:
+                lacking = Skipped("statements", reading.texts_missing, reading.texts_remedy)
+                self._skipped["statements"] = lacking
 
     def _statements(self, *, texts: bool = False) -> Reading | None:
         from dbtune.postgres.statements.collect import read_setup, read_statements

@@ -50,7 +50,7 @@ def cache(
     from dbtune.postgres.caching.table import TO_CACHE, TO_MATERIALISE, cache_rows, view_rows
     from dbtune.postgres.server import read_server, target
     from dbtune.postgres.statements.collect import read_setup
-    from dbtune.postgres.statements.enable import how_to_enable
+    from dbtune.postgres.statements.enable import why_missing
 
     server = read_server(session)
 
@@ -59,8 +59,8 @@ def cache(
 
     try:
         workload = read_workload(session, interval_seconds, pause)
-    except Unavailable:
-        reason = how_to_enable(read_setup(session), server.provider)
+    except Unavailable as missing:
+        reason = why_missing(missing, read_setup(session), server.provider)
         lacking = Skipped("pg_stat_statements", reason.reason, reason.remedy)
         return Report(
             "cache",

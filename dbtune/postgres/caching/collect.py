@@ -79,6 +79,7 @@ def read_workload(session: Session, interval_seconds: float, pause: Callable[[],
         # Counters that were never reset have counted for longer: that makes rates too high, and
         # advice more careful.
         written_seconds = (window[0]["seconds"] if window else None) or seconds
+    reading.require_texts()
     sources = {}
     for row in session.fact("caching_tables"):
         written = row["written"] - before.get(_key(row), 0.0)

@@ -34,19 +34,20 @@ def of_server(
         TargetError: the connection broke.
     """
     from dbtune.postgres.statements.collect import read_setup, read_statements
-    from dbtune.postgres.statements.enable import how_to_enable
+    from dbtune.postgres.statements.enable import why_missing
     from dbtune.postgres.statements.interval import difference
 
     setup = read_setup(session)
     try:
         reading = read_statements(session, setup, texts=interval_seconds <= 0)
     except Unavailable as missing:
-        absent = not setup.schema or "shared_preload_libraries" in missing.reason
-        raise (how_to_enable(setup, server.provider) if absent else missing) from None
+        raise why_missing(missing, setup, server.provider) from None
     if interval_seconds <= 0:
+        reading.require_texts()
         return of_totals(reading, setup, server, session.database, source)
     wait(interval_seconds, "observing statements")
     second = read_statements(session, setup, texts=True)
+    second.require_texts()
     change = difference(reading, second)
     found = _of_entries(change.entries, setup, session.database, source, change.seconds)
     return _with_notes(found, second, server)

@@ -35,23 +35,22 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
     """
     from dbtune.postgres.server import read_server, target
     from dbtune.postgres.statements.collect import read_setup, read_statements
-    from dbtune.postgres.statements.enable import how_to_enable
+    from dbtune.postgres.statements.enable import why_missing
 
     server = read_server(session)
     setup = read_setup(session)
     given = _Given(server, setup, selection, session.profile.thresholds)
     try:
         first = read_statements(session, setup, texts=selection.interval_seconds <= 0)
-    except Unavailable as missing:
-        reason = how_to_enable(setup, server.provider) if _absent(setup, missing) else missing
-        report = _sampled(session, selection, wait, reason)
-    else:
         if selection.interval_seconds > 0:
             wait(selection.interval_seconds, "observing statements")
             second = read_statements(session, setup, texts=True)
             report = _of_interval(first, second, given)
         else:
             report = _of_totals(first, given)
+    except Unavailable as missing:
+        reason = why_missing(missing, setup, server.provider)
+        report = _sampled(session, selection, wait, reason)
     return replace(report, target=target(session, server), collected_at=server.now)
 
 
@@ -81,10 +80,6 @@ class _Given(NamedTuple):
     setup: Setup
     selection: Selection
     thresholds: Mapping[str, Mapping[str, object]]
-
-
-def _absent(setup: Setup, missing: Unavailable) -> bool:
-    return not setup.schema or "shared_preload_libraries" in missing.reason
 
 
 def _of_totals(reading: Reading, given: _Given) -> Report:
@@ -163,7 +158,11 @@ def _report(
             )
         )
     table, summary = tables(shown, window, selection)
-    notes += _setting_notes(setup, given.server.version // 10000, shown, io_timed=io_timed)
+    told = shown
+    if reading.texts_missing:
+        skipped.append(Skipped("texts of statements", reading.texts_missing, reading.texts_remedy))
+        told = []
+    notes += _setting_notes(setup, given.server.version // 10000, told, io_timed=io_timed)
     return Report(
         "slow-queries",
         (of_those_seen(table, reading.hidden_entries), summary),

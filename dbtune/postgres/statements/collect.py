@@ -12,7 +12,7 @@ from typing import Any
 
 from psycopg import sql
 
-from dbtune.errors import Unavailable
+from dbtune.errors import OutOfTime, Unavailable
 from dbtune.postgres.session import Row, Session
 from dbtune.postgres.statements.facts import (
     COUNTERS,
@@ -23,6 +23,7 @@ from dbtune.postgres.statements.facts import (
     Reading,
     Setup,
 )
+from dbtune.text import plain
 
 MAX_TEXTS = 20_000
 """Most texts that are read; the entries with the most time win."""
@@ -56,8 +57,14 @@ def read_statements(session: Session, setup: Setup, *, texts: bool) -> Reading:
     rows = session.rows(_entries_query(setup))
     visible = [row for row in rows if row["queryid"] is not None]
     found: dict[Key, str] = {}
+    missing, remedy = "", ""
     if texts:
-        found = _read_texts(session, setup, visible)
+        try:
+            found = _read_texts(session, setup, visible)
+        except OutOfTime:
+            raise
+        except Unavailable as error:
+            missing, remedy = _in_other_encodings(session, setup, error)
     info = _read_info(session, setup)
     return Reading(
         at=rows[0]["at"] if rows else session.rows("SELECT now() AS at")[0]["at"],
@@ -65,6 +72,8 @@ def read_statements(session: Session, setup: Setup, *, texts: bool) -> Reading:
         hidden_entries=len(rows) - len(visible),
         stats_reset=info.get("stats_reset"),
         dealloc=info.get("dealloc"),
+        texts_missing=missing,
+        texts_remedy=remedy,
     )
 
 
@@ -113,6 +122,42 @@ def _read_texts(session: Session, setup: Setup, rows: list[Row]) -> dict[Key, st
     )
     texts = session.rows(query)
     return {_key(row): row["query"] for row in texts if row["query"] is not None}
+
+
+def _in_other_encodings(session: Session, setup: Setup, error: Unavailable) -> tuple[str, str]:
+    """Why no text is to be had though counters are, and what gives them back.
+
+    The function converts the texts of all databases to the encoding of the one that asks: one
+    character that has no equivalent, or bytes from a SQL_ASCII database, fail it for all.
+
+    Raises:
+        Unavailable: encodings are not the reason.
+    """
+    others = session.rows(
+        sql.SQL(
+            "SELECT d.datname::text AS name, d.oid::bigint AS oid, "
+            "pg_catalog.pg_encoding_to_char(d.encoding) AS encoding FROM pg_catalog.pg_database d "
+            "JOIN pg_catalog.pg_database h ON h.datname = pg_catalog.current_database() "
+            "WHERE d.encoding <> h.encoding AND d.oid IN (SELECT s.dbid FROM {} s) "
+            # To UTF8 all can be converted but what may be anything.
+            "AND (pg_catalog.pg_encoding_to_char(h.encoding) <> 'UTF8' "
+            "OR pg_catalog.pg_encoding_to_char(d.encoding) = 'SQL_ASCII') ORDER BY 1"
+        ).format(_function(setup, texts=False))
+    )
+    if not others:
+        raise error
+    culprits = ", ".join(f"{plain(one['name'])} ({one['encoding']})" for one in others[:5])
+    reason = (
+        "texts of statements can't be converted to this database's encoding, because of those of "
+        f"{culprits}{' and others' if len(others) > 5 else ''} ({error.reason})"
+    )
+    if any(one["encoding"] == "UTF8" for one in others):  # which has all characters
+        return reason, "-- name a database with the encoding UTF8: it can read all texts"
+    function = sql.Identifier(setup.schema, "pg_stat_statements_reset").as_string()
+    return reason, "\n".join(
+        f"SELECT {function}(0, {one['oid']}, 0);  -- forgets those of {plain(one['name'])}"
+        for one in others
+    )
 
 
 def _read_info(session: Session, setup: Setup) -> dict[str, Any]:

@@ -22,6 +22,12 @@ _MANAGED = {
 }
 
 
+def why_missing(missing: Unavailable, setup: Setup, provider: str) -> Unavailable:
+    """What kept pg_stat_statements from being read; where it is absent, how to get it."""
+    absent = not setup.schema or "shared_preload_libraries" in missing.reason
+    return how_to_enable(setup, provider) if absent else missing
+
+
 def how_to_enable(setup: Setup, provider: str) -> Unavailable:
     """Why pg_stat_statements can't be read here, with what has to be done in which order."""
     if setup.preloaded is not False and setup.schema:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from dbtune.errors import Unavailable
+
 COUNTERS = (
     "calls",
     "rows",
@@ -99,6 +101,8 @@ class Reading:
         hidden_entries: rows that belong to other roles and are hidden from this one.
         stats_reset: when all entries were last reset (PostgreSQL 14 and later).
         dealloc: how often entries were evicted because pg_stat_statements.max was reached.
+        texts_missing: why no entry has its text, or "".
+        texts_remedy: what gives them back, or "".
     """
 
     at: datetime
@@ -106,6 +110,17 @@ class Reading:
     hidden_entries: int = 0
     stats_reset: datetime | None = None
     dealloc: int | None = None
+    texts_missing: str = ""
+    texts_remedy: str = ""
+
+    def require_texts(self) -> None:
+        """Make sure that statements can be told apart by what they do.
+
+        Raises:
+            Unavailable: no text could be read.
+        """
+        if self.texts_missing:
+            raise Unavailable(self.texts_missing, self.texts_remedy)
 
 
 @dataclass(frozen=True, slots=True)
