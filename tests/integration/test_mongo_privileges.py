@@ -110,3 +110,17 @@ def test_hidden_members_are_asked_by_who_may_know_them(
     ):
         with Session(profile_from_url(url, "a test"), Limits()) as session:
             assert members_of(session) == known
+
+
+def test_profile_test_tells_what_each_command_can_do(server: MongoDB) -> None:
+    def states(user: str) -> dict[str, str]:
+        rows = asked(server, user, "profile test").json["commands"]
+        return {row["command"]: row["state"] for row in rows}
+
+    enough = states("enough")
+    assert {"check", "explain", "suggest-indexes", "bloat", "gen-config"} <= enough.keys()
+    assert {one for name, one in enough.items() if name != "slow-queries"} == {"ready"}
+    less = states("reader")
+    assert (less["explain"], less["bloat"], less["check"]) == ("ready", "ready", "limited")
+    assert (less["activity"], less["pool-size"]) == ("not possible", "not possible")
+    assert states("nobody")["explain"] == "limited"
