@@ -78,7 +78,7 @@ def test_command_lines_in_other_files_have_options_that_exist() -> None:
 
 
 def test_options_in_a_section_are_its_commands() -> None:
-    """``--limit`` in the section on ``bloat`` is one of ``dbtune bloat``, or of a script named there."""
+    """``--limit`` in the section on ``bloat`` is one of ``dbtune bloat`` or of a script there."""
     wrong = []
     for title, text in re.findall(r"(?ms)^### (.+?)\n(.*?)(?=^##)", README):
         names = [one for one in COMMANDS if one.split()[0] in title.split()]
