@@ -98,7 +98,7 @@ PROGRESS = Table(
         Column("total", "of", "int", "Units in all.", 2),
         Column("unit", "unit", "text", "blocks, tuples, bytes ...", 2),
     ),
-    empty="none",
+    empty="no long command runs",
 )
 LOCKS = Table(
     "locks",
@@ -110,7 +110,7 @@ LOCKS = Table(
         Column("seconds", "for", "seconds", "How long it has waited (PostgreSQL 14 and later)."),
         Column("held", "held by", "list", "Process and mode of the locks on the same thing.", 1),
     ),
-    empty="none",
+    empty="no lock is waited for",
 )
 ENDED = Table(
     "session",

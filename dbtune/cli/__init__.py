@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -223,6 +224,7 @@ def _usage(error: Any) -> int:
 def usage_text(error: Any) -> str:
     """A usage error of Typer's in the words of a person."""
     text: str = error.format_message()
+    text = re.sub(r"Got unexpected extra argument\S* \((.*)\)", r"too many arguments: \1", text)
     for typed, said in (("int", "whole number"), ("float", "number")):
         for kind in (f"{typed} range", typed):
             text = text.replace(f"is not a valid {kind}.", f"is not a {said}.")

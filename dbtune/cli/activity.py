@@ -62,7 +62,7 @@ def activity(
     MongoDB: $currentOp. Redis: CLIENT LIST.
     """
     if once and duration:
-        raise UsageError("give --once or --for, not both")
+        raise UsageError("give --once or --duration, not both")
     asked = run.output.format if run.output else None
     to_file = run.output is not None and run.output.path is not None
     if duration and (to_file or asked not in (None, Format.table, Format.ndjson)):

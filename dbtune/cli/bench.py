@@ -15,7 +15,7 @@ app = new_app()
 _KINDS = ("pool", "writes", "index", "cache")
 
 
-@app.command(cls=SectionedCommand, epilog="Example: dbtune bench pool demo")
+@app.command(cls=SectionedCommand, no_args_is_help=True, epilog="Example: dbtune bench pool demo")
 def bench(
     kind: Annotated[
         str, typer.Argument(metavar="COMMAND", help="pool, writes, index or cache.")
@@ -27,5 +27,4 @@ def bench(
     """
     close = get_close_matches(kind, _KINDS, n=1)
     hint = f"did you mean {close[0]}?" if close else "dbtune bench --help tells more"
-    what = f"no benchmark {plain(kind)!r}" if kind else "no benchmark named"
-    raise UsageError(f"{what}: there are {', '.join(_KINDS)}; {hint}")
+    raise UsageError(f"no benchmark {plain(kind)!r}; {hint}")

@@ -95,7 +95,7 @@ def pool(
 
     tables = workload is not Workload.statements
     if tables and file is not None:
-        raise UsageError("--file and --workload exclude each other")
+        raise UsageError("give --file or --workload, not both")
     if tables and not allow_write:
         raise UsageError(f"--workload {workload} needs tables of its own: give --allow-write")
     profile = run.profile()

@@ -100,7 +100,7 @@ def cache(
                 written=written,
                 script=run.format == "sql",
             )
-    raise UsageError(f"{profile.name} is {profile.engine}; cache is for redis and postgresql")
+    raise UsageError(f"{profile.name} is {profile.engine}; this needs redis or postgresql")
 
 
 def _statements(path: Path | None) -> list[str]:

@@ -94,7 +94,8 @@ def add(
     sslmode: Annotated[str, _text("libpq's sslmode, such as verify-full.")] = "",
     sslrootcert: Annotated[str, _text("Certificate authority's file, or system.")] = "",
     engine: Annotated[
-        str, _text("postgresql, mongodb or redis; a URL tells it, and PostgreSQL is assumed.")
+        str,
+        _text("postgresql, mongodb, redis or pgbouncer; a URL tells it, else it is postgresql."),
     ] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Tag. Repeat it for several.")] = None,
     ram: Annotated[str, _text("RAM of the server's machine, as 64GB.")] = "",
@@ -149,7 +150,7 @@ def add(
     if tag:
         entry["tags"] = tag
     if password_prompt and (password_command or password_file):
-        raise UsageError("-W, --password-command and --password-file exclude each other")
+        raise UsageError("give one of -W, --password-command and --password-file")
     store = Store()
     store.refuse_taken(name)
     store.add(name, entry, _ask_password(name) if password_prompt else "", default=default)

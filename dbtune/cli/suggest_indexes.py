@@ -214,7 +214,7 @@ def suggest_indexes(
     sources = {"--file": file is not None, "--sql": bool(sql), "--log": bool(log)}
     sources["--interval"] = interval > 0
     if len(both := [name for name, given in sources.items() if given]) > 1:
-        raise UsageError(f"{both[0]} and {both[1]} exclude each other: one workload")
+        raise UsageError(f"give {both[0]} or {both[1]}, not both: there is one workload")
     script, source = (sql, "--sql") if sql else _read(file)
     size, ratio = budget or (None, None)
     options = Options(
@@ -249,7 +249,7 @@ def suggest_indexes(
     if only_mongo:
         raise UsageError(f"{only_mongo[0]} is for MongoDB; {profile.name} is {profile.engine}")
     if profile.engine is not Engine.postgresql:
-        raise UsageError(f"{profile.name} is {profile.engine}, which has no indexes to suggest")
+        raise UsageError(f"{profile.name} is {profile.engine}; this needs postgresql or mongodb")
     request = _with_logs(run, request, log)
     changes = None
     if apply or verify:

@@ -31,7 +31,7 @@ def of_mongo(
 
     command = _command(given, limit)
     if command and logs:
-        raise UsageError("--collection and --log exclude each other: one query, or a log")
+        raise UsageError("give --collection or --log, not both: one query, or a log")
     with run.mongo(profile) as session:
         collection = ""
         if command:
@@ -59,7 +59,7 @@ def _command(given: Mapping[str, str], limit: int) -> dict[str, Any]:
             raise UsageError(f"{named[0]} needs --collection DATABASE.COLLECTION")
         return {}
     if given["--database"]:
-        raise UsageError("--database and --collection exclude each other")
+        raise UsageError("give --database or --collection, not both")
     if given["--pipeline"]:
         if len(named) > 1:
             raise UsageError(f"{named[0]} is for a find; in a --pipeline it is a stage")

@@ -42,7 +42,7 @@ EVENTS = Table(
         Column("message", "message", "text", "One sentence."),
         Column("subject", "about", "sql", "What it is about."),
     ),
-    empty="nothing",
+    empty="nothing happened",
 )
 SUMMARY = (
     Column("snapshots", "snapshots", "int", "Snapshots that were taken."),

@@ -104,7 +104,7 @@ SETTINGS = Table(
         Column("after", "after", "text", "Its value after."),
         Column("remark", "", "text", "Whether it waits for a restart."),
     ),
-    empty="none",
+    empty="no setting changed",
 )
 _SIZES = (
     Column("before_bytes", "size before", "bytes", "Size before."),
@@ -123,7 +123,7 @@ INDEXES = Table(
         Column("remark", "remark", "text", "What else there is to say.", 4),
         Column("definition", "definition", "sql", "Its definition.", None),
     ),
-    empty="none",
+    empty="no index changed",
 )
 RELATIONS = Table(
     "relations",
@@ -138,7 +138,7 @@ RELATIONS = Table(
         Column("after_rows", "rows after", "int", "Estimated rows after.", 2),
         Column("remark", "remark", "text", "What else there is to say.", 3),
     ),
-    empty="none",
+    empty="no table or index changed much",
 )
 WAITS = Table(
     "waits",
@@ -161,7 +161,7 @@ HEALTH = Table(
         Column("message", "finding", "text", "The sentence with its number.", 2),
         Column("message_before", "before", "text", "The sentence before.", None),
     ),
-    empty="none in either period",
+    empty="no finding in either period",
 )
 TABLES = (
     *(VERDICT, HYPOTHESES, MEASURES, STATEMENTS, INDEXES, SETTINGS, RELATIONS, HEALTH, WAITS),

@@ -73,3 +73,10 @@ def test_a_name_has_one_type_in_all_commands() -> None:
 
 def test_every_field_is_explained() -> None:
     assert [where for where, one in columns() if not one.help.endswith((".", "..."))] == []
+
+
+def test_an_empty_table_says_what_there_is_none_of() -> None:
+    """``none`` alone does not say whether it was looked for."""
+    said = {table.empty for _, table in _tables() if not table.record}
+    assert len(said) > 40
+    assert {one for one in said if one and " " not in one} == set()

@@ -296,7 +296,7 @@ def test_missing_programs_are_named(
     [
         (("--sizes", "4,many"), "write for example"),
         (("--sizes", "0"), "write for example"),
-        (("--workload", "tpcb", "--file", "x.sql"), "exclude each other"),
+        (("--workload", "tpcb", "--file", "x.sql"), "give --file or --workload, not both"),
         (("--file", "/nonexistent.sql"), "can't be read"),
     ],
 )

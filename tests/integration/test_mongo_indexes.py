@@ -591,7 +591,10 @@ def test_the_command_fits_its_schema_and_gives_a_script(server: MongoDB) -> None
         (("--filter", "{a: 1}"), "--filter needs --collection"),
         (("--collection", "orders"), "needs a query"),
         (("--collection", "orders", "--filter", "{a:"), "--filter, character 4"),
-        (("--collection", "orders", "--filter", "{}", "--log", "x"), "exclude each other"),
+        (
+            ("--collection", "orders", "--filter", "{}", "--log", "x"),
+            "give --collection or --log, not both",
+        ),
         (("--sql", "SELECT 1"), "for PostgreSQL"),
         (("--log", "/nonexistent"), "there is no such file"),
         (("--database", "nowhere"), "there is no database 'nowhere'"),

@@ -132,7 +132,7 @@ def test_equal_input_gives_equal_output(shop: str) -> None:
         (("--budget", "lots"), "neither a size nor a share"),
         (("--min-gain", "150%"), "not a share"),
         (("--file", "/nonexistent.sql"), "can't be read"),
-        (("--file", "x.sql", "--sql", "SELECT 1"), "exclude each other"),
+        (("--file", "x.sql", "--sql", "SELECT 1"), "give --file or --sql, not both"),
         (("--sql", "VACUUM"), "no statement that an index could serve"),
     ],
 )

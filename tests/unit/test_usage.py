@@ -10,6 +10,10 @@ from tests.command import dbtune
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (("bench", "pol"), "no benchmark 'pol'; did you mean pool?"),
+        (("gen-config", "djanga"), "gen-config makes no 'djanga'; did you mean django?"),
+        (("check", "a", "b"), "too many arguments: b"),
+        (("activity", "--once", "--duration", "3s"), "give --once or --duration, not both"),
         (("slow-queries", "--limit", "abc"), "'abc' is not a whole number."),
         (("activity", "cancel", "abc"), "'abc' is not a whole number."),
         (("pool-size", "--cpus", "x"), "'x' is not a number."),

@@ -33,7 +33,7 @@ PLANS = Table(
         Column("number", "#", "int", "Which plan of this report, from 1."),
         Column("source", "source", "object", "Where it came from.", None, SourceData),
         Column("statement", "operation", "sql", "The operation, where the input has it."),
-        Column("namespace", "namespace", "text", "database.collection."),
+        Column("namespace", "collection", "text", "database.collection."),
         Column("operation", "command", "text", "find, aggregate, update, ...", None),
         Column("query_engine", "engine", "text", "classic, or sbe (slot-based).", None),
         Column("truncated", "cut off", "bool", "The input ended in the middle of it.", None),

@@ -69,7 +69,7 @@ MEASURED = Table(
         Column("value", "value", "text", "With its unit."),
         Column("decides", "decides", "text", "Settings that hang on it."),
     ),
-    empty="nothing: no target, or too little was counted",
+    empty="nothing was measured: no target, or too little was counted",
 )
 TABLES = (CHANGES, MEMORY, INPUTS, MEASURED)
 

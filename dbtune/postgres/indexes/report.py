@@ -50,7 +50,7 @@ SUGGESTIONS = Table(
         Column("keys", "keys", "list", "Its keys.", None),
         Column("include", "include", "list", "Columns that it stores.", None),
         Column("predicate", "predicate", "text", "Which rows it has.", None),
-        Column("confidence", "sure", "text", "Estimated, or a rule of thumb.", 3),
+        Column("confidence", "confidence", "text", "Estimated, or a rule of thumb.", 3),
         Column("doubt", "doubt", "text", "Why the saving is no more than a guess.", None),
         Column("writers", "writers", "list", "Statements that have to maintain it.", None),
         Column("sql", "statement", "sql", "The statements that make it.", None),
@@ -79,7 +79,7 @@ NOT_PLANNED = Table(
         Column("reason", "why", "text", "Why."),
         Column("statement", "statement", "sql", "The statement."),
     ),
-    empty="none",
+    empty="no statement was left out",
 )
 SUMMARY = (
     Column("source", "workload", "text", "Where the statements come from."),

@@ -74,7 +74,7 @@ STEPS = Table(
         Column("before_node", "node before", "int", "Its number.", None),
         Column("after_node", "node after", "int", "Its number.", None),
     ),
-    empty="none",
+    empty="no other step changed",
 )
 RULES = Table(
     "rules",
@@ -85,7 +85,7 @@ RULES = Table(
         Column("subject", "what", "text", "What it is about."),
         Column("message", "finding", "text", "What was found.", 1),
     ),
-    empty="none",
+    empty="no finding was fixed or is new",
 )
 SETTINGS = Table(
     "settings",
@@ -95,6 +95,6 @@ SETTINGS = Table(
         Column("before", "before", "text", "Its value; default if the plan does not name it."),
         Column("after", "after", "text", "Its value; default if the plan does not name it."),
     ),
-    empty="none that the plans show",
+    empty="no setting differs, as far as the plans show",
 )
 TABLES = (Table("verdict", "", VERDICT, record=True), CHANGES, STEPS, RULES, SETTINGS)

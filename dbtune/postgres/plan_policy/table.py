@@ -33,6 +33,6 @@ EXCEPTIONS = Table(
         Column("line", "line", "int", "Its line in the policy file.", None),
         Column("let_through", "let through", "int", "Findings that it let through."),
     ),
-    empty="none",
+    empty="no exception is granted",
 )
 TABLES = (PLANS, EXCEPTIONS)

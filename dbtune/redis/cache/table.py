@@ -81,7 +81,7 @@ HOT_KEYS = Table(
         Column("share_ratio", "of look-ups", "share", "That, of all look-ups; null if a bound."),
         Column("counter", "OBJECT FREQ", "int", "Its logarithmic counter.", 2),
     ),
-    empty="none stands out",
+    empty="no key stands out",
 )
 TABLES = (Table("cache", "Cache", TRAFFIC, record=True), MEMORY_BUYS, FAMILIES, HOT_KEYS)
 
