@@ -94,3 +94,92 @@ def test_options_in_a_section_are_its_commands() -> None:
         given = [word for span in spans for word in re.findall(r"--[a-z][a-z-]*", span)]
         wrong += [(title, one) for one in given if names and one not in known]
     assert wrong == []
+
+
+# ------------------------------------------------------------------- facts that README tells of
+
+
+def listed(beginning: str) -> list[str]:
+    """The words of ``a|b|c`` behind a beginning, a line break among them or none."""
+    text = README.replace("\\|", "|")
+    found = re.search(re.escape(beginning) + r"\s*([a-z0-9|-]+(?:\n[a-z|-]+)?)", text)
+    assert found, beginning
+    return found[1].replace("\n", "").split("|")
+
+
+def test_lists_of_values_are_whole() -> None:
+    from dbtune.postgres.config.forms import Form
+    from dbtune.render import FORMATS
+    from dbtune.statements import Order
+
+    assert listed("Data goes to stdout, everything else to stderr. `--format") == list(FORMATS)
+    assert listed("out. `--by") == list(Order)
+    assert set(listed("offline. `--form")) == set(Form)
+
+
+def test_the_frameworks_are_those_that_there_are() -> None:
+    from dbtune.cli.gen_config_app import FRAMEWORKS
+
+    section = README.partition("comes in the file of its framework:")[2].partition(".")[0]
+    assert re.findall(r"`([a-z-]+)`", section) == list(FRAMEWORKS)
+
+
+def test_exit_codes_are_those_of_the_code() -> None:
+    from dbtune.errors import Exit
+
+    table = README.partition("## Exit codes")[2].partition("\n## ")[0]
+    assert [int(one) for one in re.findall(r"(?m)^\| (\d+) \|", table)] == list(Exit)
+
+
+def test_how_many_checks_there_are() -> None:
+    from dbtune.health.run import checks_of
+    from dbtune.profile import Engine
+
+    assert "More than a hundred rules for PostgreSQL" in README
+    assert len(checks_of((Engine.postgresql,), (), ())) > 100
+    assert "some thirty each for MongoDB and Redis" in README
+    for engine in (Engine.mongodb, Engine.redis):
+        assert 25 <= len(checks_of((engine,), (), ())) < 40, engine
+
+
+def test_what_a_session_is_limited_to() -> None:
+    from dbtune.session import Limits
+
+    assert "`statement_timeout` (15 s, `--timeout`),\n`lock_timeout` (100 ms)" in README
+    assert (Limits().statement_seconds, Limits().lock_seconds) == (15, 0.1)
+
+
+def test_where_a_target_is_looked_for() -> None:
+    from dbtune.profile import explain_resolution
+
+    places = [one.name for one in explain_resolution(environ={})]
+    order = README.partition("the first of these decides")[2].partition("\n\nPostgreSQL's")[0]
+    names = ["TARGET", "--url", "--profile", "DBTUNE_PROFILE", "DATABASE_URL", "PG", "MONGODB_URI"]
+    names.append("REDIS_URL")
+    assert [name in place for name, place in zip(names, places, strict=False)] == [True] * 8
+    where = [order.index(f"`{name}" if name != "TARGET" else name) for name in names]
+    assert where == sorted(where)
+
+
+def test_what_is_served() -> None:
+    from dbtune.service.http import resources
+
+    section = README.partition("## For programs that stay connected")[2].partition("\n## ")[0]
+    paths = {one.path for one in resources(60, 3600) if one.path}
+    told = re.search(r"`/api/v1/(check.*?)` as JSON", section, re.DOTALL)
+    assert told
+    assert set(re.findall(r"[a-z]+(?:-[a-z]+)*", told[1])) - {"and"} == paths | {"analyze-query"}
+    assert "localhost:8432" in section
+    _, serve = command_of(["serve"])
+    defaults = {one.name: one.default for one in serve.params}
+    assert (defaults["port"], defaults["host"]) == (8432, "127.0.0.1")
+
+
+def test_the_header_of_the_json_output() -> None:
+    from dbtune.render.document import header
+    from dbtune.report import Report
+
+    section = README.partition("## JSON")[2].partition("\n## ")[0]
+    names = re.search(r"a header \((.*?)\)", section, re.DOTALL)
+    assert names
+    assert re.findall(r"`(\w+)`", names[1]) == list(header(Report("check")))
