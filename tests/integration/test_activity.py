@@ -120,7 +120,7 @@ def test_without_pg_stat_statements_it_says_how_to_have_it(
 ) -> None:
     server = new_pg(18).start()
     found = dbtune("activity", server.dsn(), "--once", "--every", "0s", "-f", "json").ok()
-    [missing] = [one for one in found.json["skipped"] if one["what"] == "statements"]
+    [missing] = [one for one in found.json["skipped"] if one["what"] == "pg_stat_statements"]
     assert "is loaded, but not created in this database" in missing["reason"]
     assert "CREATE EXTENSION pg_stat_statements" in missing["remedy"]
 

@@ -11,7 +11,7 @@ from tests.command import dbtune
 
 SAMPLES = sorted((Path(__file__).parents[1] / "plans/samples").glob("*.json"))
 PLAN = set(
-    """source query query_id duration_ms planning_ms execution_ms settings analyzed timing buffers
+    """source statement query_id duration_ms planning_ms execution_ms settings analyzed timing buffers
     verbose jit planning serialization triggers nodes findings summary truncated total_ms
     unaccounted_ms""".split()
 )
