@@ -73,10 +73,10 @@ STATEMENTS = Table(
     "statements",
     "Statements of the interval",
     (
-        Column("share_ratio", "time", "share", "Of the execution time of all statements."),
+        Column("share_ratio", "share of time", "share", "Of the execution time of all statements."),
         Column("calls_per_second", "calls/s", "float", "Executions."),
         Column("mean_ms", "mean", "ms", "Execution time of one."),
-        Column("rows_per_call", "rows", "float", "Rows returned or changed by one.", 2),
+        Column("rows_per_call", "rows/call", "float", "Rows returned or changed by one.", 2),
         Column("blocks_read_per_second", "blocks read/s", "float", "From outside the cache.", 3),
         Column("user", "user", "text", "Role.", 2),
         Column("database", "database", "text", "Database.", 3),

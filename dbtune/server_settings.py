@@ -20,7 +20,7 @@ SETTINGS = Table(
     "Settings",
     (
         Column("setting", "setting", "text", "Name of the setting."),
-        Column("old_value", "was", "text", "What the target has, or the default."),
+        Column("old_value", "before", "text", "What the target has, or the default."),
         Column("value", "value", "text", "The value, as in the file."),
         Column("formula", "because", "text", "How the value came about.", 1),
         Column("reason", "why", "text", "Why it is set.", None),

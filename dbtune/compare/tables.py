@@ -131,7 +131,7 @@ RELATIONS = Table(
     (
         Column("state", "what", "text", "new, gone, grew or shrank."),
         Column("kind", "kind", "text", "table, index, database ..."),
-        Column("relation", "name", "text", "Its name."),
+        Column("relation", "relation", "text", "Its name."),
         *_SIZES,
         Column("growth_bytes", "growth", "bytes", "How much larger it became."),
         Column("before_rows", "rows before", "int", "Estimated rows before.", 2),
@@ -144,7 +144,7 @@ WAITS = Table(
     "waits",
     "What sessions waited for, at the end of each",
     (
-        Column("wait", "wait", "text", "Wait event; CPU is none."),
+        Column("wait", "waits for", "text", "Wait event; CPU is none."),
         Column("before", "sessions before", "float", "Active sessions at the end of the period."),
         Column("after", "sessions after", "float", "Likewise after."),
     ),

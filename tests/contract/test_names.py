@@ -80,3 +80,8 @@ def test_an_empty_table_says_what_there_is_none_of() -> None:
     said = {table.empty for _, table in _tables() if not table.record}
     assert len(said) > 40
     assert {one for one in said if one and " " not in one} == set()
+
+
+def test_before_and_after_come_first_in_a_name() -> None:
+    wrong = [one for one, _ in columns() if one.endswith(("_before", "_after", "_now", "_then"))]
+    assert [one for one in wrong if not one.endswith("message_before")] == []

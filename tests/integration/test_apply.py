@@ -94,7 +94,7 @@ def test_verify_measures_and_keeps_what_helps(shop: tuple[Postgres, str], tmp_pa
     rows = {row["statement"]: row for row in result.json["verified"]}
     row = rows[BY_CUSTOMER]
     assert row["after_ms"] < row["before_ms"]
-    assert row["blocks_after"] < row["blocks_before"] / 10
+    assert row["after_blocks"] < row["before_blocks"] / 10
     assert row["uses"] == ["orders_customer_id_idx"]
     assert indexes(pg, name)["orders_customer_id_idx"]
     deleted = next((row for text, row in rows.items() if text.startswith("DELETE")), None)

@@ -45,7 +45,7 @@ PLANS = Table(
         Column("unaccounted_ms", "outside", "ms", "Time that no stage has.", None),
         Column("total_rows", "returned", "int", "Documents returned, counted or matched."),
         Column("keys_examined", "keys", "int", "Index keys examined."),
-        Column("docs_examined", "documents", "int", "Documents examined."),
+        Column("docs_examined", "docs", "int", "Documents examined."),
         Column(
             "keys_per_row", "keys/row", "float", "Index keys examined for each one returned.", None
         ),

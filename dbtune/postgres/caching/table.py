@@ -18,7 +18,9 @@ TO_CACHE = Table(
         Column("writes_per_second", "writes/s", "float", "Rows written to its tables."),
         Column("variants", "variants", "int", "Different answers, by the columns' statistics."),
         Column("ttl_seconds", "TTL", "seconds", "For how long to keep an answer."),
-        Column("hit_ratio", "hits", "ratio", "Estimated: if all variants are asked for equally."),
+        Column(
+            "hit_ratio", "hit ratio", "ratio", "Estimated: if all variants are asked for equally."
+        ),
         Column("saved_ms_per_second", "saves a second", "ms", "Execution time, estimated."),
         Column("tables", "tables", "list", "That it reads, by its plan.", 2),
         Column("statement", "statement", "sql", "As pg_stat_statements has it."),

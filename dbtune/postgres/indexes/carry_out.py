@@ -34,13 +34,15 @@ MEASURED = Table(
     "verified",
     "Statements before and after",
     (
-        Column("before_ms", "before", "ms", "Fastest execution without the indexes."),
-        Column("after_ms", "after", "ms", "Fastest execution with them."),
-        Column("blocks_before", "blocks", "int", "Blocks that it read, from cache or disk.", 2),
-        Column("blocks_after", "then", "int", "Blocks that it read with them.", 2),
-        Column("before_cost", "cost", "float", "The planner's cost without the indexes.", 1),
+        Column("before_ms", "time before", "ms", "Fastest execution without the indexes."),
+        Column("after_ms", "time after", "ms", "Fastest execution with them."),
+        Column(
+            "before_blocks", "blocks before", "int", "Blocks that it read, from cache or disk.", 2
+        ),
+        Column("after_blocks", "blocks after", "int", "Blocks that it read with them.", 2),
+        Column("before_cost", "cost before", "float", "The planner's cost without the indexes.", 1),
         Column("predicted_cost", "predicted", "float", "The cost that was predicted.", 1),
-        Column("after_cost", "real", "float", "The planner's cost with the real indexes.", 1),
+        Column("after_cost", "cost after", "float", "The planner's cost with the real indexes.", 1),
         Column("uses", "uses", "list", "New indexes that its plan uses."),
         Column("values", "values", "object", "Values of its parameters.", None),
         Column("reason", "not executed", "text", "Why it was not executed.", 3),
@@ -166,8 +168,8 @@ def _measured_row(one: Measured, names: set[str]) -> Row:
     return {
         "before_ms": one.before_ms,
         "after_ms": one.after_ms,
-        "blocks_before": one.blocks_before,
-        "blocks_after": one.blocks_after,
+        "before_blocks": one.before_blocks,
+        "after_blocks": one.after_blocks,
         "before_cost": one.before_cost if one.before_cost is not None else one.effect.before,
         "predicted_cost": one.planned.after,
         "after_cost": one.after_cost,

@@ -62,8 +62,8 @@ STATEMENTS = Table(
     "Statements",
     (
         Column("saved_ratio", "saves", "ratio", "Share of the workload's cost."),
-        Column("before_cost", "cost", "float", "The planner's cost without new indexes."),
-        Column("after_cost", "then", "float", "With all suggested indexes."),
+        Column("before_cost", "cost before", "float", "The planner's cost without new indexes."),
+        Column("after_cost", "cost after", "float", "With all suggested indexes."),
         Column("calls", "calls", "int", "Executions.", 1),
         Column("total_ms", "time", "ms", "Measured time of all executions.", 1),
         Column("indexes", "by", "list", "Suggested indexes that its plan uses, by number."),
@@ -90,7 +90,7 @@ SUMMARY = (
     Column("planner_calls", "plans", "int", "Plans asked for."),
     Column("search_seconds", "search", "seconds", "Time that it took."),
     Column("deadline_reached", "stopped", "bool", "Whether the deadline ended the search.", None),
-    Column("saved_ratio", "saved", "ratio", "Of the workload's cost, upkeep deducted."),
+    Column("saved_ratio", "saves", "ratio", "Of the workload's cost, upkeep deducted."),
     Column("size_bytes", "size", "bytes", "Of all suggested indexes."),
     Column("table_bytes", "tables", "bytes", "Of all tables."),
 )

@@ -35,7 +35,7 @@ class Measured:
         effect: the statement with its costs as predicted.
         planned: as it was executed, with values in place of its parameters, and as predicted.
         before_ms, after_ms: the fastest execution; ``None`` if it was not executed.
-        blocks_before, blocks_after: of that execution, read from cache or disk.
+        before_blocks, after_blocks: of that execution, read from cache or disk.
         before_cost, after_cost: the planner's, with the real indexes.
         uses: names of the indexes that its plan uses afterwards.
         reason: why it was not executed, or "".
@@ -45,8 +45,8 @@ class Measured:
     planned: FormEffect
     before_ms: float | None = None
     after_ms: float | None = None
-    blocks_before: int | None = None
-    blocks_after: int | None = None
+    before_blocks: int | None = None
+    after_blocks: int | None = None
     before_cost: float | None = None
     after_cost: float | None = None
     uses: frozenset[str] = frozenset()
@@ -143,7 +143,7 @@ class Verifier:
         except (UsageError, TargetError) as refused:
             found.reason = _first_line(refused)
             return found
-        found.before_ms, found.blocks_before = plan.execution_ms, _blocks(plan)
+        found.before_ms, found.before_blocks = plan.execution_ms, _blocks(plan)
         found.before_cost = plan.root.total_cost
         return found
 
@@ -155,7 +155,7 @@ class Verifier:
         except (UsageError, TargetError) as refused:
             found.reason = _first_line(refused)
             return
-        found.after_ms, found.blocks_after = plan.execution_ms, _blocks(plan)
+        found.after_ms, found.after_blocks = plan.execution_ms, _blocks(plan)
         found.after_cost = plan.root.total_cost
         found.uses = frozenset(node.index for node in plan.nodes if node.index)
 
@@ -182,8 +182,8 @@ class Verifier:
             return builder.drop(made, "no statement that was executed uses it")
         before = sum((one.before_ms or 0.0) * one.calls for one in mine)
         after = sum((one.after_ms or 0.0) * one.calls for one in mine)
-        read = sum((one.blocks_before or 0) * one.calls for one in mine)
-        reads = sum((one.blocks_after or 0) * one.calls for one in mine)
+        read = sum((one.before_blocks or 0) * one.calls for one in mine)
+        reads = sum((one.after_blocks or 0) * one.calls for one in mine)
         less = 1 - LEAST_GAIN
         if after <= before * less or (after <= before and reads <= read * less):
             return made

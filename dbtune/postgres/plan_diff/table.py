@@ -43,8 +43,8 @@ CHANGES = Table(
         Column("alias", "alias", "text", "The name that the statement has for the table."),
         Column("table", "table", "text", "The table.", None),
         Column("change", "what changed", "text", "Scan and indexes; blank if they are the same."),
-        Column("before_ms", "ms before", "ms", "Its own time before."),
-        Column("after_ms", "ms after", "ms", "Its own time after."),
+        Column("before_ms", "time before", "ms", "Its own time before."),
+        Column("after_ms", "time after", "ms", "Its own time after."),
         Column("time", "time", "text", "Faster, slower or same.", 1),
         Column(
             "before_rows",
@@ -69,8 +69,8 @@ STEPS = Table(
     (
         Column("before", "before", "text", "The node before; blank if there was none."),
         Column("after", "after", "text", "The node after; blank if there is none."),
-        Column("before_ms", "ms before", "ms", "Its own time before."),
-        Column("after_ms", "ms after", "ms", "Its own time after."),
+        Column("before_ms", "time before", "ms", "Its own time before."),
+        Column("after_ms", "time after", "ms", "Its own time after."),
         Column("before_node", "node before", "int", "Its number.", None),
         Column("after_node", "node after", "int", "Its number.", None),
     ),
@@ -82,7 +82,7 @@ RULES = Table(
     (
         Column("state", "", "text", "fixed or new."),
         Column("rule", "rule", "text", "Name of the rule; dbtune rules NAME explains it."),
-        Column("subject", "what", "text", "What it is about."),
+        Column("subject", "about", "text", "What it is about."),
         Column("message", "finding", "text", "What was found.", 1),
     ),
     empty="no finding was fixed or is new",

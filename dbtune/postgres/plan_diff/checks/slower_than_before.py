@@ -47,8 +47,8 @@ def slower_than_before(
             "before_ms": time.before,
             "after_ms": time.after,
             "ratio": ratio,
-            "blocks_before": blocks.before,
-            "blocks_after": blocks.after,
+            "before_blocks": blocks.before,
+            "after_blocks": blocks.after,
         },
         level=Level.critical if ratio >= critical_ratio else None,
     )

@@ -11,8 +11,8 @@ from tests.command import dbtune
 
 SAMPLES = sorted((Path(__file__).parents[1] / "plans/samples").glob("*.json"))
 PLAN = set(
-    """source statement query_id duration_ms planning_ms execution_ms settings analyzed timing buffers
-    verbose jit planning serialization triggers nodes findings summary truncated total_ms
+    """source statement query_id duration_ms planning_ms execution_ms settings analyzed timing
+    buffers verbose jit planning serialization triggers nodes findings summary truncated total_ms
     unaccounted_ms""".split()
 )
 NODE = set(
