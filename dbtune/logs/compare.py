@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
 
 from dbtune.compare import CHECKS
 from dbtune.compare.model import Comparison, Measure, Period
@@ -15,9 +14,8 @@ from dbtune.compare.tables import MEASURES, STATEMENTS
 from dbtune.compare.verdict import judge
 from dbtune.finding import load_checks, run_checks, sort_findings
 from dbtune.logs.clock import moment
-from dbtune.logs.seen import Seen
+from dbtune.logs.sides import Rate, Side
 from dbtune.report import Column, Report, Table
-from dbtune.statements import Statement
 
 COMPARED = Table(
     "compared",
@@ -36,39 +34,6 @@ CHANGES = replace(STATEMENTS, name="changes", title="Statements, compared")
 MEASURED = replace(MEASURES, title="All that was logged, compared")
 TABLES = (COMPARED, CHANGES, MEASURED)
 _LEAST_HOURS = 1 / 60
-
-
-class Rate(NamedTuple):
-    """What is counted in a log and compared by the hour.
-
-    Attributes:
-        name: stable name; carries the unit.
-        title: for people.
-        better: which way is better; "" if neither is.
-        least: the least change that counts.
-        kind: how its values are shown.
-    """
-
-    name: str
-    title: str
-    better: Literal["less", ""] = ""
-    least: float = 0.0
-    kind: Literal["float", "ms", "bytes"] = "float"
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """What the logs of a period say.
-
-    Attributes:
-        seen: what was read.
-        statements: those that are compared, by what identifies them.
-        counted: how much there was of each :class:`Rate`, by its name.
-    """
-
-    seen: Seen
-    statements: Mapping[str, Statement]
-    counted: Mapping[str, float]
 
 
 def compared(before: Side, after: Side, rates: Sequence[Rate]) -> Comparison:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from dbtune.errors import UsageError
-from dbtune.logs.compare import Rate, Side, compared, with_baseline
 from dbtune.logs.files import STDIN, expand
 from dbtune.logs.kind import DetectedT, Digest, DigestT, Kind, WantedT
 from dbtune.logs.parts import Progress
 from dbtune.logs.period import check_time
 from dbtune.logs.read import read
+from dbtune.logs.sides import Rate, Side
 from dbtune.report import Report
 from dbtune.statements import Selection
 from dbtune.text import bytes_text, plain, plural
@@ -103,6 +103,8 @@ class Told(Generic[WantedT, DetectedT, DigestT]):
         made = self.report(digest, selection, names=files, thresholds=thresholds)
         if before is None:
             return made
+        from dbtune.logs.compare import compared, with_baseline
+
         other_names, other_wanted = before
         other = read(self.kind, expand(other_names), other_wanted, progress, other_names)
         if not other.seen.records:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dbtune.logs.compare import Rate, Side
+from dbtune.logs.sides import Rate, Side
 from dbtune.mongo.logs.digest import Digest
 from dbtune.statements import Selection, narrow
 

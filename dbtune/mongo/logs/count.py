@@ -54,7 +54,7 @@ class Counting:
         self._known: dict[Hashable, _Op | None] = {}
         self._cursors: dict[int, None] = {}
         self._written: dict[str, float] = {}
-        self._pending: dict[int, tuple[Logged, dict[tuple[str, str], list[float]]]] = {}
+        self._pending: dict[tuple[int, str, str], tuple[Logged, list[float]]] = {}
         self._hour, self._zone = "", ""
         self._count = 0
 
@@ -132,7 +132,7 @@ class Counting:
             self._digest.unreadable += 1
             return
         if op is not None:
-            self._add(op, entry, attr, stamp)
+            self._add(op, entry, attr, command, stamp)
 
     def _made(self, entry: Entry, line: bytes) -> _Op | None:
         """What a structure that is seen the first time stands for."""
@@ -150,32 +150,34 @@ class Counting:
             logged = self._digest.shapes[shape.text] = Logged(shape)
         return _Op(logged, document.get("op") == "getmore", bool(document.get("batch")))
 
-    def _add(self, op: _Op, entry: Entry, attr: Mapping[str, Any], stamp: str) -> None:
-        ms = _number(attr, "durationMillis")
+    def _add(
+        self,
+        op: _Op,
+        entry: Entry,
+        attr: Mapping[str, Any],
+        command: Mapping[str, Any],
+        stamp: str,
+    ) -> None:
+        ms = _number(attr.get("durationMillis"))
         if op.batch or entry.get("c") == "WRITE":
             ms = self._of_batch(op, str(entry.get("ctx")), ms)
             if ms < 0:
                 return
         one = op.logged
         self._digest.operations += 1
-        cursor = attr.get("cursorid")
-        known = type(cursor) is int and cursor in self._cursors
-        goes_on = op.getmore and known
-        if type(cursor) is int and not known:
-            if len(self._cursors) > _MOST_CURSORS:
-                del self._cursors[next(iter(self._cursors))]
-            self._cursors[cursor] = None
+        goes_on = "cursorid" in attr and self._goes_on(op, attr["cursorid"])
         application = str(attr.get("appName") or "")[:128]
         host = _host(attr.get("remote"))
         if goes_on:
             one.total_ms += ms
         else:
-            held = self._pending.get(id(one))
-            if held is None:
-                held = self._pending[id(one)] = (one, {})
-            held[1].setdefault((application, host), []).append(ms)
+            key = (id(one), application, host)
+            if key in self._pending:
+                self._pending[key][1].append(ms)
+            else:
+                self._pending[key] = (one, [ms])
             self._count += 1
-        _add_numbers(one, attr)
+        _add_numbers(one, attr, command)
         if ms > self._digest.slowest.least:
             self._digest.slowest.add(
                 ms,
@@ -184,6 +186,17 @@ class Counting:
             )
         if entry.get("truncated"):
             one.cut += 1
+
+    def _goes_on(self, op: _Op, cursor: object) -> bool:
+        """Whether an operation is part of a query that has been counted; its cursor is noted."""
+        if type(cursor) is not int:
+            return False
+        if cursor in self._cursors:
+            return op.getmore
+        if len(self._cursors) > _MOST_CURSORS:
+            del self._cursors[next(iter(self._cursors))]
+        self._cursors[cursor] = None
+        return False
 
     def _of_batch(self, op: _Op, context: str, ms: float) -> float:
         """The time of a command of writes beyond that of its statements; -1 if there is little.
@@ -201,22 +214,21 @@ class Counting:
 
     def _add_up(self) -> None:
         hour = f"{self._hour}{self._zone}"
-        for one, held in self._pending.values():
-            for (application, host), values in held.items():
-                count, total, most = len(values), sum(values), max(values)
-                one.calls += count
-                one.total_ms += total
-                one.squares += sum(ms * ms for ms in values)
-                one.min_ms = min(one.min_ms, min(values))
-                one.max_ms = max(one.max_ms, most)
-                # Times are whole milliseconds; what took less is half of one.
-                for bucket, number in buckets([ms or 0.5 for ms in values]).items():
-                    one.buckets[bucket] = one.buckets.get(bucket, 0) + number
-                spent = Sum(count, total, most)
-                one.hours.setdefault(hour, Sum()).merge(spent)
-                self._digest.hours.setdefault(hour, Sum()).merge(spent)
-                add(one.applications, application, count, total, most)
-                add(one.hosts, host, count, total, most)
+        for (_, application, host), (one, values) in self._pending.items():
+            count, total, most = len(values), sum(values), max(values)
+            one.calls += count
+            one.total_ms += total
+            one.squares += sum([ms * ms for ms in values])
+            one.min_ms = min(one.min_ms, min(values))
+            one.max_ms = max(one.max_ms, most)
+            # Times are whole milliseconds; what took less is half of one.
+            for bucket, number in buckets([ms or 0.5 for ms in values]).items():
+                one.buckets[bucket] = one.buckets.get(bucket, 0) + number
+            spent = Sum(count, total, most)
+            one.hours.setdefault(hour, Sum()).merge(spent)
+            self._digest.hours.setdefault(hour, Sum()).merge(spent)
+            add(one.applications, application, count, total, most)
+            add(one.hosts, host, count, total, most)
         self._pending.clear()
         self._count = 0
         if self._digest.bound(2):
@@ -249,8 +261,7 @@ def operation_of(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _number(attr: Mapping[str, Any], name: str) -> float:
-    value = attr.get(name)
+def _number(value: object) -> float:
     # Not numbers, infinite ones and negative ones are hostile or broken.
     if (type(value) is int or type(value) is float) and 0 <= value < 1e15:
         return value
@@ -261,50 +272,52 @@ def _host(remote: object) -> str:
     return remote.rpartition(":")[0][:100] if isinstance(remote, str) else ""
 
 
-_TOLD = (("docs", "docsExamined"), ("keys", "keysExamined"), ("rows", "nreturned"))
 _WRITTEN = ("nMatched", "nUpserted", "ndeleted", "ninserted")
 
 
-def _add_numbers(one: Logged, attr: Mapping[str, Any]) -> None:
-    numbers = one.numbers
-    for name, key in _TOLD:
-        if key in attr:
-            numbers[name] = numbers.get(name, 0.0) + _number(attr, key)
-    if "nreturned" not in attr:
-        told = [_number(attr, key) for key in _WRITTEN if key in attr]
-        if told:
-            numbers["rows"] = numbers.get("rows", 0.0) + sum(told)
-    storage = attr.get("storage")
-    if storage:
+def _add_numbers(one: Logged, attr: Mapping[str, Any], command: Mapping[str, Any]) -> None:
+    # Every operation passes here: what most have is looked up once, what few have only then.
+    get, numbers = attr.get, one.numbers
+    docs, keys, rows = get("docsExamined"), get("keysExamined"), get("nreturned")
+    if docs is not None:
+        numbers["docs"] = numbers.get("docs", 0.0) + _number(docs)
+    if keys is not None:
+        numbers["keys"] = numbers.get("keys", 0.0) + _number(keys)
+    if rows is not None:
+        numbers["rows"] = numbers.get("rows", 0.0) + _number(rows)
+    elif written := [_number(attr[name]) for name in _WRITTEN if name in attr]:
+        numbers["rows"] = numbers.get("rows", 0.0) + sum(written)
+    if storage := get("storage"):
         _add_storage(numbers, storage)
-    if "planningTimeMicros" in attr:
-        planned = _number(attr, "planningTimeMicros") / 1000
-        numbers["plan_ms"] = numbers.get("plan_ms", 0.0) + planned
-    plan = attr.get("planSummary")
-    if isinstance(plan, str) and plan:
+    if (planned := get("planningTimeMicros")) is not None:
+        numbers["plan_ms"] = numbers.get("plan_ms", 0.0) + _number(planned) / 1000
+    plan = get("planSummary")
+    if plan and type(plan) is str:
         plan = plan[:200]
         if plan in one.plans or len(one.plans) < _MOST_PLANS:
             one.plans[plan] = one.plans.get(plan, 0) + 1
         one.collection_scans += "COLLSCAN" in plan
-    number = attr.get("planCacheShapeHash") or attr.get("queryHash")
-    if isinstance(number, str) and number not in one.hashes and len(one.hashes) < _MOST_PLANS:
+    number = get("planCacheShapeHash") or get("queryHash")
+    if type(number) is str and number not in one.hashes and len(one.hashes) < _MOST_PLANS:
         one.hashes[query_hash(attr)] = 1
     if "hasSortStage" in attr:
         one.memory_sorts += 1
-        one.memory_sort_docs += int(_number(attr, "docsExamined"))
-    one.disk_uses += "usedDisk" in attr
-    one.failures += "errCode" in attr
-    one.yields += int(_number(attr, "numYields"))
+        one.memory_sort_docs += int(_number(docs))
+    if yields := get("numYields"):
+        one.yields += int(_number(yields))
+    if "usedDisk" in attr:
+        one.disk_uses += 1
+    if "errCode" in attr:
+        one.failures += 1
     if "writeConflicts" in attr:
-        one.write_conflicts += int(_number(attr, "writeConflicts"))
-    command = attr["command"]
+        one.write_conflicts += int(_number(attr["writeConflicts"]))
     if "skip" in command:
-        one.max_skip = max(one.max_skip, int(_number(command, "skip")))
+        one.max_skip = max(one.max_skip, int(_number(command["skip"])))
 
 
 def _add_storage(numbers: dict[str, float], storage: object) -> None:
     data = storage.get("data") if isinstance(storage, dict) else None
     if isinstance(data, dict):
-        numbers["read_bytes"] = numbers.get("read_bytes", 0.0) + _number(data, "bytesRead")
-        read_ms = _number(data, "timeReadingMicros") / 1000
+        numbers["read_bytes"] = numbers.get("read_bytes", 0.0) + _number(data.get("bytesRead"))
+        read_ms = _number(data.get("timeReadingMicros")) / 1000
         numbers["read_ms"] = numbers.get("read_ms", 0.0) + read_ms

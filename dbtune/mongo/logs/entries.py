@@ -27,7 +27,6 @@ _TEXT = re.compile(
 )
 """Versions 3.0 to 4.2, and 2.4 and before."""
 
-_BEFORE_LOCKS = re.compile(r'"(?:reslen|numYields)":\d+$')
 _DECODE = json.JSONDecoder().raw_decode
 Entry = dict[str, Any]
 
@@ -141,32 +140,41 @@ def _unknown(text: bytes, name: str) -> str:
 
 def entry_of(line: bytes) -> Entry | None:
     """The entry in a line; ``None`` if there is none."""
-    try:
-        text = line.decode()
-    except UnicodeDecodeError:
-        text = decoded(line)
-    text = _without_locks(text)
-    try:
-        found, end = _DECODE(text)
-    except (ValueError, RecursionError):
-        return None
-    if end < len(text) and text[end:].strip():
-        return None
-    if type(found) is dict and type(found.get("t")) is dict and "msg" in found:
+    found, rest = object_of(line)
+    if type(found) is dict and type(found.get("t")) is dict and "msg" in found and not rest.strip():
         return found
     return None
 
 
-def _without_locks(text: str) -> str:
+def object_of(line: bytes) -> tuple[Any, str]:
+    """What a line begins with, and what follows it; nothing if that is not JSON."""
+    line = _without_locks(line)
+    try:
+        text = line.decode()
+    except UnicodeDecodeError:
+        text = decoded(line)
+    try:
+        found, end = _DECODE(text)
+    except (ValueError, RecursionError):
+        return None, text
+    return found, text[end:]
+
+
+def _without_locks(line: bytes) -> bytes:
     """An operation without what it locked: a third of its text, of which nothing is read.
 
     It stands after ``reslen`` or ``numYields``, and is three levels deep.
     """
-    start = text.rfind(',"locks":{"')
-    if start < 0 or not _BEFORE_LOCKS.search(text, max(0, start - 40), start):
-        return text
-    end = text.find('}}},"', start)
-    return text if end < 0 else text[:start] + text[end + 3 :]
+    start = line.rfind(b',"locks":{"')
+    colon = line.rfind(b":", 0, start) if start > 0 else -1
+    if (
+        colon < 0
+        or not line[colon + 1 : start].isdigit()
+        or not line.endswith((b'"reslen"', b'"numYields"'), 0, colon)
+    ):
+        return line
+    end = line.find(b'}}},"', start)
+    return line if end < 0 else line[:start] + line[end + 3 :]
 
 
 def stamp_of(entry: Entry) -> str:
