@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+from dbtune.errors import Unavailable
 from dbtune.facts import Snapshot
+from dbtune.finding import Skipped
 from dbtune.pgbouncer.facts.bouncer import bouncer
+from dbtune.pgbouncer.facts.clients import applications
 from dbtune.pgbouncer.facts.entries import entries
 from dbtune.pgbouncer.facts.pools import pools
 from dbtune.pgbouncer.facts.traffic import between, traffic
 from dbtune.pgbouncer.session import Session
-from dbtune.pooling.pooler import PoolerLoad, Pools
+from dbtune.pooling.pooler import Application, PoolerLoad, Pools
 from dbtune.statements import Wait
 
 LOOKS_PER_SECOND = 10
@@ -49,12 +54,26 @@ class PoolerWatch:
         seconds = time.monotonic() - self._began
         seen = replace(self._pools, every_seconds=seconds / max(1, self._pools.count))
         known = entries.read(self._session)  # those of [databases] * are there once in use
-        return PoolerLoad(self._bouncer, seen, passed, known, seconds)
+        return PoolerLoad(
+            self._bouncer,
+            seen,
+            passed,
+            known,
+            seconds,
+            *_clients(partial(applications.read, self._session)),
+        )
 
     def so_far(self) -> PoolerLoad:
         """One look, and all that was counted since PgBouncer was started."""
         self.look()
-        return PoolerLoad(self._bouncer, self._pools, self._before, entries.read(self._session))
+        return PoolerLoad(
+            self._bouncer,
+            self._pools,
+            self._before,
+            entries.read(self._session),
+            0.0,
+            *_clients(partial(applications.read, self._session)),
+        )
 
 
 def observed(session: Session, seconds: float, wait: Wait) -> PoolerLoad:
@@ -84,4 +103,14 @@ def load_of(snapshot: Snapshot) -> PoolerLoad:
         passed,
         snapshot.of(entries),
         max((one.seconds or 0.0 for one in passed), default=0.0),
+        *_clients(partial(snapshot.of, applications)),
     )
+
+
+def _clients(
+    read: Callable[[], tuple[Application, ...]],
+) -> tuple[tuple[Application, ...], tuple[Skipped, ...]]:
+    try:
+        return read(), ()
+    except Unavailable as missing:
+        return (), (Skipped("PgBouncer's clients", missing.reason, missing.remedy),)

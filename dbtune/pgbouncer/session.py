@@ -1,7 +1,7 @@
 """A session on PgBouncer's admin console, which answers ``SHOW`` and nothing else here.
 
 The console speaks the simple protocol only, has no transactions and no time limits. PgBouncer is
-one process: while it answers, no client is served, so nothing is asked that lists every client.
+one process: while it answers, no client is served, so clients are listed only where they are few.
 
 Least privilege: a user in ``stats_users``.
 """
@@ -28,7 +28,7 @@ from dbtune.profile import Engine, Profile, redact, redact_url
 from dbtune.session import Limits, Trace
 from dbtune.text import plain
 
-READS = frozenset(("CONFIG", "DATABASES", "LISTS", "POOLS", "STATS", "STATE", "VERSION"))
+READS = frozenset(("CLIENTS", "CONFIG", "DATABASES", "LISTS", "POOLS", "STATS", "STATE", "VERSION"))
 """What a session may SHOW."""
 
 Row = dict[str, Any]

@@ -41,6 +41,29 @@ POOLER_POOLS = Table(
     ),
     empty="no pool was seen",
 )
+APPLICATIONS = Table(
+    "pooler_clients",
+    "PgBouncer's clients by application",
+    (
+        Column("database", "database", "text", "Database, as clients call it."),
+        Column("user", "user", "text", "User."),
+        Column("application", "application", "text", "application_name of its clients."),
+        Column("client_connections", "clients", "int", "Connections to PgBouncer."),
+        Column("served_connections", "served", "int", "Of these, that have a server connection."),
+        Column("waiting_connections", "waiting", "int", "That wait for one."),
+        Column("unused_connections", "unused", "int", "That asked for nothing for a minute."),
+        Column("longest_idle_ms", "longest idle", "ms", "Since the last request of one.", 1),
+        Column(
+            "most_prepared_statements",
+            "prepared",
+            "int",
+            "Statements that one client has prepared; null before PgBouncer 1.21.",
+            1,
+        ),
+    ),
+    empty="no client is connected",
+)
+SHOWN_APPLICATIONS = 15
 SATURATED = 0.95
 """Lent on average: above, the demand may be far more than the pool lets through."""
 
@@ -72,14 +95,38 @@ def of_pooler(load: PoolerLoad, variance: float = 1.0) -> tuple[Quantities, tupl
             found["busy"] = Quantity(Estimate(rate.value * hold / 1000), source)
     found |= _of_looks(load)
     if "per_second" in found and "hold_ms" in found:
-        return found, ()
+        return found, load.skipped
     why = "no transaction went through PgBouncer; use a longer --interval, at a busy time"
-    return found, (Skipped("demand of PgBouncer", why, "or give --rps and --hold-time"),)
+    return found, (
+        *load.skipped,
+        Skipped("demand of PgBouncer", why, "or give --rps and --hold-time"),
+    )
 
 
 def pooler_pools_table(load: PoolerLoad, plan: PoolPlan) -> Table:
     """Each pool: how busy, what waits, and what should by the model."""
     return replace(POOLER_POOLS, rows=tuple(_rows(load, plan)))
+
+
+def applications_table(load: PoolerLoad) -> Table:
+    """Clients by application, most first."""
+    rows = tuple(
+        {
+            "database": one.database,
+            "user": one.user,
+            "application": one.name,
+            "client_connections": one.clients,
+            "served_connections": one.served,
+            "waiting_connections": one.waiting,
+            "unused_connections": one.unused,
+            "longest_idle_ms": one.longest_idle_seconds * 1000,
+            "most_prepared_statements": one.most_prepared,
+        }
+        for one in load.applications
+    )
+    more = len(rows) - SHOWN_APPLICATIONS
+    footer = f"{more} more (--format json or csv lists them)" if more > 0 else ""
+    return replace(APPLICATIONS, rows=rows, shown=min(len(rows), SHOWN_APPLICATIONS), footer=footer)
 
 
 def predicted_wait(load: PoolerLoad, pool: Pool, variance: float) -> Wait | None:

@@ -9,7 +9,7 @@ from dbtune.pooling.demand import BUSIEST
 from dbtune.pooling.inputs import round_up
 from dbtune.pooling.load import KINDS, Load, Use
 from dbtune.pooling.measured import ABOUT, Quantities
-from dbtune.pooling.measured_pooler import POOLER_POOLS
+from dbtune.pooling.measured_pooler import APPLICATIONS, POOLER_POOLS
 from dbtune.pooling.model import PoolPlan
 from dbtune.pooling.queueing import smallest_pool
 from dbtune.report import Column, Row, Table
@@ -71,7 +71,7 @@ POOLS = Table(
     ),
     empty="no connection was seen",
 )
-TABLES = (MEASURED, USE, POOLS, POOLER_POOLS)
+TABLES = (MEASURED, USE, POOLS, POOLER_POOLS, APPLICATIONS)
 SHOWN_POOLS = 15
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from dbtune.errors import Unavailable
 from dbtune.pooling.measured import HIDDEN
-from dbtune.pooling.measured_pooler import pooler_pools_table
+from dbtune.pooling.measured_pooler import applications_table, pooler_pools_table
 from dbtune.pooling.measured_report import measured_table, pools_table, use_table
 from dbtune.pooling.observed import Observed
 from dbtune.pooling.report import report
@@ -45,6 +45,8 @@ def _tables(found: Observed) -> Iterator[Table]:
         return
     if found.pooler is not None:
         yield pooler_pools_table(found.pooler, found.plan)
+        if not found.pooler.skipped:
+            yield applications_table(found.pooler)
     if found.load is not None and found.load.seen:
         yield use_table(found.load)
         yield pools_table(found.load, found.plan)

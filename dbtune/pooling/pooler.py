@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from dbtune.finding import Skipped
+
 CONSOLE = "pgbouncer"
 """The database that is the admin console; its own pool is nobody's."""
 
@@ -161,6 +163,36 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Application:
+    """Clients of one application, at one look.
+
+    Attributes:
+        database, user, name: whose; the name is its ``application_name``.
+        clients: connections to PgBouncer.
+        served: of these, that have a server connection.
+        waiting: that wait for one.
+        unused: that have asked for nothing for a minute.
+        longest_idle_seconds: since the last request of the one that is idle for longest.
+        most_prepared: statements that one of them has prepared; ``None`` before 1.21.
+    """
+
+    database: str
+    user: str
+    name: str
+    clients: int = 0
+    served: int = 0
+    waiting: int = 0
+    unused: int = 0
+    longest_idle_seconds: float = 0.0
+    most_prepared: int | None = None
+
+    @property
+    def who(self) -> str:
+        """For messages."""
+        return f"{self.name or '(no application_name)'}, {self.user} in {self.database}"
+
+
+@dataclass(frozen=True, slots=True)
 class Bouncer:
     """PgBouncer itself.
 
@@ -199,6 +231,8 @@ class PoolerLoad:
         traffic: by database, in the interval, or since its start if ``seconds`` is 0.
         databases: as configured.
         seconds: observed time; 0 is one look.
+        applications: its clients, at one look.
+        skipped: what could not be observed, and why.
     """
 
     bouncer: Bouncer
@@ -206,6 +240,8 @@ class PoolerLoad:
     traffic: tuple[Traffic, ...]
     databases: tuple[Entry, ...]
     seconds: float = 0.0
+    applications: tuple[Application, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
     def size_of(self, pool: Pool) -> int | None:
         """The configured size of a pool."""

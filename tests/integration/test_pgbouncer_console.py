@@ -16,13 +16,21 @@ import psycopg
 import pytest
 
 from dbtune.errors import TargetError
+from dbtune.pgbouncer.load import observed
 from dbtune.pgbouncer.session import Session
+from dbtune.pooling.pooler import PoolerLoad
 from dbtune.profile import profile_from_url
 from dbtune.session import Limits
 from tests.command import Result, dbtune
 from tests.health import eventually
 from tests.integration.test_pool_size import load
 from tests.servers import PgBouncer, Postgres
+
+
+def so_far(session: Session) -> PoolerLoad:
+    """What a console tells at once."""
+    return observed(session, 0, lambda *_: None)
+
 
 SLEEP = "SELECT pg_sleep(0.05) FROM pg_class LIMIT 1"
 
@@ -129,6 +137,33 @@ def test_a_healthy_console_has_no_finding_of_its_pools(bouncer: PgBouncer) -> No
     assert "hold_ms" in {row["name"] for row in once["measured"]}
     idle = dbtune("pool-size", bouncer.admin_dsn, "--interval", "1s", "-f", "json").ok().json
     assert [one["what"] for one in idle["skipped"]] == ["demand of PgBouncer"]
+
+
+def test_clients_by_application(
+    pg18: Postgres, bouncer: PgBouncer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = "evil [bold red]|<b> '); --"
+    with contextlib.ExitStack() as stack:
+        for name in ["web"] * 6 + [hostile]:
+            stack.enter_context(psycopg.connect(bouncer.dsn(), application_name=name))
+        busy = stack.enter_context(psycopg.connect(bouncer.dsn(), application_name="web"))
+        busy.execute("SELECT 1")  # and keeps its server connection
+        ask = ("pool-size", bouncer.admin_dsn, "--interval", "1s")
+        said = dbtune(*ask, "-f", "json").ok().json
+        shown = dbtune(*ask, "--wide").ok().out
+        monkeypatch.setattr("dbtune.pgbouncer.facts.clients.MOST_CLIENTS", 5)
+        profile = profile_from_url(bouncer.admin_dsn, "x")
+        with Session(profile, Limits(5, 5.0)) as session:
+            many = so_far(session)
+    rows = {row["application"]: row for row in said["pooler_clients"]}
+    assert (rows["web"]["client_connections"], rows["web"]["served_connections"]) == (7, 1)
+    assert rows["web"]["waiting_connections"] == rows["web"]["unused_connections"] == 0
+    assert rows[hostile]["client_connections"] == 1
+    assert hostile in shown
+    # With more than are listed, nothing else is lost.
+    assert many.applications == ()
+    assert [one.what for one in many.skipped] == ["PgBouncer's clients"]
+    assert many.pools.count == 1
 
 
 def test_a_snapshot_of_a_console(bouncer: PgBouncer, tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ import pytest
 from dbtune.codec import dump
 from dbtune.codec import load as undump
 from dbtune.errors import Unavailable
+from dbtune.pgbouncer.facts.clients import MOST_GROUPS, applications_of
 from dbtune.pgbouncer.facts.entries import entries_of
 from dbtune.pgbouncer.facts.pools import pools_of
 from dbtune.pgbouncer.facts.traffic import between, traffic_of
 from dbtune.pgbouncer.session import version_of
-from dbtune.pooling.pooler import Pools, Traffic
+from dbtune.pooling.load import OTHERS
+from dbtune.pooling.pooler import Application, Pools, Traffic
 
 AT = datetime(2026, 11, 29, tzinfo=UTC)
 # Columns by src/admin.c and src/stats.c of the releases.
@@ -75,6 +77,37 @@ DATABASE_1_25 = {key: value for key, value in DATABASE_1_12.items() if key != "r
     "current_client_connections": 4,
     "host": None,
 }
+
+
+def client(asked: int, **more: Any) -> dict[str, Any]:
+    """A row of ``SHOW CLIENTS`` of 1.18; the last request came so many seconds after the hour."""
+    return {
+        "type": "C", "user": "app", "database": "shop", "state": "active", "link": "",
+        "connect_time": "2026-11-29 09:00:00 UTC", "application_name": "web",
+        "request_time": f"2026-11-29 09:{asked // 60:02}:{asked % 60:02} UTC", **more,
+    }  # fmt: skip
+
+
+def test_clients_by_application() -> None:
+    console = client(120, database="pgbouncer", user="stats")
+    rows = [
+        console, client(120, link="0x1"), client(10, link="0x2"), client(110, state="waiting"),
+        client(60), client(61), client(0, application_name=None, state="waiting"),
+    ]  # fmt: skip
+    web, nameless = applications_of(rows)
+    assert web == Application("shop", "app", "web", 5, 2, 1, 1, 60.0, None)
+    assert (nameless.name, nameless.clients, nameless.unused) == ("", 1, 0)
+    assert applications_of([console]) == ()
+    assert undump(Application, dump(web)) == web
+    (found,) = applications_of([client(1, prepared_statements=n) for n in (3, 250, 0)])
+    assert found.most_prepared == 250
+
+
+def test_more_applications_than_there_is_room_for_are_taken_together() -> None:
+    found = applications_of([client(0, application_name=f"app{n}") for n in range(300)])
+    assert len(found) == MOST_GROUPS + 1
+    assert found[0].name == OTHERS
+    assert sum(one.clients for one in found) == 300
 
 
 @pytest.mark.parametrize(("row", "servers"), [(POOL_1_12, 6), (POOL_1_25, 7)])

@@ -12,7 +12,7 @@ from dbtune.finding import Check, Finding, Level, load_checks
 from dbtune.pooling.inputs import PoolInputs
 from dbtune.pooling.load import Calls, Load, Looks, Room, Turns, Use, Work
 from dbtune.pooling.model import derive
-from dbtune.pooling.pooler import Bouncer, Entry, Pool, PoolerLoad, Pools, Traffic
+from dbtune.pooling.pooler import Application, Bouncer, Entry, Pool, PoolerLoad, Pools, Traffic
 
 CHECKS = {one.name: one for one in load_checks("dbtune.pooling.checks")}
 OF_LOADS = [one for one in CHECKS.values() if one.needs != ("plan",)]
@@ -133,6 +133,30 @@ def test_pooler_missing() -> None:
     churn = replace(LOAD, work=(Work("shop", 400, 100, seconds=10.0),))
     (finding,) = found("pooler-missing", PLAN, churn)
     assert "10 connections are opened a second" in finding.message
+
+
+def keeping(**changes: int) -> PoolerLoad:
+    one = Application("shop", "app", "web", **{"clients": 20, "unused": 16, **changes})
+    return replace(POOLER, applications=(one,))
+
+
+def test_clients_unused() -> None:
+    (finding,) = found("clients-unused", keeping())
+    assert "16 of 20 connections to PgBouncer (80.0 %)" in finding.message
+    assert found("clients-unused", keeping(unused=15)) == []
+    assert found("clients-unused", keeping(clients=19, unused=19)) == []
+
+
+def test_prepared_over_limit() -> None:
+    def limited(most: str, **changes: int) -> PoolerLoad:
+        bouncer = Bouncer((1, 25, 2), {"max_prepared_statements": most})
+        return replace(keeping(**changes), bouncer=bouncer)
+
+    (finding,) = found("prepared-over-limit", limited("200", most_prepared=201))
+    assert finding.remedy.config == "max_prepared_statements = 201"
+    assert found("prepared-over-limit", limited("200", most_prepared=200)) == []
+    assert found("prepared-over-limit", limited("0", most_prepared=5)) == []
+    assert found("prepared-over-limit", limited("200")) == []
 
 
 def test_held_by_locks() -> None:

@@ -55,7 +55,7 @@ def test_fits_the_terminal(inputs: PoolInputs, width: int) -> None:
 
 def test_every_number_has_its_unit_in_its_name() -> None:
     unit = re.compile(
-        r"_(ms|connections|ratio|second|size)$|^(value|low|high|step|instances|connections|holds)$"
+        r"_(ms|connections|statements|ratio|second|size)$|^(value|low|high|step|instances|connections|holds)$"
         r"|^max_client_conn$|_needed$"
     )
     numeric = {"int", "float", "ms", "seconds", "bytes", "ratio", "share"}
