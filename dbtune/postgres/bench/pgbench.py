@@ -185,16 +185,22 @@ def find_pgbench() -> str:
 
 _VARIABLES = {
     "host": "PGHOST",
+    "hostaddr": "PGHOSTADDR",
     "port": "PGPORT",
     "user": "PGUSER",
     "dbname": "PGDATABASE",
+    "options": "PGOPTIONS",
     "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "channel_binding": "PGCHANNELBINDING",
     "gssencmode": "PGGSSENCMODE",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
 }
 
 
 def _variables(keywords: Mapping[str, Any]) -> dict[str, str]:
-    names = {_VARIABLES[key]: str(value) for key, value in keywords.items()}
+    # None of the user's own variables reach it, so an empty word has nothing to overrule.
+    names = {_VARIABLES[key]: str(value) for key, value in keywords.items() if value != ""}
     return names | {"PGAPPNAME": APPLICATION, "PGCONNECT_TIMEOUT": "30"}
 
 
