@@ -191,11 +191,11 @@ def test_where_it_is_refused(
     result = suggest(pooler.dsn(name), "--sql", BY_CUSTOMER, "--apply")
     assert result.code == Exit.USAGE
     assert "through a pooler" in result.err
-    pg.psql("DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN PASSWORD 'r'")
-    pg.psql("GRANT SELECT ON orders TO reader", name)
-    result = suggest(pg.dsn(name, "reader", "r"), "--sql", BY_CUSTOMER, "--apply").ok()
+    pg.psql("DROP ROLE IF EXISTS apply_reader; CREATE ROLE apply_reader LOGIN PASSWORD 'r'")
+    pg.psql("GRANT SELECT ON orders TO apply_reader", name)
+    result = suggest(pg.dsn(name, "apply_reader", "r"), "--sql", BY_CUSTOMER, "--apply").ok()
     assert result.json["built"][0]["reason"] == "must be owner of table orders"
-    pg.psql("DROP OWNED BY reader", name)
+    pg.psql("DROP OWNED BY apply_reader; DROP ROLE apply_reader", name)
     pg.psql("CREATE INDEX orders_customer_id_idx ON orders (total)", name)
     result = suggest(pg.dsn(name), "--sql", BY_CUSTOMER, "--apply").ok()
     assert result.json["built"][0]["reason"] == "orders_customer_id_idx exists already"

@@ -27,19 +27,19 @@ profiles:
 """
 
 
-def explain(dsn: str, folder: Path, *arguments: str) -> Result:
+def explain(dsn: str, folder: Path, *arguments: str, sql: str = STATEMENT) -> Result:
     """A fast machine stays below the floors: they are lower here."""
     config = folder / "dbtune.yaml"
     config.write_text(CONFIG)
     env = {"TARGET_URL": dsn, "DBTUNE_CONFIG": str(config)}
-    return dbtune(
-        "explain", "--sql", STATEMENT, "--analyze", *arguments, "-f", "json", "here", env=env
-    )
+    return dbtune("explain", "--sql", sql, "--analyze", *arguments, "-f", "json", "here", env=env)
 
 
-def explained(dsn: str, folder: Path, *arguments: str) -> tuple[dict[str, Any], list[str]]:
+def explained(
+    dsn: str, folder: Path, *arguments: str, sql: str = STATEMENT
+) -> tuple[dict[str, Any], list[str]]:
     """The finding that suggests an index, and the notes."""
-    made = explain(dsn, folder, *arguments).ok().json
+    made = explain(dsn, folder, *arguments, sql=sql).ok().json
     [found] = [one for one in made["findings"] if one["rule"] == "plan.seq-scan-discards-rows"]
     return found, made["notes"]
 
@@ -68,6 +68,20 @@ def test_with_hypopg_on_the_target(pg15: Postgres, tmp_path: Path) -> None:
         found, notes = explained(pg15.dsn(name), tmp_path)
         assert "would use it (HypoPG)" in found["remedy"]["text"]
         assert any("HypoPG on the target" in note for note in notes)
+
+
+def test_what_hypopg_cannot_judge_is_put_to_the_lab(pg15: Postgres, tmp_path: Path) -> None:
+    """It knows an expression's columns on a statement's first table only."""
+    statement = (
+        "SELECT * FROM (VALUES (1)) v(n) JOIN orders ON lower(note) = md5('77') AND customer > n"
+    )
+    with fresh_database(pg15) as name:
+        pg15.psql(ORDERS + "CREATE EXTENSION hypopg", name)
+        found, _ = explained(pg15.dsn(name), tmp_path, sql=statement)
+        assert "lower(" in found["remedy"]["sql"]
+        assert "The planner would use it (planner lab)" in found["remedy"]["text"]
+        evidence = found["evidence"]
+        assert evidence["after_cost"] < evidence["before_cost"] / 2
 
 
 def test_unverified_where_it_is_not_wanted_or_not_possible(pg18: Postgres, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def verified(
         NotPlannable: the planner refuses the statement as it is.
         TargetError: the connection broke.
     """
+    planner.route(statement, [index for one in findings for index in _definitions(one)])
     before = planner.plan(statement, search_path=search_path).cost
     return [_verified(one, planner, statement, search_path, before) for one in findings]
 
@@ -96,7 +97,8 @@ def _verified(
     return replace(_told(finding, told), confidence=finding.confidence or Confidence.estimated)
 
 
-_NAMES = {"hypopg": "HypoPG", "lab": "planner lab"}
+_NAMES = {"hypopg": "HypoPG", "lab": "planner lab", "hypopg, lab": "planner lab"}
+"""A single statement is planned by one of both."""
 
 
 def _told(finding: Finding, told: str) -> Finding:

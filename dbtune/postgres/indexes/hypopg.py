@@ -21,23 +21,35 @@ from dbtune.postgres.indexes.planner import NotPlannable, Planned
 from dbtune.postgres.session import Session, Transaction
 
 _HIDES_SINCE = (1, 4)
-METHODS = ("btree", "brin", "hash")
-"""Methods that HypoPG knows what an index of costs."""
+_METHODS = ("btree", "brin", "hash")
+"""Those that HypoPG knows what an index of costs."""
 _HALF_SEEN = (
-    "HypoPG sees partial indexes and indexes on expressions only of the table that a statement "
-    "names first: such a statement may be told more by the planner lab (--planner lab)"
+    "HypoPG sees indexes on expressions only of the table that a statement names first, and is not "
+    "asked about partial indexes, which may crash the server: the planner lab knows both "
+    "(--planner lab)"
 )
+
+
+def may_ask(index: Definition) -> bool:
+    """Whether HypoPG may be asked about an index at all: not about a partial one.
+
+    Where the table is not a statement's first, estimating the predicate's rows looks for the table
+    beyond the end of an array (``get_actual_variable_range`` with the planner's state that
+    ``hypo_estimate_index`` makes). Since PostgreSQL 16 what is found there is read from, which may
+    end the backend, and with it every session of the server
+    (https://github.com/HypoPG/hypopg/issues/116).
+    """
+    return index.method in _METHODS and not index.predicate
 
 
 def is_judged(index: Definition) -> bool:
     """Whether HypoPG knows what an index would do for any statement.
 
-    It compares predicates and expressions with conditions as if the index's table were the first of
-    the statement (``hypo_injectHypotheticalIndex`` in all versions up to 1.4.3), so that it does
-    not find them elsewhere, and can even crash (https://github.com/HypoPG/hypopg/issues/116).
+    It compares expressions with conditions as if the index's table were the first of the statement
+    (``hypo_injectHypotheticalIndex`` in all versions up to 1.4.3), so that it does not find them
+    elsewhere.
     """
-    plain = not index.predicate and all(key.column for key in index.keys)
-    return plain and index.method in METHODS
+    return may_ask(index) and all(key.column for key in index.keys)
 
 
 def open_hypopg(session: Session) -> HypopgPlanner:
@@ -100,7 +112,7 @@ class HypopgPlanner:
         """
         self.calls = 0
         self.can_hide = can_hide
-        self.notes: tuple[str, ...] = ()
+        self._half_seen = False
         self._session = session
         self._estimator = Estimator(session.major)
         self._schema = schema
@@ -110,6 +122,11 @@ class HypopgPlanner:
         self._hidden: frozenset[int] = frozenset()
         self._oids: dict[tuple[str, str], int | None] = {}
         self._sizes: dict[Definition, int | str] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See :attr:`dbtune.postgres.indexes.planner.Planner.notes`."""
+        return (_HALF_SEEN,) if self._half_seen else ()
 
     def __enter__(self) -> Self:
         return self
@@ -124,8 +141,7 @@ class HypopgPlanner:
 
     def route(self, _statement: str, indexes: Collection[Definition], /) -> bool:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.route`."""
-        if any(one.method in METHODS and not is_judged(one) for one in indexes):
-            self.notes = (_HALF_SEEN,)
+        self._half_seen |= any(may_ask(one) and not is_judged(one) for one in indexes)
         return False
 
     def plan(
@@ -139,6 +155,8 @@ class HypopgPlanner:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.plan`."""
         if without and not self.can_hide:
             raise NotPlannable("this version of HypoPG cannot leave out existing indexes")
+        for index in indexes:
+            self._refuse_partial(index)
         self.calls += 1
         try:
             with self._session.transaction(own_search_path=True) as transaction:
@@ -263,7 +281,13 @@ class HypopgPlanner:
                     self._forget()
         return self._sizes[index]
 
+    def _refuse_partial(self, index: Definition) -> None:
+        if index.predicate:
+            self._half_seen = True
+            raise NotPlannable(f"index {index.name}: {_HALF_SEEN}")
+
     def _measured(self, index: Definition) -> int:
+        self._refuse_partial(index)
         try:
             with self._session.transaction(own_search_path=True) as transaction:
                 self._arrange(transaction, [index], frozenset())

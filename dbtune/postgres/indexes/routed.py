@@ -7,7 +7,7 @@ from typing import Self
 
 from dbtune.errors import UsageError
 from dbtune.postgres.indexes.definition import Definition
-from dbtune.postgres.indexes.hypopg import METHODS, HypopgPlanner, is_judged
+from dbtune.postgres.indexes.hypopg import HypopgPlanner, is_judged, may_ask
 from dbtune.postgres.indexes.planner import Planned, Planner
 
 
@@ -49,8 +49,7 @@ class RoutedPlanner:
         if self._in_lab and self._lab:
             notes += (
                 "statements that GIN, GiST, SP-GiST, partial indexes or indexes on expressions may "
-                "serve were planned in the planner lab, since HypoPG does not know the former and "
-                "sees the latter only of the table that a statement names first",
+                "serve were planned in the planner lab, since HypoPG can't judge these",
                 *self._lab.notes,
             )
         return notes
@@ -86,8 +85,7 @@ class RoutedPlanner:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.plan`."""
         if statement in self._in_lab and self._lab:
             return self._lab.plan(statement, indexes, without=without, search_path=search_path)
-        half = () if self._lab else METHODS
-        known = [one for one in indexes if is_judged(one) or one.method in half]
+        known = [one for one in indexes if may_ask(one) and (is_judged(one) or not self._lab)]
         return self._hypopg.plan(statement, known, without=without, search_path=search_path)
 
     def parameter_types(self, statement: str, *, search_path: str = "") -> list[str]:
@@ -97,7 +95,7 @@ class RoutedPlanner:
     def refuses(self, index: Definition) -> str:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.refuses`."""
         lab = None if is_judged(index) else self._the_lab()
-        if lab is None and index.method not in METHODS:
+        if lab is None and not may_ask(index):
             return self._no_lab
         return (lab or self._hypopg).refuses(index)
 
