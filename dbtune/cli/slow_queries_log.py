@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
+from select import select
 from typing import TYPE_CHECKING
 
 from dbtune.cli.command import Format, Output
 from dbtune.cli.log_options import AUTO
 from dbtune.errors import UsageError
+from dbtune.logs.files import STDIN
 from dbtune.postgres.logs.formats import LogFormat
 from dbtune.report import Report
 from dbtune.statements import Order, Selection
@@ -34,6 +37,7 @@ class Given:
 
     Attributes:
         names: files, patterns, folders; empty without ``--log``.
+        begun: the first bytes of standard input are in its buffer.
     """
 
     names: tuple[str, ...] = ()
@@ -47,6 +51,7 @@ class Given:
     follow: bool = False
     every_seconds: float = EVERY_SECONDS
     baseline: tuple[str, ...] = ()
+    begun: bool = False
 
     def wanted(self, selection: Selection) -> Wanted:
         """What of the logs."""
@@ -99,7 +104,9 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
     from dbtune.mongo.logs.entries import looks_like_mongo
 
     _refuse(run, selection)
-    if looks_like_mongo(_beginning(given)):
+    head = _beginning(given)
+    given = replace(given, begun=bool(head) and STDIN in given.names)
+    if looks_like_mongo(head):
         from dbtune.mongo.logs.kind import TOLD as MONGODB
 
         return _told(run, given, selection, MONGODB, _wanted_of_mongo(given, selection))
@@ -148,11 +155,13 @@ def _not_told(order: Order, missing: Collection[Order]) -> str:
 
 def _beginning(given: Given) -> bytes:
     """The first bytes of the first log that has some; "" of a pipe that can't be looked into."""
-    from dbtune.logs.files import STDIN, beginning, expand, without_empty
+    from dbtune.logs.files import beginning, expand, without_empty
 
     first = without_empty(expand(given.names))[0]
-    # What is watched is read past the buffer that would hold what was looked at.
-    return b"" if given.follow and first == STDIN else beginning(first)
+    # A pipe that is watched may have nothing yet; what is known of it then is that it is a log.
+    if given.follow and first == STDIN and not select([sys.stdin], [], [], given.every_seconds)[0]:
+        return b""
+    return beginning(first)
 
 
 def _wanted_of_mongo(given: Given, selection: Selection) -> WantedOfMongo:
@@ -225,7 +234,9 @@ def _follow(
             print(flush=True)  # noqa: T201
 
     try:
-        for one in watch(told.kind, given.names, wanted, given.every_seconds, run.say):
+        for one in watch(
+            told.kind, given.names, wanted, given.every_seconds, run.say, begun=given.begun
+        ):
             if one.ended:
                 return of(one)
             show(one)

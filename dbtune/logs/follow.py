@@ -49,6 +49,8 @@ def watch(
     every_seconds: float,
     say: Say,
     clock: Callable[[], float] = time.monotonic,
+    *,
+    begun: bool = False,
 ) -> Iterator[Interval[DigestT]]:
     """What is logged from now on (with ``wanted.since``: from then on), time after time.
 
@@ -62,12 +64,13 @@ def watch(
         every_seconds: length of the intervals.
         say: told what a person should know meanwhile.
         clock: seconds that pass.
+        begun: some of standard input is in its buffer: it has been looked at.
 
     Raises:
         UsageError: a file can't be read, or is no log.
         Interrupted: a person has interrupted it.
     """
-    watched = _Watched(kind, names, wanted, say)
+    watched = _Watched(kind, names, wanted, say, begun=begun)
     due = clock() + every_seconds
     looked = clock()
     try:
@@ -105,6 +108,8 @@ class _Watched(Generic[WantedT, DetectedT, DigestT]):
         names: Sequence[str],
         wanted: WantedT,
         say: Say,
+        *,
+        begun: bool,
     ) -> None:
         self._kind, self._names, self._wanted, self._say = kind, names, wanted, say
         self._digest = kind.digest()
@@ -124,6 +129,8 @@ class _Watched(Generic[WantedT, DetectedT, DigestT]):
                 self._add(name, None if wanted.since else _end(name))
                 self._tails[name].detected = detected
         self._pipe = _Tail(kind, STDIN, wanted, self._digest) if STDIN in found else None
+        if self._pipe is not None:
+            self._pipe.begun = begun
 
     @property
     def goes_on(self) -> bool:
@@ -203,6 +210,7 @@ class _Tail(Generic[WantedT, DetectedT, DigestT]):
         inode: of the file that is open.
         detected: its format, once it is known.
         ended: a pipe has ended.
+        begun: what a pipe has in its buffer comes first.
     """
 
     def __init__(
@@ -217,7 +225,7 @@ class _Tail(Generic[WantedT, DetectedT, DigestT]):
         self.name, self.at = name, at
         self._kind, self._wanted, self._digest = kind, wanted, digest
         self.detected: DetectedT | None = None
-        self.ended = False
+        self.ended = self.begun = False
         self._stream: Stream | None = None
         self._head = b""
         self._leave = leave
@@ -306,10 +314,13 @@ class _Tail(Generic[WantedT, DetectedT, DigestT]):
         return any_new
 
     def _poll_pipe(self, known: Sequence[DetectedT]) -> bool:
-        source = sys.stdin.buffer
-        if self.ended or not select.select([source], [], [], 0)[0]:
+        source: Any = sys.stdin.buffer
+        if self.begun:
+            block, self.begun = source.read1(_BLOCK_BYTES), False
+        elif self.ended or not select.select([source], [], [], 0)[0]:
             return False
-        block = os.read(source.fileno(), _BLOCK_BYTES)
+        else:
+            block = os.read(source.fileno(), _BLOCK_BYTES)
         if not block:
             self.ended = True
             self._finish()

@@ -116,11 +116,10 @@ def read_state(
     if any(getattr(remembered, option) != value for option, value in asked.items()):
         options = {option: getattr(remembered, option) for option in asked}
         made_for = " ".join(f"--{option} {plain(one)}" for option, one in options.items() if one)
-        none = " nor ".join(f"--{option}" for option in options)
-        raise UsageError(
-            f"{name} was made with {made_for or (len(options) > 1) * 'neither ' + none}: give the "
-            "same, or another file"
-        )
+        made_for = made_for and f"with {made_for}"
+        none = "with neither " if len(options) > 1 else "without "
+        none += " nor ".join(f"--{option}" for option in options)
+        raise UsageError(f"{name} was made {made_for or none}: give the same, or another file")
     return State(remembered, digest)
 
 
