@@ -99,6 +99,7 @@ SYNTHETIC = (
     "kinds (small) WHERE flag",
     "kinds (city) WHERE city = 'city 3'",
     "kinds (mostly_null, flag)",
+    "kinds (reference)",
     "kinds (doc)",
 )
 
@@ -118,7 +119,7 @@ CREATE TABLE kinds (
     city text, country text, mood mood, key uuid, price numeric(12,2), ratio float8,
     happened timestamptz, hash text, address inet, code char(12), label text,
     folded text COLLATE ci, words text, tiny smallint, owner int, created date,
-    deleted timestamptz, doc jsonb);
+    deleted timestamptz, doc jsonb, reference text);
 SELECT setseed(0.5);
 INSERT INTO kinds SELECT
     i, i % 1000, i / 2, (random() * 3000)::int, (1000 * random() ^ 6)::int,
@@ -130,7 +131,7 @@ INSERT INTO kinds SELECT
     'F' || i % 5000, repeat(md5(i::text), 1 + i % 4), i % 7, o,
     '2020-01-01'::date + (random() * 1500)::int,
     CASE WHEN random() < 0.2 THEN now() - random() * interval '300 days' END,
-    jsonb_build_object('a', i % 50)
+    jsonb_build_object('a', i % 50), CASE WHEN i % 5 < 2 THEN 'ref:' || md5((i + 1)::text) END
 FROM (SELECT i, (random() * 2000)::int AS c, (20000 * random() ^ 2)::int AS o
       FROM generate_series(1, {rows}) i) AS s;
 ALTER TABLE kinds ADD PRIMARY KEY (id);

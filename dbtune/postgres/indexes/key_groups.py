@@ -143,7 +143,7 @@ def shares(
     rest = 1 - sum(one.ratio for one in found)
     left = distinct - len(statistics.common_ratios)
     if rest > 1e-9 and left >= 1:
-        found += evenly(rest, left, rows)
+        found += evenly(rest, left, rows * kept)
     elif found:
         total = sum(one.ratio for one in found)
         found = [Share(one.ratio / total, one.values) for one in found]
@@ -233,16 +233,17 @@ def sampled_groups(sample: Sequence[Frequency], share: float, which: int = 0) ->
         share: of the table's blocks that were read.
         which: the likely number of keys (0), or the fewest (-1) or most (1) there may be.
     """
-    units = sum(one.keys * one.blocks for one in sample)
-    together = sum(one.rows for one in sample) / max(1.0, units)
+    few = [one for one in sample if one.blocks <= 3]
+    units = sum(one.keys * one.blocks for one in few)
+    together = sum(one.rows for one in few) / max(1.0, units)
     if share >= 1:
         return [Equal(one.rows / one.keys, one.keys, exact=one.blocks <= 8) for one in sample]
     found = [
-        Equal(one.blocks / share * together, one.keys, exact=False)
+        Equal(one.rows / one.keys / share, one.keys, exact=False)
         for one in sample
         if one.blocks > 3
     ]
-    met = {round(one.blocks): one.keys for one in sample if one.blocks <= 3}
+    met = {round(one.blocks): one.keys for one in few}
     once, twice, thrice = (met.get(blocks, 0.0) for blocks in (1, 2, 3))
     rare = 0.0
     if once and twice and thrice:

@@ -83,10 +83,14 @@ def _count(
         sql.SQL(
             "SELECT {number} AS number, count(*)::float8 AS keys, avg(blocks)::float8 AS blocks, "
             "sum(rows)::float8 AS rows FROM (SELECT count(*) AS rows, "
-            "count(DISTINCT block) AS blocks FROM sampled GROUP BY {columns}) AS g "
+            "count(DISTINCT block) AS blocks FROM sampled {present} GROUP BY {columns}) AS g "
             "GROUP BY CASE WHEN blocks <= 8 THEN blocks ELSE 8 + floor(ln(blocks) * 3) END"
         ).format(
             number=sql.Literal(number),
+            # How many of a single column are NULL is known better from its statistics.
+            present=sql.SQL("WHERE {} IS NOT NULL").format(sql.Identifier("sampled", names[0]))
+            if len(names) == 1
+            else sql.SQL(""),
             columns=sql.SQL(", ").join(sql.Identifier("sampled", name) for name in names),
         )
         for number, names in enumerate(sets)

@@ -35,9 +35,10 @@ from dbtune.postgres.indexes.predicate_share import (
     predicate_share,
 )
 from dbtune.postgres.relations.facts import ForeignKey, Index, Relations, Table
-from dbtune.postgres.relations.index_size import Equal, inner_pages, leaf_pages
+from dbtune.postgres.relations.index_size import Equal, entry_bytes, inner_pages, leaf_pages
 
 _LIKELY, _FEWEST, _MOST = 0, -1, 1
+_NULL_ENTRY = entry_bytes(0, nulls=True)
 _OPTION = re.compile(r"(\w+)\s*=\s*'?(\w+)")
 
 
@@ -183,7 +184,7 @@ class IndexSizes:
         if shape.method != "btree":
             low, likely, high = other_bytes(shape.method, shape.keys, rows, heap, shape.options)
         else:
-            filled = not_null_columns(shape.predicate)
+            filled = _filled_columns(shape)
             lengths = entry_lengths([*(_filled(key, filled) for key in shape.keys), *shape.include])
             (low, _), (likely, few), (high, _) = (
                 self._btree(shape, heap, heap.rows * part, lengths, which)
@@ -218,6 +219,12 @@ class IndexSizes:
         return (leaves + inner + 1) * self._relations.block_bytes, few / rows
 
     def _equal_keys(self, shape: _Shape, heap: Heap, rows: float, which: int) -> list[Equal]:
+        nulls = [Equal(part * rows, 1, length=_NULL_ENTRY) for part in _nulls_apart(shape)]
+        return [*self._present_keys(shape, heap, rows - sum(n.rows for n in nulls), which), *nulls]
+
+    def _present_keys(self, shape: _Shape, heap: Heap, rows: float, which: int) -> list[Equal]:
+        if rows < 1:
+            return []
         names = tuple(key.column for key in shape.keys)
         if not shape.predicate:
             for one in heap.table.joint_distinct:
@@ -242,8 +249,7 @@ class IndexSizes:
 
     def _combinations(self, shape: _Shape, heap: Heap, rows: float, which: int) -> list[Share]:
         """The keys by how many rows share them."""
-        fixed = fixed_columns(shape.predicate)
-        filled = not_null_columns(shape.predicate)
+        fixed, filled = fixed_columns(shape.predicate), _filled_columns(shape)
         keys = [key for key in shape.keys if not key.column or key.column not in fixed]
         names = frozenset(key.column for key in keys if key.column)
         if all(key.column for key in keys) and self._is_unique(heap, names):
@@ -343,6 +349,26 @@ def _unique_sets(heap: Heap) -> list[frozenset[str]]:
 
 def _null_ratio(statistics: object) -> float:
     return float(getattr(statistics, "null_ratio", 1.0))
+
+
+def _nulls_apart(shape: _Shape) -> list[float]:
+    """The share of NULLs, if they are counted apart: entries of one key, far shorter than others'.
+
+    That is so of a single column: of several, NULLs are a part of many keys.
+    """
+    if len(shape.keys) > 1 or not _deduplicates(shape):
+        return []
+    [key] = shape.keys
+    known = key.stored.statistics
+    if known is None or not known.null_ratio or key.column in not_null_columns(shape.predicate):
+        return []
+    return [known.null_ratio]
+
+
+def _filled_columns(shape: _Shape) -> frozenset[str]:
+    """Columns that are NULL in no entry, or whose NULLs are counted apart."""
+    found = not_null_columns(shape.predicate)
+    return found | {key.column for key in shape.keys if _nulls_apart(shape)}
 
 
 def _filled(key: KeyFacts, filled: Collection[str]) -> Stored:
