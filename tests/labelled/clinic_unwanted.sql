@@ -25,7 +25,7 @@ SELECT id, title FROM document WHERE tags @> ARRAY['tag1999'];
 SELECT * FROM invoice WHERE paid_at IS NULL AND issued_on < '2023-02-01';
 
 -- constant = ANY of an array
-SELECT id, title FROM drug WHERE 77 = ANY (ingredients);
+SELECT id, name FROM drug WHERE 77 = ANY (ingredients);
 
 -- function of a path
 SELECT id FROM document WHERE jsonb_path_exists(resource, '$.identifier[*] ? (@.value == "V77")');
