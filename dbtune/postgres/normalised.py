@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from dbtune.postgres.sqltext import places
@@ -61,7 +61,8 @@ _SUBSTRING = re.compile(
 )
 _FOR = re.compile(r"::integer\s+for\s+\Z", re.IGNORECASE)
 FIELD = "year"
-"""Stands for whatever field ``extract($1 from x)`` had: it does not change a plan."""
+"""Stands for whatever field ``extract($1 from x)`` had: it does not change a plan, but an index."""
+_NUMBER = re.compile(r"(?<![\w.$\"])\d+(?:\.\d+)?(?![\w\"])")
 _LISTED = re.compile(r"\s*/\*, \.\.\. \*/")
 """What PostgreSQL 18 leaves of a list of constants."""
 
@@ -86,11 +87,15 @@ class Normalised:
         pieces: of its text, in which the server understands every parameter.
         units: what stands behind the parameter of ``interval $1 month``, by number.
         lists: numbers of parameters that stand for a list of constants.
+        fields: whether :data:`FIELD` stands in for one that is not known.
+        written: the constants that it has.
     """
 
     pieces: tuple[Piece, ...]
     units: Mapping[int, str]
     lists: frozenset[int]
+    fields: bool = False
+    written: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -137,7 +142,7 @@ def normalised(text: str) -> Normalised:
         meant = _last(same, one.text) if one.number else one.text
         return Piece(meant, int(meant[1:]) if meant.startswith("$") and one.number else 0)
 
-    return Normalised(tuple(map(piece, found.pieces)), found.units, found.lists)
+    return replace(found, pieces=tuple(map(piece, found.pieces)))
 
 
 def _repaired(text: str) -> tuple[Normalised, set[int]]:
@@ -174,7 +179,13 @@ def _repaired(text: str) -> tuple[Normalised, set[int]]:
         pieces += [Piece(done), Piece(token, number)]
         done = f"::{cast}" if cast else ""
     pieces.append(Piece(done))
-    return Normalised(tuple(pieces), units, frozenset(lists)), fields
+    strings = (token for kind, token, _, _ in places(text) if kind == "string")
+    written = {
+        token[token.index("'") + 1 : -1].replace("''", "'") for token in strings if "'" in token
+    }
+    written.update(_NUMBER.findall(text))
+    whole = Normalised(tuple(pieces), units, frozenset(lists), bool(fields), frozenset(written))
+    return whole, fields
 
 
 def _type_before(text: str) -> tuple[int, str] | None:

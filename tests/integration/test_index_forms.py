@@ -14,7 +14,8 @@ CREATE TABLE sites (id int PRIMARY KEY, name text);
 CREATE TABLE owners (id int PRIMARY KEY, name text);
 CREATE TABLE devices (
     id int PRIMARY KEY, owner_id int, site_id int, state text, gone_at timestamptz,
-    lost_at timestamptz, born date, starts date, ends date, label text, price numeric);
+    lost_at timestamptz, born date, starts date, ends date, label text, price numeric,
+    details jsonb);
 INSERT INTO sites SELECT i, 's' || i FROM generate_series(1, 50) i;
 INSERT INTO owners SELECT i, 'o' || i FROM generate_series(1, 20000) i;
 INSERT INTO devices SELECT i, 1 + i * 7919 % 20000, 1 + i % 50,
@@ -22,7 +23,8 @@ INSERT INTO devices SELECT i, 1 + i * 7919 % 20000, 1 + i % 50,
     CASE WHEN i % 200 > 0 THEN timestamptz '2024-01-01' + i * interval '1 min' END,
     CASE WHEN i % 30 = 0 THEN timestamptz '2024-01-01' + i * interval '1 min' END,
     date '1990-01-01' + i % 12000, date '2024-01-01' + i / 200,
-    date '2024-01-01' + i / 200 + i % 9, 'Label ' || i, i % 977 FROM generate_series(1, 60000) i;
+    date '2024-01-01' + i / 200 + i % 9, 'Label ' || i, i % 977,
+    jsonb_build_object('serial', i) FROM generate_series(1, 60000) i;
 CREATE INDEX devices_owner ON devices (owner_id);
 CREATE VIEW present AS SELECT d.id, d.site_id, d.label, o.name AS owner, s.name AS site
     FROM devices d JOIN owners o ON o.id = d.owner_id JOIN sites s ON s.id = d.site_id
@@ -98,3 +100,28 @@ def test_the_index_for_a_form(made: Callable[[int], str], sql: str, index: str) 
 
 def test_nothing_is_stored_where_few_rows_are_found_already(made: Callable[[int], str]) -> None:
     assert suggested(made(18), "SELECT id, state FROM devices WHERE owner_id = 77") == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("label || $1 = $2", "(label || ?)"),
+        ("details ->> $1 = $2", "(details ->> ?)"),
+        ("details #>> $1::text[] = $2", "(details #>> ?)"),
+        ("extract($1 FROM born) = $2 AND extract($3 FROM starts) = $4", "(EXTRACT(? FROM born))"),
+        ("to_tsvector($1::regconfig, label) @@ to_tsquery($2)", "to_tsvector(?, label)"),
+        ("coalesce(gone_at, $1::timestamptz) = $2", "COALESCE(gone_at, ?)"),
+    ],
+)
+def test_no_index_has_a_constant_that_nobody_has_written(
+    made: Callable[[int], str], condition: str, told: str
+) -> None:
+    """pg_stat_statements keeps no constants, and an index on another expression serves nothing."""
+    sql = f"SELECT * FROM devices WHERE {condition}"
+    result = dbtune(
+        "suggest-indexes", made(18), "--planner", "lab", "-f", "json", "--sql", sql
+    ).ok()
+    assert result.json["suggestions"] == []
+    messages = {one["subject"]: one["message"] for one in result.json["findings"]}
+    [subject] = [one for one in messages if told in one]
+    assert "a constant that the statement was kept without" in messages[subject]

@@ -141,6 +141,8 @@ class _Adviser:
             for form, base in found:
                 uses = self._uses(tree, schemas_of(form.search_path))
                 add_from_plan(uses, base.plan, self._catalog)
+                for use in uses if form.made_up else ():
+                    use.set_aside(form.made_up)
                 yield Work(query, form, base, uses)
 
     def _parameter_notes(self) -> Iterable[str]:

@@ -27,7 +27,7 @@ from dbtune.postgres.indexes.parameter_values import (
 from dbtune.postgres.indexes.planner import NotPlannable, Planned
 from dbtune.postgres.indexes.statement_uses import column_finder
 from dbtune.postgres.indexes.workload import Query
-from dbtune.postgres.normalised import Normalised, normalised
+from dbtune.postgres.normalised import FIELD, Normalised, normalised
 from dbtune.postgres.plans.ddl import quote
 from dbtune.postgres.sqltext import has_parameters, names
 
@@ -50,6 +50,7 @@ class Form:
         sql: what is planned.
         share: of the statement's calls; those of all its forms add up to 1.
         values: of the parameters, by number, as text; of a list the elements with commas.
+        made_up: those values that no column tells: nobody may have written them.
         generic: parameters are left in it: the plan is one for any values.
         wish: which values.
         search_path: where its names are looked up; "" is the session's.
@@ -58,6 +59,7 @@ class Form:
     sql: str
     share: float = 1.0
     values: Mapping[int, str] = field(default_factory=dict)
+    made_up: frozenset[str] = frozenset()
     generic: bool = False
     wish: Wish = field(default_factory=Wish)
     search_path: str = ""
@@ -258,7 +260,10 @@ class _Statement:
                 values[number] = value
                 literals[number] = literal(value, kind)
         generic = len(literals) < len(self.roles)
-        return Form(self._whole.with_values(literals), 1.0, values, generic, wish)
+        free = {values[number] for number in values if self.roles[number].column is None}
+        free |= {FIELD} if self._whole.fields else set()
+        made_up = frozenset(free) - self._whole.written
+        return Form(self._whole.with_values(literals), 1.0, values, made_up, generic, wish)
 
 
 def schemas_of(search_path: str) -> list[str]:

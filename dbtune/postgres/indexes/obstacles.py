@@ -137,6 +137,13 @@ def _of_form(
             f"Write {key.sql} @> {array}, which GIN serves.",
             f"{one.ddl()};",
         )
+    elif condition.kind == "incomplete":
+        yield _of(
+            condition,
+            table,
+            "an index for it has to have a constant that the statement was kept without",
+            "Give the statement with its constants: --sql, --file or --log.",
+        )
     elif not key.column and condition.kind in (*_COMPARED, "contains"):
         method = "btree" if condition.kind in _COMPARED else "gin"
         why = refuses(Definition(table.schema, table.name, (key,), method=method))

@@ -7,7 +7,7 @@ are taken from there. Only its regular outside is read here: nothing parses SQL.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 _TOKEN = re.compile(
@@ -137,6 +137,37 @@ def columns(text: str) -> list[tuple[str, str]]:
 def without_alias(text: str) -> str:
     """The same of a table's own columns, as an index's definition has it."""
     return _COLUMN.sub(lambda found: found["string"] or found["column"], text)
+
+
+_FIELD = re.compile(r"(?<=EXTRACT\()\w+(?= FROM )")
+
+
+def without_constants(text: str, unknown: Collection[str]) -> str:
+    """An expression with ``?`` in place of constants that nobody has written.
+
+    Args:
+        text: the expression.
+        unknown: values of constants; a time is one of these if it begins with it.
+
+    Returns:
+        The same text if it has none of them.
+    """
+
+    def hidden(constant: str) -> bool:
+        plain = constant.replace('"', "")  # an array's elements have quotes or none
+        return any(plain == one or plain.startswith(f"{one} ") for one in kept)
+
+    kept = [one.replace('"', "") for one in unknown]
+
+    def masked(token: re.Match[str]) -> str:
+        kind, whole = token.lastgroup, token[0]
+        if kind == "string" and hidden(whole.lstrip("eE")[1:-1].replace("''", "'")):
+            return "?"
+        return "?" if kind == "other" and whole[0].isdigit() and hidden(whole) else whole
+
+    found = _FIELD.sub(lambda field: "?" if hidden(field[0]) else field[0], text)
+    found = _TOKEN.sub(masked, found)
+    return re.sub(r"\?::[a-z][a-z ]*[a-z](?:\[\])?", "?", found)
 
 
 def plain_column(text: str, types: Mapping[str, str]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dbtune.postgres.indexes.definition import Key, column_key
+from dbtune.postgres.indexes.plan_text import without_constants
 from dbtune.postgres.relations.facts import Table
 
 Kind = Literal[
@@ -23,6 +25,7 @@ Kind = Literal[
     "nearest",  # ORDER BY key <-> a constant
     "unequal",
     "own row",  # two columns of the same row
+    "incomplete",  # an expression with a constant that is not known
 ]
 
 
@@ -77,6 +80,27 @@ class Use:
     needed: set[str] = field(default_factory=set)
     limited: bool = False
     written: bool = False
+
+    def set_aside(self, unknown: Collection[str]) -> None:
+        """Make no keys of expressions with constants that nobody has written.
+
+        Args:
+            unknown: values that parameters were given for want of better ones.
+        """
+
+        def told(one: Condition) -> Condition:
+            text = without_constants(one.key.sql, unknown)
+            if one.column or text == one.key.sql:
+                return one
+            return Condition("incomplete", Key(text), one.operator)
+
+        self.conditions = list(dict.fromkeys(map(told, self.conditions)))
+        self.alone = list(dict.fromkeys(map(told, self.alone)))
+        self.orders = [
+            order
+            for order in self.orders
+            if all(without_constants(key.sql, unknown) == key.sql for key in order)
+        ]
 
     def add(self, condition: Condition) -> None:
         """Note a condition, once."""
