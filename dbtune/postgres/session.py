@@ -213,9 +213,9 @@ class Session:
         Args:
             read_only: whether the server refuses to write in it.
             own_search_path: keep the role's search_path, for statements that users wrote.
-            commit: end it with COMMIT if nothing failed. For dbtune's own queries: rolled back,
-                they would count in pg_stat_database.xact_rollback, and who watches a quiet server
-                would alarm its monitoring (and pg.many-rollbacks).
+            commit: end it with COMMIT if nothing failed. For dbtune's own queries, and for what is
+                only planned: rolled back, they would count in pg_stat_database.xact_rollback, and
+                who watches a quiet server would alarm its monitoring (and pg.many-rollbacks).
 
         Raises:
             psycopg.Error: as the statements do; see :meth:`translated`.

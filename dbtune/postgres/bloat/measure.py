@@ -287,7 +287,7 @@ def reading(session: Session, seconds: float) -> Iterator[Transaction]:
         session: an open session.
         seconds: the most that a statement may take, if that is less than the session's limit.
     """
-    with session.transaction() as transaction:
+    with session.transaction(commit=True) as transaction:
         transaction.rows(
             "SELECT pg_catalog.set_config('enable_seqscan', 'off', true), "
             "pg_catalog.set_config('row_security', 'off', true), "

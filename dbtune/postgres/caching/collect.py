@@ -198,7 +198,7 @@ class Reader:
             TargetError: the connection broke.
         """
         try:
-            with self.session.transaction(own_search_path=True) as transaction:
+            with self.session.transaction(own_search_path=True, commit=True) as transaction:
                 return Estimator(self.session.major).estimate(transaction, text)
         except psycopg.Error as error:
             translated = self.session.translated(error)
@@ -235,7 +235,7 @@ class Reader:
         from dbtune.postgres.session import load_sql
 
         try:
-            with self.session.transaction(own_search_path=True) as transaction:
+            with self.session.transaction(own_search_path=True, commit=True) as transaction:
                 query = load_sql("caching_names", self.session.major)
                 return transaction.rows(query, {"names": quoted})
         except psycopg.Error as error:

@@ -19,6 +19,7 @@ class Flaw:
         detail: what goes with it: the constraint's table, the last partition's bound.
         rows: estimated rows, where they matter; -1 if not known.
         size_bytes: likewise.
+        own: the name without its schema: either may have a dot in it.
     """
 
     kind: str
@@ -26,6 +27,13 @@ class Flaw:
     detail: str = ""
     rows: float = -1
     size_bytes: int = -1
+    own: str = ""
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """The schema, and the name in it."""
+        own = self.own or self.name.partition(".")[2]
+        return self.name.removesuffix(f".{own}"), own
 
 
 @fact("schema_flaws")

@@ -23,6 +23,7 @@ class Sequence:
         cycle: whether it begins anew at its end.
         table, column: what it feeds, ``schema.table`` and column, or "".
         column_type: that column's type, which may end before the sequence does.
+        table_schema: that table's schema, which may have a dot in it.
     """
 
     schema: str
@@ -35,6 +36,7 @@ class Sequence:
     table: str = ""
     column: str = ""
     column_type: str = ""
+    table_schema: str = ""
 
     @property
     def end(self) -> int:

@@ -33,11 +33,13 @@ class Published:
         table: ``schema.table``.
         publication: what publishes its updates or deletes.
         identity: its replica identity: ``default`` (of a table without a primary key), ``nothing``.
+        schema: the table's; it may have a dot in it.
     """
 
     table: str
     publication: str
     identity: str
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)

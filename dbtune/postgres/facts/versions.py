@@ -31,12 +31,18 @@ class Collation:
         name: the collation, or "" for the database's default (PostgreSQL 15 and later).
         recorded, actual: versions.
         indexes: of this database that use it; 0 for the default's, which any text index may use.
+        schema: the collation's, which may have a dot in it.
+        index_names: of the first fifty of these, as SQL.
+        database: whose default it is.
     """
 
     name: str
     recorded: str
     actual: str
     indexes: int = 0
+    schema: str = ""
+    index_names: tuple[str, ...] = ()
+    database: str = ""
 
 
 @fact("extensions")
@@ -51,4 +57,6 @@ def collations(session: Session) -> tuple[Collation, ...]:
     rows = session.fact("collations")
     if session.major >= 15:
         rows += session.fact("collations_database")
-    return tuple(Collation(**row) for row in rows)
+    return tuple(
+        Collation(**{**row, "index_names": tuple(row.get("index_names", ()))}) for row in rows
+    )

@@ -159,7 +159,7 @@ class HypopgPlanner:
             self._refuse_partial(index)
         self.calls += 1
         try:
-            with self._session.transaction(own_search_path=True) as transaction:
+            with self._session.transaction(own_search_path=True, commit=True) as transaction:
                 if search_path:
                     transaction.rows(
                         "SELECT pg_catalog.set_config('search_path', %s, true)", (search_path,)
@@ -191,7 +191,7 @@ class HypopgPlanner:
     def parameter_types(self, statement: str, *, search_path: str = "") -> list[str]:
         """See :meth:`dbtune.postgres.indexes.planner.Planner.parameter_types`."""
         try:
-            with self._session.transaction(own_search_path=True) as transaction:
+            with self._session.transaction(own_search_path=True, commit=True) as transaction:
                 if search_path:
                     transaction.rows(
                         "SELECT pg_catalog.set_config('search_path', %s, true)", (search_path,)
@@ -289,7 +289,7 @@ class HypopgPlanner:
     def _measured(self, index: Definition) -> int:
         self._refuse_partial(index)
         try:
-            with self._session.transaction(own_search_path=True) as transaction:
+            with self._session.transaction(own_search_path=True, commit=True) as transaction:
                 self._arrange(transaction, [index], frozenset())
                 leaves = transaction.rows(
                     "SELECT n.nspname::text AS schema, c.relname::text AS name "

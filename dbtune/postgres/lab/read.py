@@ -113,7 +113,7 @@ class _Reader:
 
     def _fact(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         try:
-            with self._session.transaction() as transaction:
+            with self._session.transaction(commit=True) as transaction:
                 transaction.rows(_AS_TEXT)
                 return transaction.rows(load_sql(name, self._session.major), parameters)
         except errors.LockNotAvailable:
@@ -144,7 +144,7 @@ class _Reader:
     def _database(self) -> SourceDatabase:
         try:
             # Not as the catalog is read, for which dbtune changes some settings.
-            with self._session.transaction(own_search_path=True) as transaction:
+            with self._session.transaction(own_search_path=True, commit=True) as transaction:
                 row, settings, path = (
                     transaction.rows(load_sql(name, self._session.major))
                     for name in ("lab_database", "lab_settings", "lab_search_path")

@@ -5,13 +5,13 @@ SELECT
     CASE WHEN s.increment_by > 0 THEN s.max_value ELSE s.min_value END AS "limit",
     s.start_value AS start, s.increment_by AS increment, s.cycle,
     COALESCE(o."table", '') AS "table", COALESCE(o.column, '') AS "column",
-    COALESCE(o.column_type, '') AS column_type
+    COALESCE(o.column_type, '') AS column_type, COALESCE(o.table_schema, '') AS table_schema
 FROM pg_catalog.pg_sequences s
 JOIN pg_catalog.pg_namespace sn ON sn.nspname = s.schemaname
 JOIN pg_catalog.pg_class sc ON sc.relnamespace = sn.oid AND sc.relname = s.sequencename
 LEFT JOIN LATERAL (
     SELECT n.nspname || '.' || c.relname AS "table", a.attname::text AS column,
-           pg_catalog.format_type(a.atttypid, NULL) AS column_type
+           pg_catalog.format_type(a.atttypid, NULL) AS column_type, n.nspname::text AS table_schema
     FROM (
         SELECT d.refobjid AS relation, d.refobjsubid AS number
         FROM pg_catalog.pg_depend d

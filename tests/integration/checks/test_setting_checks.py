@@ -126,6 +126,18 @@ def test_statements_that_are_not_tracked(new_pg: Callable[[int], Postgres]) -> N
     assert findings(server, "pg.statements-not-tracked") == []
 
 
+def test_statements_that_are_not_tracked_beside_other_libraries(
+    new_pg: Callable[[int], Postgres],
+) -> None:
+    server = new_pg(18).start(preload=("auto_explain", "pg_prewarm"))
+    [found] = findings(server, "pg.statements-not-tracked")
+    load, create = found["remedy"]["sql"].split("-- restart, then:\n")
+    server.psql(load)
+    kept = (server.data / "postgresql.auto.conf").read_text()
+    assert "shared_preload_libraries = 'auto_explain, pg_prewarm, pg_stat_statements'" in kept
+    assert create == "CREATE EXTENSION pg_stat_statements;"
+
+
 def test_an_extension_that_was_not_updated(own: Postgres) -> None:
     with fresh_database(own) as name:
         own.psql("CREATE EXTENSION pg_stat_statements VERSION '1.7'", name)
@@ -142,12 +154,18 @@ def test_a_collation_that_changed(own: Postgres) -> None:
         own.psql("UPDATE pg_collation SET collversion = '1' WHERE collname = 'de-x-icu'", name)
         [found] = findings(own, rule, name)
         assert found["subject"] == "collation pg_catalog.de-x-icu"
-        assert "1 index use it" in found["message"]
-        own.psql("REINDEX TABLE t; " + found["remedy"]["sql"].split("\n")[1], name)
+        assert "used by 1 index" in found["message"]
+        for statement in found["remedy"]["sql"].split("\n"):
+            own.psql(statement, name)
         assert findings(own, rule, name) == []
-        own.psql(f"UPDATE pg_database SET datcollversion = '1' WHERE datname = '{name}'", name)
-        [found] = findings(own, rule, name)
-        assert found["subject"] == "the database's default collation"
+    name = own.create_database("german", "LOCALE_PROVIDER icu ICU_LOCALE 'de' TEMPLATE template0")
+    own.psql(f"UPDATE pg_database SET datcollversion = '1' WHERE datname = '{name}'", name)
+    [found] = findings(own, rule, name)
+    assert found["subject"] == "the database's default collation"
+    for statement in found["remedy"]["sql"].split("\n"):
+        own.psql(statement, name)
+    assert findings(own, rule, name) == []
+    own.drop_database(name)
 
 
 def test_passwords(own: Postgres) -> None:

@@ -11,16 +11,19 @@ from dbtune.text import plural
 
 
 def _refresh(one: Collation) -> str:
-    if one.name:
-        schema, _, name = one.name.partition(".")
+    """Rebuild first: to record the version silences the server's warnings, too."""
+    if not one.name:
+        database = quote(one.database)
         return (
-            "REINDEX INDEX CONCURRENTLY ...;  -- each index that uses it\n"
-            f"ALTER COLLATION {quote(schema)}.{quote(name)} REFRESH VERSION;"
+            f"REINDEX DATABASE CONCURRENTLY {database};\n"
+            f"ALTER DATABASE {database} REFRESH COLLATION VERSION;"
         )
-    return (
-        "REINDEX (CONCURRENTLY) DATABASE;  -- or each index on text\n"
-        "-- then: ALTER DATABASE ... REFRESH COLLATION VERSION;"
-    )
+    schema = one.schema or one.name.partition(".")[0]
+    lines = [f"REINDEX INDEX CONCURRENTLY {name};" for name in one.index_names]
+    if one.indexes > len(lines):
+        lines.append("-- and the other indexes that use it; then:")
+    name = f"{quote(schema)}.{quote(one.name.removeprefix(f'{schema}.'))}"
+    return "\n".join([*lines, f"ALTER COLLATION {name} REFRESH VERSION;"])
 
 
 @check("pg.collation-version-changed", level=Level.critical, tags=("versions", "damage"))
@@ -42,7 +45,7 @@ def collation_version_changed(collations: tuple[Collation, ...]) -> Iterator[Fin
         yield Finding(
             what,
             f"{what} was version {one.recorded}, the library's is {one.actual}"
-            + (f"; {plural(one.indexes, 'index', 'indexes')} use it" if one.name else ""),
+            + (f"; used by {plural(one.indexes, 'index', 'indexes')}" if one.name else ""),
             Remedy(
                 "Rebuild the indexes on text, then record the version.",
                 sql=_refresh(one),

@@ -21,7 +21,7 @@ def constraint_not_validated(schema_flaws: tuple[Flaw, ...]) -> Iterator[Finding
     """
     for one in schema_flaws:
         if one.kind == "constraint-not-validated":
-            name = one.name.partition(".")[2]
+            _, name = one.parts
             yield Finding(
                 f"constraint {name} on {one.detail}",
                 f"{name} on {one.detail} is NOT VALID ({max(one.rows, 0):,.0f} rows)",

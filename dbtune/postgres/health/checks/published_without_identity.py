@@ -20,7 +20,8 @@ def published_without_identity(logical_replication: LogicalReplication) -> Itera
     Remedy: A primary key, or REPLICA IDENTITY USING INDEX; FULL as the last resort.
     """
     for one in logical_replication.without_identity:
-        schema, _, table = one.table.partition(".")
+        schema = one.schema or one.table.partition(".")[0]
+        table = one.table.removeprefix(f"{schema}.")
         yield Finding(
             f"table {one.table}",
             f"{one.table} is published by {one.publication}, its replica identity is "

@@ -15,7 +15,8 @@ def _widen(one: Sequence) -> str:
     name = f"{quote(one.schema)}.{quote(one.name)}"
     lines = [f"ALTER SEQUENCE {name} AS bigint MAXVALUE {2**63 - 1};"] if one.increment > 0 else []
     if one.table and one.column_type in ("integer", "smallint"):
-        schema, _, table = one.table.partition(".")
+        schema = one.table_schema or one.table.partition(".")[0]
+        table = one.table.removeprefix(f"{schema}.")
         lines.append(
             f"ALTER TABLE {quote(schema)}.{quote(table)} ALTER COLUMN {quote(one.column)} "
             "TYPE bigint;"

@@ -8,6 +8,16 @@ from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.postgres.server import Server
 
 
+def _load(libraries: tuple[str, ...] | None) -> str:
+    names = [*(libraries or ()), "pg_stat_statements"]
+    wanted = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    beside = "-- beside what SHOW shared_preload_libraries tells\n" if libraries is None else ""
+    return (
+        f"{beside}ALTER SYSTEM SET shared_preload_libraries = {wanted};\n"
+        "-- restart, then:\nCREATE EXTENSION pg_stat_statements;"
+    )
+
+
 @check("pg.statements-not-tracked", level=Level.info, tags=("settings",))
 def statements_not_tracked(server: Server) -> Iterator[Finding]:
     """pg_stat_statements is not there.
@@ -32,8 +42,7 @@ def statements_not_tracked(server: Server) -> Iterator[Finding]:
             "Create it." if loaded else "Load it, restart, and create it.",
             sql="CREATE EXTENSION pg_stat_statements;"
             if loaded
-            else "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements';\n"
-            "-- beside what is there already; restart, then:\nCREATE EXTENSION pg_stat_statements;",
+            else _load(server.preload_libraries),
             effect="" if loaded else "needs a restart",
         ),
         {"loaded": loaded},

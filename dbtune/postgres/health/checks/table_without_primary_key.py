@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbtune.finding import Finding, Level, Remedy, check
+from dbtune.postgres.indexes.removal import commented
 from dbtune.postgres.plans.ddl import quote
 from dbtune.postgres.relations.facts import Relations
 
@@ -33,7 +34,9 @@ def table_without_primary_key(relations: Relations, *, min_rows: float = 1000) -
             f"{table.schema}.{table.name} has no primary key ({table.rows or 0:,.0f} rows)",
             Remedy(
                 "Choose columns that identify a row, or add an identity column.",
-                sql=f"ALTER TABLE {quote(table.schema)}.{quote(table.name)} ADD PRIMARY KEY (...);",
+                sql=commented(
+                    f"ALTER TABLE {quote(table.schema)}.{quote(table.name)} ADD PRIMARY KEY (...);"
+                ),
                 effect="builds an index under an exclusive lock; USING INDEX avoids that",
             ),
             {"rows": table.rows},

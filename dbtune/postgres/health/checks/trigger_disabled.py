@@ -21,7 +21,7 @@ def trigger_disabled(schema_flaws: tuple[Flaw, ...]) -> Iterator[Finding]:
     """
     for one in schema_flaws:
         if one.kind == "trigger-disabled":
-            name = one.name.partition(".")[2]
+            _, name = one.parts
             yield Finding(
                 f"trigger {name} on {one.detail}",
                 f"{name} on {one.detail} is disabled",

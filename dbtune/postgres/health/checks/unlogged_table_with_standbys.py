@@ -27,7 +27,7 @@ def unlogged_table_with_standbys(
         return
     for one in schema_flaws:
         if one.kind == "unlogged-table" and one.size_bytes >= min_bytes:
-            schema, _, table = one.name.partition(".")
+            schema, table = one.parts
             yield Finding(
                 f"table {one.name}",
                 f"{one.name} ({bytes_text(one.size_bytes)}) is unlogged, and "
