@@ -92,6 +92,7 @@ class Watch:
         sessions = replace(
             SESSIONS,
             title="Clients that sent a command just now, or wait",
+            empty="no client sent a command just now",
             rows=shown,
             footer=f"and {left} more" if left else "",
         )
@@ -129,7 +130,12 @@ class Watch:
             {"wait": plain(name), "sessions": count / self._samples, "share_ratio": count / whole}
             for name, count in self._seen.most_common(self._limit)
         ]
-        return replace(WAITS, title="Last commands of busy clients", rows=tuple(rows))
+        return replace(
+            WAITS,
+            title="Last commands of busy clients",
+            rows=tuple(rows),
+            empty="no client is busy",
+        )
 
 
 def _is_blocked(fields: Mapping[str, str]) -> bool:

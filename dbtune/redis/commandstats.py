@@ -48,14 +48,25 @@ def totals_in(fields: Mapping[str, str]) -> dict[str, Total]:
     return totals
 
 
-def statements_between(first: Mapping[str, Total], second: Mapping[str, Total]) -> list[Statement]:
-    """What was run between two readings; after a reset, since the reset."""
+def statements_between(
+    first: Mapping[str, Total],
+    second: Mapping[str, Total],
+    sent: Mapping[str, int] | None = None,
+) -> list[Statement]:
+    """What was run between two readings; after a reset, since the reset.
+
+    Args:
+        first, second: totals by command.
+        sent: what dbtune itself sent between them, which is left out at the mean time of its kind.
+    """
     found = []
     for name, new in second.items():
         old = first.get(name, Total(0, 0))
         if new.calls < old.calls:
             old = Total(0, 0)
-        calls, ms = new.calls - old.calls, (new.us - old.us) / 1000
+        whole, ms = new.calls - old.calls, (new.us - old.us) / 1000
+        calls = whole - (sent or {}).get(name, 0)
         if calls > 0:
+            ms *= calls / whole
             found.append(Statement(text=name, calls=calls, total_ms=ms, mean_ms=ms / calls))
     return found

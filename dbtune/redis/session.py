@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from typing import Any, Self
 
 from redis import exceptions
@@ -47,6 +48,7 @@ class Session:
         user: the ACL user that is logged in; ``default`` unless one is named.
         info: the server's INFO, by field; empty where this user may not read it.
         node: its host and port, if it is read as one of several nodes.
+        sent: how many of each command it has sent.
         closed_with: sessions that are closed together with this one.
     """
 
@@ -58,6 +60,7 @@ class Session:
         self.trace = trace
         self.node = node
         self.closed_with: list[Session] = []
+        self.sent: Counter[str] = Counter()
         self._connection, self.user, self.database = connect(profile, limits)
         try:
             self._introduce()
@@ -124,6 +127,7 @@ class Session:
         name = _name(words)
         if name not in READS:
             raise ValueError(f"not a reading command: {name}")
+        self.sent[name] += 1
         started = time.perf_counter()
         try:
             self._connection.send_command(*words)

@@ -6,6 +6,7 @@ the report says what is missing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,7 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
     """
     start = datetime.now(UTC)
     first = _read(session)
+    sent = session.sent.copy() if selection.interval_seconds > 0 else Counter[str]()
     before = _totals(session) if selection.interval_seconds > 0 else {}
     info = _info(session)
     slowlog, lost, skipped = first.slowlog, 0, first.skipped
@@ -68,7 +70,7 @@ def slow_queries(session: Session, selection: Selection, wait: Wait) -> Report:
     if slowlog is not None and slowlog.entries:
         report = _of_slowlog(session, selection, slowlog, start)
     else:
-        report = _of_totals(session, selection, before, start, skipped)
+        report = _of_totals(session, selection, (before, sent), start, skipped)
     report = replace(report, findings=(*report.findings, *_on_info(session, info)))
     notes = [*report.notes, *_slowlog_notes(slowlog, lost, selection)]
     return replace(
@@ -166,12 +168,13 @@ def _of_slowlog(
 def _of_totals(
     session: Session,
     selection: Selection,
-    before: dict[str, Total],
+    before: tuple[dict[str, Total], Counter[str]],
     start: datetime,
     skipped: Sequence[Skipped],
 ) -> Report:
     from dbtune.redis.commandstats import read_totals, statements_between
 
+    sent = session.sent - before[1]
     try:
         totals = read_totals(session)
     except Unavailable as missing:
@@ -198,7 +201,7 @@ def _of_totals(
             "SLOWLOG has no entry; these are the totals of all commands, without keys, since the "
             "server started (or since CONFIG RESETSTAT)"
         )
-    statements = statements_between(before, totals)
+    statements = statements_between(before[0], totals, sent)
     shown = narrow(statements, replace(selection, database="", user=""))
     return Report("slow-queries", tables(shown, window, selection), notes=(note,))
 

@@ -345,6 +345,16 @@ def test_an_interval_without_a_slow_command(redis_server: Redis) -> None:
     assert "INCR" not in {one["statement"] for one in result.json["statements"]}
 
 
+def test_what_dbtune_sends_itself_is_no_load_of_the_server(
+    new_redis: Callable[[], Redis],
+) -> None:
+    server = new_redis().start()
+    result = dbtune("slow-queries", server.url(), "--interval", "1s", "-f", "json").ok()
+    assert result.json["statements"] == []
+    calm = dbtune("activity", server.url()).ok().out
+    assert "no client sent a command just now" in calm
+
+
 @pytest.mark.parametrize(
     "conf", [{"slowlog-log-slower-than": -1}, {"slowlog-max-len": 0}], ids=["off", "no room"]
 )

@@ -141,3 +141,11 @@ def test_commandstats_between_two_readings() -> None:
     found = {one.text: (one.calls, one.total_ms) for one in statements_between(first, second)}
     # DEL: CONFIG RESETSTAT in between.
     assert found == {"GET": (20, 4.0), "DEL": (2, 0.02), "X": (1, 0.001)}
+
+
+def test_what_was_sent_to_look_is_left_out_of_commandstats() -> None:
+    first = {"INFO": Total(10, 1000), "CONFIG GET": Total(1, 5)}
+    second = {"INFO": Total(14, 1400), "CONFIG GET": Total(2, 10)}
+    sent = {"INFO": 3, "CONFIG GET": 1}
+    (one,) = statements_between(first, second, sent)
+    assert (one.text, one.calls, one.total_ms) == ("INFO", 1, 0.1)
