@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,25 @@ def test_who_sees_no_database_is_told_so(server: MongoDB) -> None:
     for command in ("suggest-indexes", "bloat"):
         skipped = asked(server, "nobody", command).ok().json["skipped"]
         assert "nobody@admin sees no database" in [one["reason"] for one in skipped]
+
+
+@pytest.mark.parametrize(
+    ("user", "reason"),
+    [
+        ("reader", "reader@admin may not read the profiler's level"),
+        ("nobody", "nobody@admin sees no database"),
+    ],
+)
+def test_what_a_snapshot_lacks_is_told_where_it_is_compared(
+    server: MongoDB, tmp_path: Path, user: str, reason: str
+) -> None:
+    before = tmp_path / "before.json"
+    url = server.url(user=user, password=PASSWORD)
+    dbtune("snapshot", url, "-o", str(before)).ok()
+    skipped = dbtune("compare", str(before), url, "-f", "json").ok().json["skipped"]
+    (one,) = (one for one in skipped if one["what"] == "statements")
+    assert one["reason"] == reason
+    assert f'grantRolesToUser("{user}"' in one["remedy"]
 
 
 def test_uses_of_indexes_need_another_role_than_their_documents(server: MongoDB) -> None:

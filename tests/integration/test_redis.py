@@ -290,6 +290,16 @@ def test_with_nothing(secured: Redis) -> None:
     assert PASSWORD not in result.err
 
 
+def test_each_check_that_is_skipped_names_its_grant(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start()
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "nobody", "on", f">{PASSWORD}")
+    told = dbtune("check", url(server, "nobody"), "--interval", "0s", "-f", "json").ok()
+    assert told.json["skipped"]
+    for one in told.json["skipped"]:
+        assert one["remedy"].startswith("ACL SETUSER nobody "), one
+
+
 def test_the_grants_are_what_is_needed(new_redis: Callable[[], Redis]) -> None:
     """Whoever types the remedies, one after the other, ends with a complete report."""
     server = new_redis().start({"slowlog-log-slower-than": 0})

@@ -50,7 +50,7 @@ def operations(session: Session) -> Operations:
     profilers: list[Profiler] = []
     found: list[Operation] = []
     full = []
-    unreadable = {}
+    refused: dict[str, Unavailable] = {}
     for name in session.database_names():
         if name in INTERNAL:
             continue
@@ -58,12 +58,13 @@ def operations(session: Session) -> Operations:
             profilers.append(read_profiler(session, name))
             here = list(read_operations(session, name, most=MOST))
         except Unavailable as missing:
-            unreadable[name] = missing.reason
+            refused[name] = missing
             continue
         found += here
         full += [name] * (len(here) >= MOST)
     if not found and not any(one.level for one in profilers):
-        if unreadable and not profilers:
-            raise Unavailable(next(iter(unreadable.values())))
+        if not profilers and (why := next(iter(refused.values()), None) or session.blind()):
+            raise why
         raise how_to_enable([one.database for one in profilers])
+    unreadable = {name: missing.reason for name, missing in refused.items()}
     return Operations(at, session.role, tuple(profilers), tuple(found), tuple(full), unreadable)

@@ -32,6 +32,7 @@ class Cluster:
 def cluster(session: Session) -> Cluster:
     """Least privilege: +info +cluster|info."""
     if not session.info:
+        session.command("INFO")  # refused before: so it is again, and says what is missing
         raise Unavailable("INFO does not tell whether the server is in a cluster")
     if session.role != "cluster":
         return Cluster(False)
