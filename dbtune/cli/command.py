@@ -13,6 +13,7 @@ A subcommand is a function that takes a :class:`Run` first, then its own options
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -56,6 +57,15 @@ def new_app(*, group_help: str = "") -> typer.Typer:
     return typer.Typer(**options)
 
 
+def help_record(parameter: Any, ctx: Any) -> tuple[str, str] | None:
+    """An option and its help; a default in words stands there as one in figures, unbracketed."""
+    record = parameter.get_help_record(ctx)
+    if record is None:
+        return None
+    name, text = record
+    return name, re.sub(r"\[default: \((.*)\)(?=[;\]])", r"[default: \1", text)
+
+
 class SectionedCommand(TyperCommand):
     """Help with the options in sections, and the commands of two words that begin with its name."""
 
@@ -68,7 +78,7 @@ class SectionedCommand(TyperCommand):
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
         named: set[str] = set()
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = help_record(parameter, ctx)
             if record is None or (record[0] == "[TARGET]" and "[TARGET]..." in named):
                 continue
             named.add(record[0])
