@@ -49,7 +49,7 @@ _BY_COMMAND = {
     "pool-size": HARMS[3],
     "gen-config": HARMS[6],
 }
-_SHARES = ("time_share_ratio", "plan_share_of_all_ratio", "saved_ratio")
+_SHARES = ("time_share_ratio", "plan_share_ratio", "saved_ratio")
 """Evidence that says which part of a server's work a finding is about."""
 _SURE = (Confidence.measured, Confidence.estimated, Confidence.rule_of_thumb)
 

@@ -220,7 +220,7 @@ def test_a_rule_fires_where_it_must_and_only_there(client: Client, rule: str) ->
 
 def relaxed(one: Plan) -> Plan:
     """Without the times, which a fast machine makes too small for any share."""
-    nodes = tuple(replace(node, self_pct=None, self_ms=None) for node in one.nodes)
+    nodes = tuple(replace(node, self_ratio=None, self_ms=None) for node in one.nodes)
     return replace(one, nodes=nodes, timing=False, total_ms=None)
 
 

@@ -32,7 +32,7 @@ def statement_new(comparison: Comparison, *, min_share_ratio: float = 0.1) -> It
                 f"calls of {ms_text(one.after.mean_ms)}",
                 Remedy("Look at its plan, and whether an index would serve it."),
                 evidence={
-                    "share_of_time_ratio": share,
+                    "time_share_ratio": share,
                     "calls": one.after.calls,
                     "mean_ms": one.after.mean_ms,
                 },

@@ -67,7 +67,7 @@ def statement_reads_more(
                 "before_mean_ms": one.before.mean_ms,
                 "after_mean_ms": one.after.mean_ms,
                 "p": one.shift.p,
-                "share_of_time_ratio": share,
+                "time_share_ratio": share,
             },
             level=level,
         )

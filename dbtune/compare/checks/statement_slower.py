@@ -53,7 +53,7 @@ def statement_slower(
                 "after_mean_ms": one.after.mean_ms,
                 "p": one.shift.p,
                 "drift_ratio": drift,
-                "share_of_time_ratio": share,
+                "time_share_ratio": share,
             },
             level=Level.warning if own >= warning_ratio else Level.info,
         )

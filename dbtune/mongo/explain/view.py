@@ -96,7 +96,7 @@ def _tree_node(plan: Plan, stage: Stage, findings: Iterable[Finding]) -> TreeNod
         stage.depth,
         title(plan, stage),
         amount=stage.self_ms if timed else None,
-        share=None if stage.self_pct is None else stage.self_pct / 100,
+        share=stage.self_ratio,
         rows=stage.total_rows,
         marks=tuple(_marks(plan, stage)),
         details=tuple(_details(stage)),

@@ -34,7 +34,7 @@ class Stage:
         works: units of work that it took, of the classic engine.
         inclusive_ms: what it and the stages below it took.
         self_ms: its own part of it.
-        self_pct: that part as per cent of the whole.
+        self_ratio: that part as a share of the whole.
         conditions: its filter, sort and projection, as mongosh prints them.
         memory_bytes: what it held in memory, of sorts and groups.
         memory_limit_bytes: how much it may hold before it spills or fails.
@@ -61,7 +61,7 @@ class Stage:
     works: int | None = None
     inclusive_ms: float | None = None
     self_ms: float | None = None
-    self_pct: float | None = None
+    self_ratio: float | None = None
     conditions: Mapping[str, str] = field(default_factory=dict)
     memory_bytes: int | None = None
     memory_limit_bytes: int | None = None

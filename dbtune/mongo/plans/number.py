@@ -32,7 +32,7 @@ def numbered(root: Raw, execution_ms: float | None) -> tuple[tuple[Stage, ...], 
     total = max(root.ms, execution_ms or 0.0)
     if total:
         nodes = [
-            replace(one, self_pct=None if one.self_ms is None else one.self_ms / total * 100)
+            replace(one, self_ratio=None if one.self_ms is None else one.self_ms / total)
             for one in nodes
         ]
     return tuple(nodes), total

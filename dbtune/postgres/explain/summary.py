@@ -16,14 +16,14 @@ class Share:
         name: what they have in common.
         nodes: how many they are.
         self_ms: their own parts; ``None`` if the plan has no times.
-        self_pct: per cent of the whole.
+        self_ratio: share of the whole.
         self_cost: likewise, of the estimated cost.
     """
 
     name: str
     nodes: int
     self_ms: float | None
-    self_pct: float | None
+    self_ratio: float | None
     self_cost: float | None
 
 
@@ -38,7 +38,7 @@ def by(plan: Plan, name: Callable[[Node], str | None]) -> tuple[Share, ...]:
             key,
             len(nodes),
             _sum([node.self_ms for node in nodes]),
-            _sum([node.self_pct for node in nodes]),
+            _sum([node.self_ratio for node in nodes]),
             _sum([node.self_cost for node in nodes]),
         )
         for key, nodes in groups.items()

@@ -27,7 +27,7 @@ def account(plan: Plan, after_root: float) -> Plan:
     total = inside + after if given is None else given
     if total > 0:
         nodes = [
-            node if node.self_ms is None else replace(node, self_pct=100 * node.self_ms / total)
+            node if node.self_ms is None else replace(node, self_ratio=node.self_ms / total)
             for node in nodes
         ]
     if (pinned := _pin_jit(plan)) is not None:

@@ -205,7 +205,7 @@ class Node:
     pays_for: tuple[int, ...] = ()
     inclusive_ms: float | None = None
     self_ms: float | None = None
-    self_pct: float | None = None
+    self_ratio: float | None = None
     self_error_ms: float | None = None
     cpu_ms: float | None = None
     jit_ms: float | None = None

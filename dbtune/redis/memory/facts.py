@@ -15,10 +15,10 @@ MOST_PATTERNS = 5_000
 OTHER = "(further patterns)"
 TTL_GROUPS = (
     ("none", -1),
-    ("under 1 h", 3_600_000),
-    ("1 h to 1 d", 86_400_000),
-    ("1 d to 7 d", 7 * 86_400_000),
-    ("over 7 d", 1 << 63),
+    ("under_1h", 3_600_000),
+    ("from_1h", 86_400_000),
+    ("from_1d", 7 * 86_400_000),
+    ("from_7d", 1 << 63),
 )
 """Names and upper bounds, in milliseconds, of times to live."""
 _DIGITS = re.compile(rb"\d+")

@@ -42,7 +42,7 @@ def on_stage(
         evidence={
             "node": stage.id,
             "self_ms": stage.self_ms,
-            "self_ratio": None if stage.self_pct is None else stage.self_pct / 100,
+            "self_ratio": stage.self_ratio,
             **(evidence or {}),
         },
         level=level,
@@ -65,7 +65,7 @@ def subject(plan: Plan, stage: Stage) -> str:
 
 def level(plan: Plan, stages: tuple[Stage, ...], otherwise: Level = Level.warning) -> Level:
     """Critical when stages took most of an execution that one notices; never without times."""
-    share = sum(one.self_pct or 0.0 for one in stages) / 100
+    share = sum(one.self_ratio or 0.0 for one in stages)
     noticed = (plan.total_ms or 0.0) >= 100
     return Level.critical if noticed and share >= CRITICAL_SHARE else otherwise
 

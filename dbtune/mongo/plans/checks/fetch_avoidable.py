@@ -36,7 +36,7 @@ def fetch_avoidable(
         more = sorted(needed - set(scan.key_pattern))
         if scan.multikey or docs < min_docs or len(more) > max_more_fields or not more:
             continue
-        if plan.timing and (stage.self_pct or 0) < min_share * 100:
+        if plan.timing and (stage.self_ratio or 0) < min_share:
             continue
         if not _keeps_most(stage) or any("*" in name for name in more):
             continue

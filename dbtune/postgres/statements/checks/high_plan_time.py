@@ -49,7 +49,7 @@ def high_plan_time(
                 "plan_ms": plan_ms,
                 "total_ms": one.total_ms,
                 "calls": round(one.calls),
-                "plan_share_of_all_ratio": plan_ms / everything,
+                "plan_share_ratio": plan_ms / everything,
             },
             remedy=Remedy(
                 "Prepare it in the driver, so that the plan is kept.",

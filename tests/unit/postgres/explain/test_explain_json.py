@@ -19,7 +19,8 @@ NODE = set(
     """id parent depth relationship type label relation schema alias index cte subplan startup_cost
     total_cost self_cost plan_rows plan_width actual_startup_ms actual_total_ms actual_rows loops
     processes planned_total_rows total_rows total_rows_min total_rows_max removed inclusive_ms
-    self_ms self_pct cpu_ms self_error_ms pays_for row_factor row_direction buffers self_buffers io
+    self_ms self_ratio cpu_ms self_error_ms pays_for row_factor row_direction buffers self_buffers
+    io
     self_io wal self_wal workers conditions props""".split()
 )
 FINDING = {"rule", "level", "confidence", "subject", "message", "evidence", "why", "remedy"}

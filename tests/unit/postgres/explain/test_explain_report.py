@@ -57,7 +57,7 @@ def test_json_is_as_its_schema_says(
     assert node["removed"]["filter"] == 990000
     assert plan["source"]["format"] == "text"
     assert plan["summary"]["by_relation"] == [
-        {"name": "orders", "nodes": 1, "self_ms": 900, "self_pct": 100, "self_cost": 5000}
+        {"name": "orders", "nodes": 1, "self_ms": 900, "self_ratio": 1, "self_cost": 5000}
     ]
 
 

@@ -65,8 +65,8 @@ def test_an_entry_of_a_log_is_the_plan_itself(path: Path, log: Callable[[str], s
     [alone] = read_plans(body)
     [found] = read_plans(log(body))
     # The duration of the log is another whole, of which nodes have another share.
-    assert [replace(one, self_pct=None) for one in found.nodes] == [
-        replace(one, self_pct=None) for one in alone.nodes
+    assert [replace(one, self_ratio=None) for one in found.nodes] == [
+        replace(one, self_ratio=None) for one in alone.nodes
     ]
     assert found.source.origin == "log"
     assert found.duration_ms == 12.345

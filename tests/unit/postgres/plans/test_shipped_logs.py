@@ -108,8 +108,8 @@ def test_shipped(shipper: str, form: str) -> None:
         body = (SAMPLES / f"{name}.{form}").read_text().rstrip("\n")
         plan = found(SHIPPERS[shipper](body))
         # The duration of the log is another whole, of which nodes have another share.
-        nodes = [replace(one, self_pct=None) for one in plan.nodes]
-        assert nodes == [replace(one, self_pct=None) for one in found(body).nodes]
+        nodes = [replace(one, self_ratio=None) for one in plan.nodes]
+        assert nodes == [replace(one, self_ratio=None) for one in found(body).nodes]
         assert plan.duration_ms == 12.345
         assert plan.source.origin == "log"
         assert not plan.truncated
