@@ -49,7 +49,9 @@ class Formula(NamedTuple):
 def formulas(planned: PoolPlan) -> tuple[Formula, ...]:
     """Every formula for which there are inputs."""
     every = [*_by_cpus(planned), *_by_demand(planned), *_by_topology(planned)]
-    return tuple(_judged(formula, planned.demand, planned.limits) for formula in every)
+    # Where sessions queue for locks, the demand is mostly that queue, and no size ends it.
+    demand = None if planned.setting.by_locks else planned.demand
+    return tuple(_judged(formula, demand, planned.limits) for formula in every)
 
 
 def _judged(formula: Formula, demand: Demand | None, limits: Limits | None) -> Formula:

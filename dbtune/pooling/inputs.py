@@ -98,10 +98,13 @@ class Contended(NamedTuple):
     Attributes:
         working: connections that wait for no lock; with more of them the locks are not busier.
         locks: that sessions queue for at once, on average; at least 1.
+        queued: clients wait for a connection as well, in front of a full pool: with fewer
+            connections nobody waits who did not before.
     """
 
     working: float
     locks: float = 1.0
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

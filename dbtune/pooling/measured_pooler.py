@@ -140,6 +140,17 @@ def predicted_wait(load: PoolerLoad, pool: Pool, variance: float) -> Wait | None
     return waiting(offered, traffic.held_ms / traffic.transactions, size, variance)
 
 
+def cut_off(load: PoolerLoad) -> bool:
+    """Whether clients wait in front of every pool that is used, because all of it is lent."""
+    looks = load.pools.count
+    used = [one for one in load.pools.pools if one.servers_active]
+    return bool(looks and used) and all(
+        one.clients_waiting >= looks
+        and one.servers_active >= SATURATED * looks * (load.size_of(one) or 1)
+        for one in used
+    )
+
+
 def _rate(load: PoolerLoad, error: float) -> Estimate | None:
     if load.seconds:
         rate = sum(one.transactions / one.seconds for one in load.traffic if one.seconds)
@@ -196,6 +207,8 @@ def _rows(load: PoolerLoad, plan: PoolPlan) -> Iterator[Row]:
 def _needed(pool: Pool, load: PoolerLoad, plan: PoolPlan) -> int | None:
     traffic, target = load.traffic_of(pool), plan.demand.target_ms if plan.demand else None
     if traffic is None or not traffic.transactions or target is None or not pool.servers_active:
+        return None
+    if plan.setting.by_locks:
         return None
     offered = pool.servers_active / load.pools.count * plan.inputs.peak_factor
     hold = traffic.held_ms / traffic.transactions

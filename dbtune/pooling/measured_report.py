@@ -162,7 +162,7 @@ def _row(one: Use, load: Load, plan: PoolPlan, *, whole: bool) -> Row:
 def _needed(one: Use, load: Load, plan: PoolPlan) -> int | None:
     """The smallest pool for this part of the load, as if nobody else used the server."""
     demand = plan.demand
-    if demand is None or not one.held:
+    if demand is None or not one.held or plan.setting.by_locks:
         return None
     offered = one.held / load.count * plan.inputs.peak_factor
     size = smallest_pool(offered, demand.hold_ms, demand.target_ms, variance=demand.variance)

@@ -144,8 +144,8 @@ def _expected(
 ) -> tuple[float | None, Wait | None]:
     """Utilisation and waits at the chosen size."""
     demand, pools = setting.demand, setting.pools
-    if demand is None or size is None or pools is None:
-        return None, None
+    if demand is None or size is None or pools is None or setting.by_locks:
+        return None, None  # who takes turns at a lock is no queue before servers side by side
     utilisation = demand.busy_peak / pools / size
     wait = demand.wait(size, pools)
     assert wait is not None  # a size that cannot keep up is a shortage

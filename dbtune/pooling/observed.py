@@ -17,7 +17,7 @@ from dbtune.pooling.measured import (
     known_of,
     of_load,
 )
-from dbtune.pooling.measured_pooler import of_pooler
+from dbtune.pooling.measured_pooler import cut_off, of_pooler
 from dbtune.pooling.model import PoolPlan, derive
 from dbtune.pooling.pooler import PoolerLoad
 
@@ -87,7 +87,8 @@ def plan_on(
         if (balanced := balanced_of(load, cpus)) is not None:
             known["balanced"] = (balanced, source)
         if (contended := contended_of(load)) is not None:
-            known["contended"] = (contended, source)
+            queued = pooler is not None and cut_off(pooler)
+            known["contended"] = (contended._replace(queued=queued), source)
     inputs = PoolInputs(
         **{name: value for name, (value, _) in known.items()},
         origins={name: origin for name, (_, origin) in known.items()},

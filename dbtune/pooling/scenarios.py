@@ -55,7 +55,7 @@ def _scenario(name: str, then: PoolPlan, planned: PoolPlan) -> Scenario:
     assert peak_pools is not None
     assert size is not None
     utilisation = wait = None
-    if then.demand is not None:
+    if then.demand is not None and not then.setting.by_locks:
         utilisation = then.demand.busy_peak / pools / size
         wait = then.demand.wait(size, pools)
     connections = peak_pools * (size + (planned.reserve_pool_size or 0))
@@ -74,6 +74,8 @@ def _troubles(
         yield f"{plural(over, 'connection')} more than the server has"
     if then.shortages:
         yield from sorted(then.shortages)
+    elif then.setting.by_locks:
+        yield "waits are for locks, whatever the size"
     elif utilisation is not None and wait is None:
         yield "the queue grows without bound"
     elif wait is not None and then.demand is not None and wait.p95_ms > then.demand.target_ms:

@@ -97,7 +97,8 @@ def shortages(setting: Setting) -> frozenset[Shortage]:
     if demand is None:
         return frozenset(found)
     offered = demand.busy_peak / pools
-    if offered >= MOST_CONNECTIONS or (ceiling is not None and offered >= ceiling >= 1):
+    full = ceiling is not None and offered >= ceiling >= 1 and not setting.by_locks
+    if offered >= MOST_CONNECTIONS or full:
         found.add(Shortage.server)
     if setting.concurrency is not None and demand.busy_peak >= setting.concurrency:
         found.add(Shortage.threads)
@@ -172,7 +173,12 @@ def _cap(setting: Setting, pools: int) -> int | None:
     if parallelism is None:
         return None
     cap = max(1, parallelism.cap // pools)
-    if demand is None:
+    contended = setting.inputs.contended
+    if setting.by_locks and contended is not None and not contended.queued:
+        # No more than are held now, most of which queue. With fewer, who does not need the locks
+        # would wait for those who do.
+        return None if demand is None else max(cap, round_down(demand.busy_mean / pools) + 1)
+    if demand is None or setting.by_locks:
         return cap
     if (demand.needed() or 0) <= parallelism.cap:
         cap = max(cap, demand.needed(pools) or 0)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
+from dbtune.pooling.model import PoolPlan
 from dbtune.pooling.pooler import PoolerLoad
 from dbtune.text import count_text, ratio_text
 
 
 @check("pool.demand-cut-off", level=Level.info, confidence=Confidence.measured, tags=("pools",))
 def demand_cut_off(
-    pooler: PoolerLoad, *, min_busy_ratio: float = 0.95, min_waiting: float = 0.5
+    pooler: PoolerLoad, plan: PoolPlan, *, min_busy_ratio: float = 0.95, min_waiting: float = 0.5
 ) -> Iterator[Finding]:
     """A pool is full while it is measured: the demand is higher than what went through.
 
@@ -23,6 +24,8 @@ def demand_cut_off(
     Remedy: raise the size by what waits, then measure again; stop when nobody waits, or when the
     hold time grows with the size: then the server is what is full.
     """
+    if plan.setting.by_locks:
+        return  # what was let through would queue behind these
     looks = pooler.pools.count
     for pool in pooler.pools.pools:
         size = pooler.size_of(pool)

@@ -9,9 +9,9 @@ import pytest
 
 from dbtune.errors import Unavailable
 from dbtune.finding import Check, Finding, Level, load_checks
-from dbtune.pooling.inputs import PoolInputs
+from dbtune.pooling.inputs import Contended, PoolInputs
 from dbtune.pooling.load import Calls, Load, Looks, Room, Turns, Use, Work
-from dbtune.pooling.model import derive
+from dbtune.pooling.model import PoolPlan, derive
 from dbtune.pooling.pooler import Application, Bouncer, Entry, Pool, PoolerLoad, Pools, Traffic
 
 CHECKS = {one.name: one for one in load_checks("dbtune.pooling.checks")}
@@ -196,9 +196,11 @@ def test_queue_behind_blocked() -> None:
 
 
 def test_demand_cut_off() -> None:
-    def said(**changes: object) -> list[Finding]:
+    def said(plan: PoolPlan = PLAN, **changes: object) -> list[Finding]:
         pool = replace(POOL, **changes)  # type: ignore[arg-type]
-        return found("demand-cut-off", replace(POOLER, pools=replace(POOLER.pools, pools=(pool,))))
+        return found(
+            "demand-cut-off", replace(POOLER, pools=replace(POOLER.pools, pools=(pool,))), plan
+        )
 
     (finding,) = said(servers_active=380, clients_waiting=50)
     assert "95.0 % of its 4 connections" in finding.message
@@ -206,3 +208,6 @@ def test_demand_cut_off() -> None:
     assert said(servers_active=379, clients_waiting=50) == []
     assert said(servers_active=380, clients_waiting=49) == []
     assert said(servers_active=400, clients_waiting=500, mode="session") == []
+    # Who waits would only queue for a lock.
+    locks = derive(replace(PLAN.inputs, contended=Contended(2, 1)))
+    assert said(locks, servers_active=400, clients_waiting=500) == []

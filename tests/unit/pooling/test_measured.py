@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -10,11 +11,14 @@ from dbtune.codec import dump
 from dbtune.codec import load as undump
 from dbtune.errors import UsageError
 from dbtune.finding import Skipped
+from dbtune.pooling.formulas import formulas
 from dbtune.pooling.inputs import Contended, PoolInputs
 from dbtune.pooling.limits import turns_cap
 from dbtune.pooling.load import OTHERS, Calls, Load, Looks, Room, Turns, Use, Uses, Work
 from dbtune.pooling.measured import balanced_of, contended_of, known_of, of_load, variance
 from dbtune.pooling.observed import plan_on
+from dbtune.pooling.pooler import Bouncer, Entry, Pool, PoolerLoad, Pools, Traffic
+from dbtune.pooling.scenarios import scenarios
 from dbtune.pooling.sizing import Constraint
 from dbtune.postgres.load import turns_of
 
@@ -215,10 +219,12 @@ def contended(count: int = 10, holders: float = 1, moved: float = 1, **kinds: in
 
 
 def test_sessions_that_take_turns_at_a_lock() -> None:
-    assert contended_of(contended(io=1, client=2, lock=17)) == (3, 1)
-    assert contended_of(contended(io=1, client=1, latch=1, lock=17)) == (2, 1)
-    assert contended_of(contended(io=6, lock=14, holders=2.5)) == (6, 2.5)
-    assert contended_of(contended(io=1, lock=19, holders=3)) == (3, 3)  # at least those that hold
+    assert contended_of(contended(io=1, client=2, lock=17)) == Contended(3, 1)
+    assert contended_of(contended(io=1, client=1, latch=1, lock=17)) == Contended(2, 1)
+    assert contended_of(contended(io=6, lock=14, holders=2.5)) == Contended(6, 2.5)
+    assert contended_of(contended(io=1, lock=19, holders=3)) == Contended(
+        3, 3
+    )  # at least those that hold
     # Nobody seen holding one; hardly looked; always the same holder: an incident; few that wait.
     assert contended_of(looked(50, 2, io=1, lock=19)) is None
     assert contended_of(contended(count=2, io=1, lock=19)) is None
@@ -269,18 +275,31 @@ def test_a_pool_is_not_made_larger_by_those_that_block_each_other() -> None:
 
 
 def test_locks_cap_what_a_pool_may_have() -> None:
+    entry = Entry("shop", "db", 5432, "shop", pool_size=4)
     whole = replace(LOAD.whole, cpu=100, lock=600, other=100)
     seen = replace(LOAD, whole=whole, turns=Turns(10, 1.0, 1.0))
-    found = plan_on(PoolInputs(), {}, replace(seen, cpus=16.0)).plan
+    peak = PoolInputs(peak_factor=3, origins={"peak_factor": "--peak-factor"})
+    found = plan_on(peak, {}, replace(seen, cpus=16.0)).plan
     assert found.parallelism is not None
     assert (found.parallelism.by_locks, found.parallelism.cap) == (True, 2)
-    # A pool has room for what is busy all the same: not everything in it may need the lock.
+    # No more than are held, and not what twice the load would need; no waits are foretold.
     assert found.constraint is Constraint.locks
     assert found.demand is not None
-    assert found.pool_size == int(found.demand.busy_peak) + 1
+    assert (found.demand.busy_mean, found.demand.busy_peak) == (4, 12)
+    assert (found.pool_size, found.wait, found.utilisation) == (5, None, None)
+    (verdict, *_) = [one.verdict for one in scenarios(found)]
+    assert verdict == "waits are for locks, whatever the size"
+    assert all("never ends" not in one.remark for one in formulas(found))
     unknown = plan_on(PoolInputs(), {}, replace(seen, cpus=None)).plan.parallelism
     assert unknown is not None
     assert unknown.cap == 2
+    # Behind a pool in front of which all wait already, nobody waits longer with fewer.
+    pool = Pool("shop", "app", servers_active=800, clients_waiting=400)
+    through = Traffic("shop", datetime(2026, 11, 29), 4000, 4000, 80_000, 0, seconds=20)
+    full = PoolerLoad(Bouncer((1, 25, 2)), Pools((pool,), HELD, HELD), (through,), (entry,), 20)
+    assert plan_on(PoolInputs(), {}, replace(seen, cpus=16.0), full).plan.pool_size == 2
+    idle = replace(full, pools=Pools((replace(pool, clients_waiting=0),), HELD, HELD))
+    assert plan_on(PoolInputs(), {}, replace(seen, cpus=16.0), idle).plan.pool_size == 5
     one_cpu = plan_on(PoolInputs(), {}, replace(seen, cpus=0.25)).plan.parallelism
     assert one_cpu is not None
     assert not one_cpu.by_locks
