@@ -112,7 +112,7 @@ def _projected(projection: Mapping[str, Any]) -> frozenset[str] | None:
 def _aggregate(
     namespace: str, stages: Sequence[Any], collation: Mapping[str, Any]
 ) -> Iterator[Asked]:
-    known = [one for one in stages if isinstance(one, Mapping) and len(one) == 1]
+    known = _matched_first([one for one in stages if isinstance(one, Mapping) and len(one) == 1])
     conditions: list[Any] = []
     sort: Mapping[str, Any] = {}
     limit = skip = taken = 0
@@ -143,6 +143,34 @@ def _aggregate(
         )
     )
     yield from _joins(namespace, known)
+
+
+def _matched_first(stages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A filter before the renaming that stands before it, as the server itself moves it."""
+    if len(stages) < 2 or "$match" not in stages[1]:
+        return stages
+    name, spec = next(iter(stages[0].items()))
+    given = stages[1]["$match"]
+    if name not in ("$project", "$addFields", "$set") or not isinstance(given, Mapping):
+        return stages
+    made: dict[str, str] = {}
+    for field, value in _mapping(spec).items():
+        if isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
+            made[field] = value[1:]
+        elif value in (1, True) and name == "$project":
+            made[field] = field
+        else:
+            made[field] = ""  # it is computed, or left out
+    if name == "$project":
+        made.setdefault("_id", "_id")
+    filtered = {}
+    for field, value in given.items():
+        first, dot, rest = str(field).partition(".")
+        old = made.get(field) or made.get(first, first if name != "$project" else "")
+        if not old or first.startswith("$"):
+            return stages
+        filtered[old if field in made else f"{old}{dot}{rest}"] = value
+    return [{"$match": filtered}, stages[0], *stages[2:]]
 
 
 def _referred(rest: Sequence[Mapping[str, Any]]) -> frozenset[str] | None:
@@ -192,13 +220,44 @@ def _joins(namespace: str, stages: Sequence[Mapping[str, Any]]) -> Iterator[Aske
             continue
         other = str(spec.get("from") or spec.get("coll") or "")
         foreign = spec.get("foreignField") or spec.get("connectToField")
-        if name in ("$lookup", "$graphLookup") and other and isinstance(foreign, str):
-            given: dict[str, Any] = {foreign: UNKNOWN}
-            more = spec.get("restrictSearchWithMatch")
-            yield Asked(query_of(f"{database}.{other}", given | dict(_mapping(more))), joined=True)
+        if name in ("$lookup", "$graphLookup") and other:
+            given: dict[str, Any] = {foreign: UNKNOWN} if isinstance(foreign, str) else {}
+            given |= _mapping(spec.get("restrictSearchWithMatch"))
+            inner = spec.get("pipeline")
+            given |= _correlated(inner) if isinstance(inner, list) else {}
+            if UNKNOWN in given.values():
+                yield Asked(query_of(f"{database}.{other}", given), joined=True)
         elif name == "$unionWith" and other:
             yield from _aggregate(f"{database}.{other}", spec.get("pipeline") or [], {})
         elif name == "$facet":
             for inner in spec.values():
                 known = [one for one in inner if isinstance(one, Mapping) and len(one) == 1]
                 yield from _joins(namespace, known)
+
+
+def _correlated(stages: Sequence[Any]) -> dict[str, Any]:
+    """What the first filters of a ``$lookup``'s pipeline ask; its variables are not known."""
+    found: dict[str, Any] = {}
+    for stage in stages:
+        given = stage.get("$match") if isinstance(stage, Mapping) else None
+        if not isinstance(given, Mapping):
+            break
+        for field, value in given.items():
+            if field == "$expr":
+                found |= dict.fromkeys(_equal_to_variables(value), UNKNOWN)
+            elif not str(field).startswith("$"):
+                found.setdefault(field, value)
+    return found
+
+
+def _equal_to_variables(expression: object, depth: int = 0) -> Iterator[str]:
+    """Fields that ``$expr`` compares for equality with a variable (``$$name``)."""
+    given = _mapping(expression)
+    parts = given.get("$and")
+    for one in parts if isinstance(parts, list) and depth < 10 else ():
+        yield from _equal_to_variables(one, depth + 1)
+    sides = given.get("$eq")
+    if isinstance(sides, list) and len(sides) == 2 and all(isinstance(one, str) for one in sides):
+        variable, field = sorted(sides, key=lambda one: not one.startswith("$$"))
+        if variable.startswith("$$") and field.startswith("$") and not field.startswith("$$"):
+            yield field[1:]

@@ -94,6 +94,44 @@ def test_aggregations() -> None:
     assert root.needed is None
 
 
+def test_a_joins_pipeline_asks_by_its_variables() -> None:
+    same = {"$expr": {"$and": [{"$eq": ["$n", "$$c"]}, {"$gt": ["$d", "$$c"]}]}}
+    stages = [
+        {
+            "$lookup": {
+                "from": "who",
+                "let": {"c": "$c"},
+                "pipeline": [{"$match": same | {"state": "new"}}, {"$limit": 1}],
+                "as": "w",
+            }
+        }
+    ]
+    _, join = asked("shop.orders", {"aggregate": "orders", "pipeline": stages})
+    assert join.joined
+    assert [(c.path, c.operator) for c in join.query.conditions] == [("n", "$eq"), ("state", "$eq")]
+    alone = [{"$lookup": {"from": "who", "pipeline": [{"$match": {"a": 1}}], "as": "w"}}]
+    assert len(list(asked("shop.orders", {"aggregate": "orders", "pipeline": alone}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "given", "paths"),
+    [
+        ({"$project": {"shop": "$store", "a": 1}}, {"shop": 1, "a": {"$gt": 2}}, ["store", "a"]),
+        ({"$project": {"shop": "$store"}}, {"shop.city": 1}, ["store.city"]),
+        ({"$set": {"shop": "$store"}}, {"shop": 1, "b": 2}, ["store", "b"]),
+        ({"$project": {"shop": "$store"}}, {"b": 2}, []),
+        ({"$project": {"a": 0}}, {"a": 2}, []),
+        ({"$set": {"shop": {"$add": ["$store", 1]}}}, {"shop": 1}, []),
+        ({"$set": {"shop": "$store"}}, {"$or": [{"shop": 1}]}, []),
+    ],
+)
+def test_a_filter_after_a_renaming_is_one_of_the_collection(
+    stage: dict[str, Any], given: dict[str, Any], paths: list[str]
+) -> None:
+    query = one({"aggregate": "orders", "pipeline": [stage, {"$match": given}]})
+    assert [c.path for c in query.conditions] == paths
+
+
 def test_writes_and_other_commands() -> None:
     assert one({"q": {"a": 1}, "u": {"$set": {"b": 2}}}).kind == "write"
     assert one({"delete": "orders", "deletes": [{"q": {"a": 1}, "limit": 0}]}).kind == "write"
@@ -107,7 +145,7 @@ anything = st.recursive(
     | st.booleans()
     | st.integers()
     | st.text(max_size=4)
-    | st.sampled_from(["$a", "$$ROOT"]),
+    | st.sampled_from(["$a", "$$ROOT", "$$v"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -133,6 +171,10 @@ anything = st.recursive(
                     "$not",
                     "$exists",
                     "$expr",
+                    "$project",
+                    "$set",
+                    "pipeline",
+                    "$eq",
                 ]
             ),
             inner,
