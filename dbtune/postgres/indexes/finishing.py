@@ -140,10 +140,13 @@ class Finish:
                 whatif.relate(statement, bit)
             yield bit, other in less
         relevant = union(whatif.relevant(statement) for statement in affected)
+        most = _SMALLER * self._search.size(1 << number)
         for other_number in numbers(relevant):
-            other = whatif.candidates[other_number]
-            if other[:2] == one[:2] and other not in others:
-                yield 1 << other_number, False
+            other, bit = whatif.candidates[other_number], 1 << other_number
+            if other[:2] == one[:2] and other not in others and self._search.size(bit) <= most:
+                for statement in affected:  # that one of them uses, the others may as well
+                    whatif.relate(statement, bit)
+                yield bit, False
 
 
 def _columns(index: Definition) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dbtune.postgres.indexes.definition import Definition, column_key
 from dbtune.postgres.indexes.exploring import explore
+from dbtune.postgres.indexes.finishing import Finish
 from dbtune.postgres.indexes.planner import Planned
 from dbtune.postgres.indexes.selection import Limits, Search
 from dbtune.postgres.indexes.whatif import Statement, WhatIf, numbers, union
@@ -146,3 +147,22 @@ def test_the_same_problem_has_the_same_answer() -> None:
         whatif, sizes, _planner = problem(6)
         answers.add(search(whatif, sizes, Limits(budget_bytes=12.0)).run())
     assert len(answers) == 1
+
+
+def test_a_far_smaller_index_stands_for_one_though_only_one_statement_was_seen_to_use_it() -> None:
+    wide = Definition("public", "t", (column_key("gone"), column_key("site")))
+    small = Definition("public", "t", (column_key("site"),), predicate='"gone" IS NULL')
+    costs = [(frozenset[Definition](), 100.0), (frozenset([wide]), 5.0), (frozenset([small]), 6.0)]
+    whatif = WhatIf(Tabled({"q0": costs, "q1": costs}), [Statement(q, 1.0) for q in ("q0", "q1")])
+    for number, known in enumerate(([wide, small], [wide])):
+        whatif.relate(number, union(map(whatif.bit, known)))
+    finish = Finish(lambda _: True, lambda _: (), lambda _: ())
+    sizes = {wide: 100.0, small: 1.0}
+    found = Search(
+        whatif,
+        Limits(slack=0.05),
+        lambda n: sizes.get(whatif.candidates[n], 50.0),
+        lambda _: 0.0,
+        finish=finish,
+    )
+    assert [whatif.candidates[n] for n in numbers(found.run())] == [small]
