@@ -71,6 +71,8 @@ SELECT lag(total, 1) OVER (PARTITION BY customer_id ORDER BY placed) FROM orders
 UPDATE orders SET note = 'new', total = total + 1 WHERE customer_id = 9
 DELETE FROM orders WHERE placed < date '1990-01-01'
 INSERT INTO "Mixed Case" VALUES (100000, 'x'), (100001, 'y') ON CONFLICT ("Id") DO UPDATE SET "Name" = 'z'
+UPDATE orders AS o SET total = v.total FROM (VALUES (7, 12.5), (8, 14.0)) AS v (id, total) WHERE o.id = v.id
+DELETE FROM orders USING (VALUES (7, 12.5), (8, 14.0)) v WHERE orders.id = v.column1
 """.strip().splitlines()  # noqa: E501
 
 

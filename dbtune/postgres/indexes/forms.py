@@ -233,7 +233,13 @@ class _Statement:
             if role.column is None or role.addend
         }
         surely = {n: text for n, text in guessed.items() if self.roles[n].kind is not Kind.FREE}
-        for given in ({}, surely, guessed):
+        # Of some the statement's other side tells the type, and the server does not look there.
+        typed = {
+            number: literal(value_of(role, Wish(), role.cast) or "", role.cast)
+            for number, role in self.roles.items()
+            if role.column is not None and role.cast
+        }
+        for given in ({}, typed, surely | typed, guessed | typed):
             left = [number for number in self._whole.numbers if number not in given]
             try:
                 return dict(zip(left, types(self._whole.with_values(given)), strict=True))
@@ -246,7 +252,7 @@ class _Statement:
         values: dict[int, str] = {}
         literals: dict[int, str] = {}
         for number, role in self.roles.items():
-            kind = self._types.get(number) or role.cast
+            kind = role.cast or self._types.get(number, "")
             if number in self._whole.lists and role.column is not None:
                 several = values_of(role, wish, kind, _LISTED)
                 if several:

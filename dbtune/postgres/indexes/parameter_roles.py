@@ -51,7 +51,8 @@ class Role:
         based: something is added to it (1) or taken from it (-1).
         opposite: ``based`` of the bound on the other side.
         place: among those that are compared with the same column in the same way.
-        cast: the type that the statement gives it, as ``format_type`` writes it, or "".
+        cast: the type that the statement, or what it is compared with, gives it, as
+            ``format_type`` writes it, or "".
     """
 
     kind: Kind
@@ -95,7 +96,8 @@ def roles(tree: exp.Expr, find: Finder) -> dict[int, Role]:
         number = str(node.this.this) if node.this is not None else ""
         if not number.isdecimal():
             continue
-        role = replace(_role(node, find), cast=_cast(node))
+        role = _role(node, find)
+        role = replace(role, cast=_cast(node) or role.cast)
         known = found.get(int(number))
         if known is not None and (known.column or not role.column):
             continue
@@ -151,6 +153,8 @@ def _role(node: exp.Expr, find: Finder) -> Role:
             else:
                 addend = addend or sign
         inner, outer = outer, outer.parent
+    if isinstance(inner, exp.Values) and inner.args.get("alias"):
+        return _listed(inner, at, find)
     negated = isinstance(outer, exp.Not) or isinstance(getattr(outer, "parent", None), exp.Not)
     if isinstance(outer, exp.Limit | exp.Fetch) or (
         isinstance(outer, exp.GenerateSeries) and outer.args.get("end") is inner
@@ -178,6 +182,24 @@ def _role(node: exp.Expr, find: Finder) -> Role:
     if kind is Kind.EQUAL and isinstance(other, exp.Any):
         kind = Kind.MEMBER
     return Role(kind, column, folded, computed, addend=addend, based=based)
+
+
+def _listed(values: exp.Values, at: int, find: Finder) -> Role:
+    """Of a column of a list in FROM: what the statement compares it with, or sets to it."""
+    named = values.args["alias"].columns
+    name = named[at].name if at < len(named) else f"column{at + 1}"
+    whole = values.find_ancestor(*_STATEMENTS)
+    for one in whole.find_all(exp.Column) if whole is not None else ():
+        pair = one.parent
+        if one.name != name or one.table != values.alias or not isinstance(pair, exp.EQ):
+            continue
+        other = pair.expression if pair.this is one else pair.this
+        column = find(other, pair) if isinstance(other, exp.Column) else None
+        if column is not None:
+            # The server takes a constant in a list for text, whatever the column is.
+            kind = Kind.FREE if isinstance(pair.parent, exp.Update) else Kind.EQUAL
+            return Role(kind, column, cast=column.type)
+    return Role(Kind.FREE)
 
 
 _TYPES = {
