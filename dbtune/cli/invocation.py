@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -186,7 +186,8 @@ class Run:
         if not self.quiet:
             from dbtune.redaction import redact
 
-            print(redact(text), file=sys.stderr)  # noqa: T201
+            with suppress(OSError):  # a full disk: what was asked for goes to stdout
+                print(redact(text), file=sys.stderr)  # noqa: T201
 
     def wait(
         self,

@@ -50,6 +50,7 @@ class Session:
             named = {"dbname": "pgbouncer", **profile.parameters}
             profile = replace(profile, parameters=named)
         self._connection = connect(profile, limits, console=True)
+        self._connection.patience_seconds = limits.statement_seconds  # it answers at once
         self.version = version_of(self._connection.info.parameter_status("server_version") or "")
 
     def __enter__(self) -> Self:

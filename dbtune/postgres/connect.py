@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+import time
+from collections.abc import Generator
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -15,7 +17,42 @@ from dbtune.redaction import redact, redact_url
 from dbtune.session import Limits
 from dbtune.text import plain
 
-Connection = psycopg.Connection[Any]
+T = TypeVar("T")
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection that can be given up: where a network swallows packets, or a proxy stalls,
+    no answer ever comes, and the server's own time limits end nothing here.
+
+    Attributes:
+        patience_seconds: the longest silence in the middle of a statement; ``None`` for any.
+    """
+
+    patience_seconds: float | None = None
+
+    def wait(self, gen: Generator[Any, Any, T], *arguments: Any, **keywords: Any) -> T:
+        """As psycopg's, which asks the generator a few times a second whether to go on."""
+        return super().wait(self._impatient(gen), *arguments, **keywords)
+
+    def _impatient(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        heard = time.monotonic()
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                now = time.monotonic()
+                if ready:
+                    heard = now
+                elif self.patience_seconds is not None and now - heard > self.patience_seconds:
+                    self.close()
+                    raise psycopg.OperationalError(
+                        f"nothing was heard of the server for {now - heard:.0f} s; does the "
+                        "network or a proxy in between stall?"
+                    )
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            result: T = done.value
+            return result
 
 
 def connect(profile: Profile, limits: Limits, *, console: bool = False) -> Connection:
@@ -36,7 +73,7 @@ def connect(profile: Profile, limits: Limits, *, console: bool = False) -> Conne
     if secret:
         keywords["password"] = secret.reveal()
     try:
-        connection = psycopg.connect(
+        connection = Connection.connect(
             profile.url.reveal(),
             autocommit=True,
             prepare_threshold=None,

@@ -48,6 +48,8 @@ _FIRST_WORD = re.compile(r"^(\s*\w+)")
 _HEADER = re.compile(r"\A(?:--[^\n]*\n)+")
 _FILE_SUFFIX = re.compile(r"\.v(\d+)\.sql$")
 
+_GRACE_SECONDS = 5.0
+"""For the way there and back, beyond the limit that the server itself keeps to."""
 _NOT_CONVERTED = (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter)
 
 Row = dict[str, Any]
@@ -107,6 +109,7 @@ class Session:
         known = profile.with_password()  # however long its command takes, it is not the server's
         started = time.perf_counter()
         self._connection = connect(known, limits)
+        self._connection.patience_seconds = limits.statement_seconds + _GRACE_SECONDS
         self.connect_ms = (time.perf_counter() - started) * 1000
         self.transactions = 0
         # 0 is what has no loader of its own: "char", enumerations, names of types ...
