@@ -81,6 +81,11 @@ def _notes(first: Held, last: Held, relation: Related) -> Iterator[str]:
             f"the version changed: {one.text('redis_version')} before, "
             f"{other.text('redis_version')} after"
         )
+    if other.text("cluster_enabled") == "1":
+        yield (
+            "only the node that the snapshots name is compared: each node of a cluster counts for "
+            "itself, so take a snapshot of each"
+        )
     if relation.restarted:
         yield "the server was restarted in between: its counters began anew"
 

@@ -413,6 +413,16 @@ def test_cluster_node(new_redis: Callable[[], Redis]) -> None:
     assert result.json["target"]["nodes"] == [f"{server.host}:{server.port}"]
 
 
+def test_a_comparison_is_of_the_one_node_that_is_named(
+    new_redis: Callable[[], Redis], tmp_path: Any
+) -> None:
+    server = new_redis().start({"cluster-enabled": "yes", "cluster-port": servers.free_port()})
+    before = str(tmp_path / "before.json")
+    dbtune("snapshot", server.url(), "-o", before).ok()
+    notes = dbtune("compare", before, server.url(), "-f", "json").ok().json["notes"]
+    assert any("each node of a cluster counts for itself" in one for one in notes)
+
+
 def test_sentinel(new_redis: Callable[[], Redis]) -> None:
     server = new_redis()
     port = servers.free_port()
