@@ -131,7 +131,7 @@ def explain(
         str,
         typer.Option(
             metavar="SCHEMAS",
-            help="Where its names are looked up.",
+            help="Where a statement's names are looked up.",
             rich_help_panel=_LIVE,
             show_default="the role's",
         ),

@@ -149,7 +149,9 @@ def suggest_indexes(
     search_path: Annotated[
         str,
         typer.Option(
-            metavar="SCHEMAS", help="Where its names are looked up.", show_default="the role's"
+            metavar="SCHEMAS",
+            help="Where a statement's names are looked up.",
+            show_default="the role's",
         ),
     ] = "",
     min_observed: Annotated[
