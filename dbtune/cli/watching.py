@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dbtune.watch.observer import Observer
     from dbtune.watch.store import Store
 
-_COLORS = {"critical": "31", "warning": "33", "info": "36", "over": "32", "unreachable": "31"}
+_COLORS = {"critical": "1;31", "warning": "33", "info": "36", "over": "32", "unreachable": "1;31"}
 _MOST_EVENTS = 1000
 _LINES = Lock()
 """Lines of several targets do not mix."""

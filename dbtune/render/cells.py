@@ -12,6 +12,8 @@ from dbtune.render.document import value as json_value
 from dbtune.report import Column, Report
 from dbtune.text import bytes_text, count_text, ms_text, plain, ratio_text, significant
 
+LEVEL_STYLES = {Level.critical: "bold red", Level.warning: "yellow", Level.info: "cyan"}
+"""How a level is coloured, wherever it stands."""
 RIGHT = frozenset({"int", "id", "float", "ms", "seconds", "bytes", "ratio"})
 """Kinds that are aligned to the right."""
 

@@ -15,10 +15,10 @@ from rich.text import Text
 
 from dbtune.finding import Level
 from dbtune.plan_tree import Part, PlanTree, TreeNode
+from dbtune.render.cells import LEVEL_STYLES
 from dbtune.render.plan_fold import folded, guides
 from dbtune.text import ms_text, plain, significant
 
-_LEVELS = {Level.critical: "bold red", Level.warning: "yellow", Level.info: "cyan"}
 _BAR_WIDTH = 100
 _PART_STYLES = ("red", "yellow", "cyan", "magenta", "blue", "green")
 _FILLS = "█▓▒"
@@ -234,7 +234,7 @@ def _styled(texts: Sequence[str], node: TreeNode, style: str) -> Text:
 
 
 def _text_style(text: str, node: TreeNode, style: str) -> str:
-    return _LEVELS.get(node.level or Level.info, "") if text.startswith("◀ ") else style
+    return LEVEL_STYLES.get(node.level or Level.info, "") if text.startswith("◀ ") else style
 
 
 def _stacked(texts: Sequence[str], node: TreeNode, room: int) -> list[Text]:

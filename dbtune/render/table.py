@@ -14,12 +14,11 @@ from rich.text import Text
 
 from dbtune.finding import Confidence, Finding, Level
 from dbtune.render import Style
-from dbtune.render.cells import RIGHT, cell, is_blank, level_counts, saving, subject
+from dbtune.render.cells import LEVEL_STYLES, RIGHT, cell, is_blank, level_counts, saving, subject
 from dbtune.render.plan_tree import draw, legend
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import plain, shorten, visible
 
-_STYLES = {Level.critical: "bold red", Level.warning: "yellow", Level.info: "cyan"}
 _SQL_MINIMUM = 30
 _TEXT_MINIMUM = 12
 _SQL_PORTION = 0.35
@@ -213,7 +212,7 @@ def _print_findings(console: Console, report: Report, width: int) -> None:
     for (level, rule, confidence), alike in groupby(findings, key=_heading):
         several = list(alike)
         console.print()
-        title = Text(f"{(level or Level.info).name} ", style=_STYLES[level or Level.info])
+        title = Text(f"{(level or Level.info).name} ", style=LEVEL_STYLES[level or Level.info])
         title.append(rule, style="bold")
         title.append(f"  ({confidence})")
         console.print(title)
