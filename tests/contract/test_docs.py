@@ -183,3 +183,20 @@ def test_the_header_of_the_json_output() -> None:
     names = re.search(r"a header \((.*?)\)", section, re.DOTALL)
     assert names
     assert re.findall(r"`(\w+)`", names[1]) == list(header(Report("check")))
+
+
+def test_the_managed_services_are_those_that_it_knows() -> None:
+    from dbtune.postgres.statements.enable import _MANAGED
+
+    told = re.search(r"\(self-managed, (.*?)\)", README, re.DOTALL)
+    assert told
+    names = [re.sub(r"\W", "", one).lower() for one in told[1].split(",")]
+    assert sorted(names) == sorted(_MANAGED)
+
+
+def test_whom_nobody_asks_before_a_measurement() -> None:
+    from dbtune.postgres.bench.permission import FOR_TRIALS
+
+    told = re.search(r"unless its profile has the tag (.*?), and they", README, re.DOTALL)
+    assert told
+    assert set(re.findall(r"`(\w+)`", told[1])) <= FOR_TRIALS
