@@ -78,8 +78,37 @@ def test_indexes_are_built_and_costs_taken_again(shop: tuple[Postgres, str]) -> 
     assert row["after_ms"] is None
     assert 'about to run: CREATE INDEX CONCURRENTLY "orders_customer_id_idx"' in result.err
     assert not any("nothing was executed" in note for note in result.json["notes"])
+    assert result.json["findings"] == [], "what is built is not to be created"
     again = suggest(pg.dsn(name), "--sql", BY_CUSTOMER, "--apply").ok()
     assert again.json["built"] == []
+
+
+def test_what_a_built_index_replaces_is_left_to_be_dropped(shop: tuple[Postgres, str]) -> None:
+    pg, name = shop
+    pg.psql("CREATE INDEX narrow ON orders (customer_id)", name)
+    statement = "SELECT customer_id, total FROM orders WHERE customer_id < 3000"
+    result = suggest(pg.dsn(name), "--sql", statement, "--apply").ok()
+    [built] = result.json["built"]
+    assert built["outcome"] == "built"
+    [finding] = result.json["findings"]
+    assert finding["remedy"]["sql"] == 'DROP INDEX CONCURRENTLY "public"."narrow";'
+    assert finding["remedy"]["text"].startswith("It is built now")
+
+
+def test_an_invalid_leftover_is_told_apart_from_an_index(shop: tuple[Postgres, str]) -> None:
+    pg, name = shop
+    pg.psql("CREATE INDEX orders_customer_id_idx ON orders (customer_id)", name)
+    pg.psql(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid::regclass::text ~ '_idx'", name
+    )
+    result = suggest(pg.dsn(name), "--sql", BY_CUSTOMER, "--apply").ok()
+    reason = result.json["built"][0]["reason"]
+    assert "exists already, but is invalid" in reason
+    drop = 'DROP INDEX CONCURRENTLY "public"."orders_customer_id_idx";'
+    assert reason.endswith(f"drop it first: {drop}")
+    assert [one["rule"] for one in result.json["findings"]] == ["pg.missing-index"]
+    pg.psql(drop, name)
+    assert suggest(pg.dsn(name), "--sql", BY_CUSTOMER, "--apply").json["built"][0]["reason"] == ""
 
 
 def test_verify_measures_and_keeps_what_helps(shop: tuple[Postgres, str], tmp_path: Path) -> None:
@@ -151,18 +180,31 @@ def test_what_cannot_be_removed_is_named(
     assert indexes(pg, name) == {"orders_pkey": True}
 
 
-def test_ctrl_c_cancels_and_removes_what_was_being_built(shop: tuple[Postgres, str]) -> None:
+def started(url: str, how: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dbtune", "suggest-indexes", url, "--planner", "hypopg",
+         "--sql", BY_CUSTOMER, how],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "DBTUNE_CONFIG": "/nonexistent"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("--apply", "the index that was being built is removed"),
+        ("--verify", "what was built is removed"),
+    ],
+)
+def test_ctrl_c_cancels_and_removes_what_was_being_built(
+    shop: tuple[Postgres, str], how: str, told: str
+) -> None:
     pg, name = shop
     with pg.connect(name) as other, other.transaction():
         other.execute("UPDATE orders SET total = 1 WHERE id = 1")
-        running = subprocess.Popen(
-            [sys.executable, "-m", "dbtune", "suggest-indexes", pg.dsn(name), "--planner", "hypopg",
-             "--sql", BY_CUSTOMER, "--apply"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "DBTUNE_CONFIG": "/nonexistent"},
-        )  # fmt: skip
+        running = started(pg.dsn(name), how)
         wait_for(pg, name, "SELECT count(*) FROM pg_stat_progress_create_index")
         assert indexes(pg, name) == {"orders_pkey": True, "orders_customer_id_idx": False}
         running.send_signal(signal.SIGINT)
@@ -171,8 +213,28 @@ def test_ctrl_c_cancels_and_removes_what_was_being_built(shop: tuple[Postgres, s
     out, err = running.communicate(timeout=60)
     assert running.returncode == Exit.INTERRUPTED
     assert out == ""
-    assert "the index that was being built is removed" in err
+    assert f"interrupted: {told}" in err
     assert "Traceback" not in err
+    assert indexes(pg, name) == {"orders_pkey": True}
+
+
+def test_a_second_ctrl_c_leaves_what_it_names(shop: tuple[Postgres, str]) -> None:
+    """The drop waits for a transaction that stays open; whoever does not want to wait is told."""
+    pg, name = shop
+    drop = 'DROP INDEX CONCURRENTLY "public"."orders_customer_id_idx";'
+    with pg.connect(name) as other, other.transaction():
+        other.execute("UPDATE orders SET total = 1 WHERE id = 1")
+        running = started(pg.dsn(name), "--apply")
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~"
+        wait_for(pg, name, f"{waiting} '^CREATE '")
+        running.send_signal(signal.SIGINT)
+        wait_for(pg, name, f"{waiting} '^DROP '")
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode == Exit.INTERRUPTED
+    assert f"interrupted; still to be dropped: {drop}" in err
+    assert "removed" not in err
+    pg.psql(drop, name)
     assert indexes(pg, name) == {"orders_pkey": True}
 
 

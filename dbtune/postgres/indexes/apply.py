@@ -67,7 +67,11 @@ class _Step(NamedTuple):
 
 
 class Builder:
-    """Builds indexes and drops its own again."""
+    """Builds indexes and drops its own again.
+
+    Attributes:
+        left: what could not be dropped again, as the end of a sentence with the statements that do.
+    """
 
     def __init__(
         self, session: Session, writer: Writer, relations: Relations, progress: Progress
@@ -85,6 +89,7 @@ class Builder:
         self._progress = progress
         self._tables = {(one.schema, one.name): one for one in relations.tables.values()}
         self._waits = ""
+        self.left = ""
 
     def build(self, index: Definition) -> Built:
         """Build one index.
@@ -96,9 +101,9 @@ class Builder:
         started = time.monotonic()
         made: list[_Step] = []
         for step in self._steps(index):
-            if self._look(step):
+            if found := self._look(step):
                 left = self._drop_all(made)
-                return Built(index, "failed", reason=f"{step.name} exists already{left}")
+                return Built(index, "failed", reason=f"{_exists(step, found[0])}{left}")
             try:
                 self._run(step)
             except WriteFailed as failed:
@@ -214,14 +219,35 @@ class Builder:
         return "".join(self._drop(step) for step in reversed(steps) if self._look(step))
 
     def _drop(self, step: _Step) -> str:
-        concurrently = "CONCURRENTLY " if " INDEX CONCURRENTLY " in step.sql else ""
-        statement = f"DROP INDEX {concurrently}{quote(step.schema)}.{quote(step.name)}"
+        statement = _drop_of(step)
         try:
             with self._progress(plain(f"removing {step.name}"), 1.0):
                 self._writer.run(statement, lock_seconds=CLEANUP_SECONDS)
         except WriteFailed as failed:
-            return f"; still to be dropped ({failed}): {statement};"
-        return ""
+            left = f"; still to be dropped ({failed}): {statement};"
+        except KeyboardInterrupt:  # a second one: it may wait for long
+            left = f"; still to be dropped: {statement};"
+        else:
+            return ""
+        self.left += left
+        return left
+
+
+def _drop_of(step: _Step) -> str:
+    concurrently = "CONCURRENTLY " if " INDEX CONCURRENTLY " in step.sql else ""
+    return f"DROP INDEX {concurrently}{quote(step.schema)}.{quote(step.name)}"
+
+
+def _exists(step: _Step, found: Row) -> str:
+    """Why an index is not built that is there: it may be what is left of a build."""
+    if found["valid"] is not False:
+        return f"{step.name} exists already"
+    if found["building"]:
+        return f"{step.name} is being built by another session"
+    return (
+        f"{step.name} exists already, but is invalid: a build that was cut off left it; drop it "
+        f"first: {_drop_of(step)};"
+    )
 
 
 def _share(row: dict[str, object]) -> float:

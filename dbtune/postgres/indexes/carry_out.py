@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from dbtune.finding import Skipped
+from dbtune.finding import Finding, Skipped
 from dbtune.postgres.indexes.advice import Advice
 from dbtune.postgres.indexes.apply import Builder, Built, Progress
-from dbtune.postgres.indexes.verify import Measured, Verifier
+from dbtune.postgres.indexes.ddl_script import drops, subject_of
+from dbtune.postgres.indexes.verify import Measured, Verified, Verifier
 from dbtune.postgres.relations.facts import Relations
 from dbtune.postgres.server import Server
 from dbtune.postgres.session import Session
@@ -98,12 +99,20 @@ def carry_out(
         builder = Builder(session, writer, relations, progress)
         verifier = Verifier(session, relations, search_path)
         if changes.verify:
-            done = verifier.run(advice, builder)
+            done = _verify(builder, verifier, advice, changes)
             built, measured = done.built, done.measured
         else:
             built = _apply(builder, advice, changes)
             measured = tuple(verifier.estimated(advice))
     return lambda report: _with(report, built, measured, advice)
+
+
+def _verify(builder: Builder, verifier: Verifier, advice: Advice, changes: Changes) -> Verified:
+    try:
+        return verifier.run(advice, builder)
+    except KeyboardInterrupt:
+        changes.say(f"interrupted{plain(builder.left) or ': what was built is removed'}")
+        raise
 
 
 def _apply(builder: Builder, advice: Advice, changes: Changes) -> tuple[Built, ...]:
@@ -117,7 +126,8 @@ def _apply(builder: Builder, advice: Advice, changes: Changes) -> tuple[Built, .
     except KeyboardInterrupt:
         finished = [made.index.name for made in built if made.outcome == "built"]
         stays = f"; built and kept: {', '.join(map(plain, finished))}" if finished else ""
-        changes.say(f"interrupted: the index that was being built is removed{stays}")
+        gone = "" if builder.left else ": the index that was being built is removed"
+        changes.say(f"interrupted{gone}{stays}{plain(builder.left)}")
         raise
     return tuple(built)
 
@@ -149,7 +159,33 @@ def _with(
     if gone:
         count = plural(len(gone), "index", "indexes")
         notes.append(f"{count} became superfluous; none was dropped: see the remedies")
-    return replace(report, tables=tables, skipped=(*report.skipped, *skipped), notes=tuple(notes))
+    return replace(
+        report,
+        tables=tables,
+        findings=_left_to_do(report.findings, built, advice),
+        skipped=(*report.skipped, *skipped),
+        notes=tuple(notes),
+    )
+
+
+def _left_to_do(
+    findings: Sequence[Finding], built: Sequence[Built], advice: Advice
+) -> tuple[Finding, ...]:
+    """Findings but for those whose index is built by now, or was and did not help."""
+    outcomes = {one.index: one.outcome for one in built}
+    left = []
+    suggested = {subject_of(one): one for one in advice.suggestions}
+    for finding in findings:
+        one = suggested.get(finding.subject) if finding.rule == "pg.missing-index" else None
+        outcome = outcomes.get(one.index, "failed") if one is not None else "failed"
+        if outcome == "failed":
+            left.append(finding)
+        elif outcome == "built" and one is not None and one.superfluous:
+            remedy = finding.remedy._replace(
+                text="It is built now: drop what it makes superfluous.", sql="\n".join(drops(one))
+            )
+            left.append(replace(finding, remedy=remedy))
+    return tuple(left)
 
 
 def _built_row(one: Built, predicted: float) -> Row:

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 
 from dbtune.postgres.indexes.advice import Suggestion
 from dbtune.postgres.plans.ddl import quote
+from dbtune.text import plain, shorten
 
 _CLASSES = ((64e6, "seconds"), (4e9, "minutes"), (200e9, "up to an hour"))
+
+
+def subject_of(suggestion: Suggestion) -> str:
+    """What the finding that suggests an index is about."""
+    return shorten(plain(suggestion.label), 200)
 
 
 def builds(suggestion: Suggestion) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.postgres.indexes.advice import Suggestion
-from dbtune.postgres.indexes.ddl_script import analyze, builds, drops
+from dbtune.postgres.indexes.ddl_script import analyze, builds, drops, subject_of
 from dbtune.postgres.plans.ddl import INDEX_EFFECT
 from dbtune.postgres.relations.facts import Index
 from dbtune.postgres.sqltext import masked
@@ -42,7 +42,7 @@ def missing_index(
         beside = f"; {_beside(one.beside)}" if one.beside else ""
         upkeep = f"; writes to it cost {ratio_text(one.upkeep_ratio)}" if one.upkeep.cost else ""
         yield Finding(
-            subject=shorten(plain(one.label), 200),
+            subject=subject_of(one),
             message=(
                 f"an index of about {bytes_text(one.size_bytes)} would save "
                 f"{ratio_text(one.saved)} of the workload's cost and serve {helped}"
