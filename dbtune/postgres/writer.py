@@ -8,6 +8,7 @@ client's.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Self
 
@@ -112,5 +113,6 @@ class Writer:
                 self._trace(statement, (time.perf_counter() - started) * 1000, 0)
 
     def cancel(self) -> None:
-        """Cancel the statement that another thread runs."""
-        self._connection.cancel_safe(timeout=10)
+        """Cancel the statement that another thread runs; if that fails, it goes on."""
+        with contextlib.suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=10)

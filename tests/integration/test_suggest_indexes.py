@@ -105,6 +105,13 @@ def test_a_script_of_statements_within_a_budget(shop: str, tmp_path: Path) -> No
     assert len(found(suggest(shop, "--file", str(script), "--max-indexes", "1"))) == 1
 
 
+def test_a_budget_that_nothing_fits_into_is_not_said_to_be_no_help(shop: str) -> None:
+    ask = ("--sql", "SELECT * FROM orders WHERE customer_id = 42", "--budget")
+    told = dbtune("suggest-indexes", shop, "--planner", "hypopg", *ask, "100kB").ok().out
+    assert "no index that fits into 100 KiB would help" in told
+    assert found(suggest(shop, *ask, "100%")) == ["public.orders (customer_id)"]
+
+
 def test_the_workload_of_pg_stat_statements(pg15: Postgres) -> None:
     with fresh_database(pg15) as name:
         for statement in (*SCHEMA.split(";")[:-1], "CREATE EXTENSION pg_stat_statements"):

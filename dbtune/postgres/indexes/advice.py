@@ -130,6 +130,7 @@ class Advice:
         notes: sentences for the report.
         unserved: conditions that no index can serve, the dearest first.
         relied: oids of the existing indexes that statements' plans read.
+        budget_bytes: what all suggestions had to fit into; ``None`` for no limit.
     """
 
     suggestions: tuple[Suggestion, ...]
@@ -144,3 +145,4 @@ class Advice:
     notes: tuple[str, ...] = ()
     unserved: tuple[Unserved, ...] = ()
     relied: frozenset[int] = frozenset()
+    budget_bytes: float | None = None

@@ -328,6 +328,7 @@ class _Adviser:
             (*self._notes, *self._parameter_notes()),
             tuple(self._unserved(works, effects)),
             frozenset(oid for work in works for oid in work.base.existing),
+            None if search.limits.budget_bytes == float("inf") else search.limits.budget_bytes,
         )
 
     def _unserved(self, works: Sequence[Work], effects: Sequence[Effect]) -> list[Unserved]:

@@ -111,8 +111,7 @@ class Builder:
                 seconds = time.monotonic() - started
                 return Built(index, "failed", seconds, reason=f"{self._why(failed)}{left}")
             except KeyboardInterrupt:
-                self._drop_invalid(step)
-                self._drop_all(made)
+                self._drop_all([*made, step])  # it may have been finished meanwhile
                 raise
             made.append(step)
         seconds = time.monotonic() - started

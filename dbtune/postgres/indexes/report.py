@@ -114,7 +114,7 @@ def report(advice: Advice, workload: Workload, planner: Planner) -> Report:
             SUGGESTIONS.columns,
             tuple(_index_row(n, one) for n, one in enumerate(advice.suggestions, start=1)),
             footer=_footer(advice),
-            empty=SUGGESTIONS.empty,
+            empty=_none(advice),
         ),
         Table(
             STATEMENTS.name,
@@ -208,6 +208,13 @@ def _footer(advice: Advice) -> str:
         f"{bytes_text(advice.size_bytes)} ({ratio_text(share)} of the tables), would save "
         f"{ratio_text(advice.saved)} of the workload's cost"
     )
+
+
+def _none(advice: Advice) -> str:
+    """What is said where there is no suggestion."""
+    if advice.budget_bytes is None:
+        return SUGGESTIONS.empty
+    return f"no index that fits into {bytes_text(advice.budget_bytes)} would help"
 
 
 def _notes(advice: Advice) -> list[str]:
