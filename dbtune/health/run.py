@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 SAMPLE_SECONDS = 0.2
 """Between two looks at what changes from moment to moment."""
+STANDBY = (
+    "this is a standby: ALTER SYSTEM is for this server, what changes tables, indexes or sequences "
+    "is for its primary"
+)
 Outcome = tuple[Report, list[Finding]]
 """A report, and all findings, known ones too: what a baseline is written of."""
 
@@ -130,6 +134,8 @@ def check(session: Session, asked: Examination, wait: Wait, *, name: str = "") -
     made, findings = report(
         checks, found, asked.known, session.profile.thresholds, name=name, settle=_settle(engine)
     )
+    if target.get("role") == "standby" and any(one.remedy.sql for one in made.findings):
+        made = replace(made, notes=(*made.notes, STANDBY))
     return asked.beyond.added(replace(made, target=target, collected_at=now)), findings
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.command import dbtune
 from tests.health import eventually, findings, running
 from tests.servers import Postgres
 
@@ -33,6 +34,12 @@ def write(server: Postgres, megabytes: int = 3) -> None:
         "DROP TABLE IF EXISTS bulk; CREATE TABLE bulk AS "
         f"SELECT md5(n::text) AS t FROM generate_series(1, {megabytes * 10_000}) n"
     )
+
+
+def test_where_remedies_are_for_is_told_on_a_standby(pair: tuple[Postgres, Postgres]) -> None:
+    asked = ("--interval", "0s", "--only", "pg.no-idle-transaction-limit", "-f", "json")
+    notes = [dbtune("check", one.dsn(), *asked).ok().json["notes"] for one in pair]
+    assert ["this is a standby" in " ".join(one) for one in notes] == [False, True]
 
 
 def test_a_standby_that_lags_and_replay_that_is_paused(pair: tuple[Postgres, Postgres]) -> None:
