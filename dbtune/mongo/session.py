@@ -147,7 +147,10 @@ class Session:
         Raises:
             Unavailable, TargetError: as :meth:`command`.
         """
-        if not self.user or set(self.database_names()) - INTERNAL:
+        if not self.user:
+            return None
+        names = set(self.database_names())
+        if names - INTERNAL or "local" in names:  # who sees local sees all that there are
             return None
         return Unavailable(f"{self.user} sees no database", grant_text(self.user))
 
