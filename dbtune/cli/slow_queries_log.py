@@ -161,6 +161,8 @@ def _beginning(given: Given) -> bytes:
     # A pipe that is watched may have nothing yet; what is known of it then is that it is a log.
     if given.follow and first == STDIN and not select([sys.stdin], [], [], given.every_seconds)[0]:
         return b""
+    if given.follow and first != STDIN and not Path(first).is_file():
+        return b""
     return beginning(first)
 
 

@@ -8,13 +8,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from glob import glob
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from dbtune.errors import UsageError
 from dbtune.logs.blocks import Damaged, blocks
 from dbtune.text import plain
 
 STDIN = "-"
+_LOOKED_INTO: dict[str, IO[bytes]] = {}
+"""Named pipes of which :func:`beginning` has seen something: they can be opened only once."""
 _SUFFIXES = (".log", ".csv", ".json", ".gz", ".bz2", ".xz", ".zst")
 
 
@@ -60,7 +62,7 @@ def opened(name: str) -> Iterator[IO[bytes]]:
         yield sys.stdin.buffer
         return
     try:
-        with Path(name).open("rb") as stream:
+        with _LOOKED_INTO.pop(name, None) or Path(name).open("rb") as stream:
             yield stream
     except OSError as error:
         raise UsageError(f"{plain(name)} can't be read: {error.strerror or error}") from None
@@ -77,17 +79,28 @@ def head_of(name: str, size: int) -> bytes:
 
 
 def beginning(name: str, size: int = 4096) -> bytes:
-    """The first bytes of a file, decompressed, without taking any from standard input.
+    """The first bytes of a file, decompressed, without taking any from a pipe.
 
-    Of another pipe, and of a standard input that can't be looked into, it knows nothing: "".
+    Of a standard input that can't be looked into it knows nothing: "".
 
     Raises:
         UsageError: it can't be read.
     """
-    if name != STDIN:
-        return head_of(name, size) if Path(name).is_file() else b""
-    peek: Callable[[int], bytes] = getattr(sys.stdin.buffer, "peek", lambda _size: b"")
+    if name != STDIN and Path(name).is_file():
+        return head_of(name, size)
+    stream: Any = sys.stdin.buffer if name == STDIN else _kept(name)
+    peek: Callable[[int], bytes] = getattr(stream, "peek", lambda _size: b"")
     return first_of(blocks(io.BytesIO(peek(size)), size), size)
+
+
+def _kept(name: str) -> IO[bytes]:
+    """A named pipe, which stays open until it is read."""
+    try:
+        if name not in _LOOKED_INTO:
+            _LOOKED_INTO[name] = Path(name).open("rb")  # noqa: SIM115 -- until it is read
+    except OSError as error:
+        raise UsageError(f"{plain(name)} can't be read: {error.strerror or error}") from None
+    return _LOOKED_INTO[name]
 
 
 def first_of(source: Iterator[bytes], size: int) -> bytes:

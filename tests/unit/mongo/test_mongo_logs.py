@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -269,6 +271,18 @@ def test_standard_input(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     result = dbtune("slow-queries", "--log", "-", "-f", "json").ok()
     assert result.json["statements"][0]["calls"] == 3
     assert result.json["statements"][0]["docs_per_row"] == 500
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_named_pipe(pack: Any, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = pack("".join(f"{slow()}\n" for _ in range(3000)).encode())
+    writer = threading.Thread(target=pipe.write_bytes, args=(text,))
+    writer.start()
+    result = dbtune("slow-queries", "--log", str(pipe), "-f", "json").ok()
+    writer.join()
+    assert result.json["statements"][0]["calls"] == 3000
 
 
 # ---------------------------------------------------------------------------------------- hostile
