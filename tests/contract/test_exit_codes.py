@@ -126,6 +126,26 @@ def test_130_interrupted(database18: tuple[Postgres, str]) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("module", ["dbtune.cli", "typer", "dbtune.cli.check"])
+def test_130_interrupted_while_modules_are_loaded(module: str) -> None:
+    code = f"""
+import sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["dbtune", "check"]
+from dbtune.__main__ import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (Exit.INTERRUPTED, "")
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("file", ["stdout", "output"])
 def test_a_full_disk_is_said_and_nothing_is_left(file: str) -> None:
     if not Path("/dev/full").exists():
