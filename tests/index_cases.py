@@ -87,6 +87,7 @@ SYNTHETIC = (
     "kinds (small) WITH (deduplicate_items = off)",
     "kinds (address)",
     "kinds (code)",
+    "kinds (flag, code)",
     "kinds (label)",
     "kinds (folded)",
     "kinds (words)",

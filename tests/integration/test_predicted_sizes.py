@@ -42,7 +42,7 @@ def built(pg: Postgres, name: str, text: str) -> int:
     return size
 
 
-@pytest.mark.parametrize("version", [13, 18])
+@pytest.mark.parametrize("version", [13, 15, 18])
 def test_b_trees_of_many_kinds(version: int, pg: Callable[[int], Postgres]) -> None:
     server = pg(version)
     name = server.create_database(f"sizes_{version}")

@@ -71,6 +71,7 @@ class Heap:
         blocks: as of now.
         sampled_rows: how many rows ANALYZE looks at.
         indexes: the table's indexes, whose expressions may have statistics.
+        version: server_version_num.
     """
 
     table: Table
@@ -78,6 +79,12 @@ class Heap:
     blocks: float
     sampled_rows: float
     indexes: Sequence[Index] = ()
+    version: int = 0
+
+    @property
+    def pads_apart(self) -> bool:
+        """Whether equal values of char(n) are stored one by one, as 15.20 was seen to do."""
+        return 150020 <= self.version < 160000
 
     def distinct(self, statistics: ColumnStatistics) -> Distinct:
         """Different values of a column or an expression, by what ANALYZE saw."""
@@ -110,7 +117,9 @@ def _of_new_key(key: Key, heap: Heap) -> KeyFacts:
     column = heap.table.column.get(key.column)
     if column is not None:
         explicit = key.collation and key.collation != column.collation
-        return _of_column(column, heap, deduplicable=_deduplicable(column, bool(explicit)))
+        together = _deduplicable(column, bool(explicit))
+        together &= not (heap.pads_apart and column.base_type == "bpchar")
+        return _of_column(column, heap, deduplicable=together)
     same = _plain(key.sql)
     for index in heap.indexes:
         for one in index.keys:

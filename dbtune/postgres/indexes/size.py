@@ -175,7 +175,8 @@ class IndexSizes:
     def _heap(self, table: Table) -> Heap:
         blocks = (table.size_bytes or 0) / self._relations.block_bytes or float(table.pages)
         indexes = self._indexes[table.oid]
-        return Heap(table, self.rows(table), blocks, self._sampled_rows, indexes)
+        version = self._relations.version
+        return Heap(table, self.rows(table), blocks, self._sampled_rows, indexes, version)
 
     def _size(self, shape: _Shape, heap: Heap, share: Part) -> Size:
         rows = heap.rows * share.likely
