@@ -260,7 +260,9 @@ def without_volatile(value: Any) -> Any:
         # Who pays, and where triggers and JIT took their time, follows from times.
         if one.name in ("buffers", "io_timing", "phase", "pays_for", "jit_ms"):
             changed[one.name] = None
-        elif one.name.endswith(("_ms", "_pct", "memory_used_kb", "memory_allocated_kb")):
+        elif one.name == "self_ratio" or one.name.endswith(
+            ("_ms", "memory_used_kb", "memory_allocated_kb")
+        ):
             changed[one.name] = None if inner is None else 1.0
         else:
             changed[one.name] = without_volatile(inner)

@@ -290,5 +290,5 @@ def test_snapshots_that_hold_nothing_are_not_judged(tmp_path: Path) -> None:
     later = fake(tmp_path / "later.gz", collected_at="2026-11-02T00:00:00+00:00")
     found = compared(one, later)
     assert found["verdict"]["verdict"] == "can't tell"
-    assert {"statements", "tables and indexes"} <= {one["what"] for one in found["skipped"]}
+    assert {"pg_stat_statements", "tables and indexes"} <= {one["what"] for one in found["skipped"]}
     assert dbtune("compare", one, later, "--strict").code == 4

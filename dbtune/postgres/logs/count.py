@@ -8,6 +8,7 @@ DETAIL and STATEMENT, and given to the events.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from operator import mul
 
@@ -38,6 +39,9 @@ _LATER = {b"DETAIL": "detail", b"HINT": "hint", b"CONTEXT": "context", b"STATEME
 _PASSED_OVER = frozenset((b"QUERY", b"LOCATION", b"BACKTRACE"))
 
 
+_END = re.compile(r"(?:commit|rollback|end|abort)\b", re.IGNORECASE)
+
+
 def _parts(record: Raw) -> tuple[bytes, bytes, bytes]:
     return record[2], record[4], record[11]
 
@@ -66,8 +70,13 @@ class Session:
 
     @property
     def statement(self) -> str:
-        """The last statement, constants folded; "" if there was none."""
-        return self.last.logged.text if self.last is not None else ""
+        """The last statement, constants folded; "" if there was none.
+
+        The end of a transaction holds nothing: what stood before it is what others waited for, and
+        in which of the logs it is seen first is chance.
+        """
+        texts = [one.logged.text for one in (self.last, self.before) if one is not None]
+        return next((one for one in texts if not _END.match(one)), "".join(texts[:1]))
 
 
 class Counting:

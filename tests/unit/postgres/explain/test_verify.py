@@ -75,6 +75,9 @@ class Answering:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def route(self, statement: str, indexes: Collection[Definition]) -> bool:
+        return False
+
     def plan(
         self,
         statement: str,

@@ -235,11 +235,15 @@ def test_sessions_are_told_apart() -> None:
     assert (one.calls, one.bursts) == (6, 0)
 
 
-def test_lock_waits_name_who_holds_the_lock() -> None:
+@pytest.mark.parametrize("ended", [False, True])
+def test_lock_waits_name_who_holds_the_lock(ended: bool) -> None:
+    """Even where the end of the holder's transaction stands first, as lines of two sessions may."""
     wait = "LOG:  process 2 {} ShareLock on transaction 9 after {} ms"
+    end = (1, "LOG:  duration: 0.1 ms  statement: ROLLBACK")
     found = digest(
         lines(
             (1, "LOG:  duration: 1.0 ms  statement: UPDATE t SET a = 5 WHERE b = 1"),
+            *([end] if ended else []),
             (2, wait.format("still waiting for", "1000.5")),
             (2, "DETAIL:  Process holding the lock: 1. Wait queue: 2."),
             (2, "STATEMENT:  DELETE FROM t WHERE b = 1"),
