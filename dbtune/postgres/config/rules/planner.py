@@ -18,10 +18,19 @@ _IN_FLIGHT = 64
 
 @rule(_QUERY, keep=within(0.9, 1.4))
 def random_page_cost(plan: Plan) -> Advice | None:
-    """What a block out of order costs beside one in order. Without a moving head there is hardly a
-    difference; the default of 4 is for disks and makes the planner shun indexes.
+    """What a block out of order costs beside one in order. Without a moving head the difference is
+    small for statements that look for a few rows; the default of 4 makes the planner shun indexes.
     """
     storage = plan.inputs.storage
+    if plan.inputs.workload is Workload.dw:
+        # Measured with scripts/bench/config --workloads analytic --rows 5000000, all of it cached:
+        # 4 was 1.13 times as fast as 1.1, a large GROUP BY 1.8 times, nothing was slower.
+        return Advice(
+            4.0,
+            "4 for dw",
+            "Statements that read much: with less, the planner reads whole tables in the order of "
+            "an index, and looks rows up one by one, where reading in order and hashing is faster.",
+        )
     if storage is Storage.hdd:
         return Advice(
             4.0,

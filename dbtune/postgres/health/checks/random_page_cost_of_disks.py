@@ -23,7 +23,8 @@ def random_page_cost_of_disks(
     Why: With random_page_cost 4 it prefers reading whole tables where an index would be faster
         on this storage.
 
-    Mistaken when: Statistics are wrong in a way that this setting makes up for.
+    Mistaken when: Statistics are wrong in a way that this setting makes up for, or most statements
+        read much of their tables (a data warehouse): there indexes are taken too soon with less.
 
     Remedy: random_page_cost 1.1 on SSDs; try it for a session first.
     """

@@ -99,6 +99,13 @@ def test_windows_before_18_takes_no_more_than_a_long() -> None:
     assert value("maintenance_work_mem", replace(windows, version=18)) == 2 * GB
 
 
+@pytest.mark.parametrize("storage", list(Storage))
+def test_statements_that_read_much_are_not_led_through_indexes(storage: Storage) -> None:
+    warehouse = replace(EIGHT, storage=storage, workload=Workload.dw)
+    assert value("random_page_cost", warehouse) == 4
+    assert value("random_page_cost", warehouse, {"random_page_cost": 1.1}) == 4
+
+
 def test_a_disk_is_no_ssd() -> None:
     disk = replace(EIGHT, storage=Storage.hdd, version=17)
     assert value("random_page_cost", disk) == 4
