@@ -6,8 +6,6 @@ from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppP
 from dbtune.snippet import Line, Snippet, block, heading, milliseconds
 
 DOCUMENT = "https://github.com/brettwooldridge/HikariCP#gear-configuration-knobs-baby"
-SHORTEST_MS = 250
-"""HikariCP refuses a shorter connectionTimeout."""
 
 
 def lines(pool: AppPool) -> tuple[Line, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.logs.clock import moment
@@ -27,6 +28,9 @@ from dbtune.report import Report, Row, Table
 from dbtune.statements import Selection, Window, narrow, tables
 from dbtune.text import plain, plural, ratio_text, shorten
 
+if TYPE_CHECKING:
+    from dbtune.logs.slow_queries import Thresholds
+
 CHECKS = "dbtune.mongo.checks"
 TABLES = (SLOWEST, SPENT_BY, HOURS, CONNECTIONS, CONNECTIONS_BY, HAPPENED, MESSAGES, LOG)
 
@@ -36,18 +40,10 @@ def report(
     selection: Selection,
     *,
     names: Sequence[str],
-    thresholds: Mapping[str, Mapping[str, object]] | None = None,
+    thresholds: Thresholds | None = None,
     notes: Sequence[str] = (),
 ) -> Report:
-    """What logs say.
-
-    Args:
-        digest: what was read.
-        selection: order, limit and filters of shapes.
-        names: the files that were read.
-        thresholds: overrides by check name and threshold name.
-        notes: what else to say.
-    """
+    """What logs say: a :class:`~dbtune.logs.slow_queries.MakeReport`."""
     first, last = moment(digest.seen.first), moment(digest.seen.last)
     seconds = (last - first).total_seconds() if first and last else 0.0
     window = Window("server log (MongoDB)", seconds or None, first)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dbtune.errors import UsageError
 from dbtune.finding import Skipped, load_checks, run_checks, sort_findings
@@ -15,6 +16,9 @@ from dbtune.postgres.logs.tables import statements_of, tables_of
 from dbtune.report import Report
 from dbtune.statements import Selection, Window, narrow, tables
 from dbtune.text import plain, plural, ratio_text, shorten
+
+if TYPE_CHECKING:
+    from dbtune.logs.slow_queries import Thresholds
 
 CHECKS = "dbtune.postgres.logs.checks"
 STATEMENT_CHECKS = "dbtune.postgres.statements.checks"
@@ -29,7 +33,6 @@ _NOT_IN_A_LOG = {
 }
 """Checks that need what a log does not tell."""
 _MANY_SKIPPED = 0.05
-Thresholds = Mapping[str, Mapping[str, object]]
 
 
 def report(
@@ -40,15 +43,7 @@ def report(
     thresholds: Thresholds | None = None,
     notes: Sequence[str] = (),
 ) -> Report:
-    """What logs say.
-
-    Args:
-        digest: what was read.
-        selection: order, limit and filters of statements.
-        names: the files that were read.
-        thresholds: overrides by check name and threshold name.
-        notes: what else to say.
-    """
+    """What logs say: a :class:`~dbtune.logs.slow_queries.MakeReport`."""
     first, last = moment(digest.seen.first), moment(digest.seen.last)
     seconds = _seconds(digest)
     window = Window(_source(digest), seconds or None, first)

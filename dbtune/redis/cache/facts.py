@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-HOURS_MS = 3_600_000
-
 
 class Known(StrEnum):
     """What a server remembers of a key's use, which its eviction policy decides."""
