@@ -63,6 +63,12 @@ def generate(name: str, plan: PoolPlan, *, prepares: bool, request_seconds: floa
             f"{largest} is the most that the server has for each process, not what it needs:"
             " --threads, or --rps with --hold-time, give a size",
         )
+    if largest is None and not pooler and not plan.shortages and plan.inputs.threads:
+        largest = plan.inputs.threads
+        unsized = (
+            f"{largest} is one for each thread: --instances and --max-connections tell whether the"
+            " server has as many",
+        )
     if largest is None:
         raise UsageError(no_size(about, _NEEDS))
     pool = AppPool(

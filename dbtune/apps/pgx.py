@@ -46,7 +46,7 @@ def snippet(pool: AppPool) -> Snippet:
             "ConnConfig.ConnectTimeout",
             f"{pool.connect_seconds} * time.Second",
             "A server that does not answer is given up in time.",
-            "none",
+            "2 min",
         ),
         *(() if pool.prepares else (UNPREPARED._replace(name=f"ConnConfig.{UNPREPARED.name}"),)),
     )

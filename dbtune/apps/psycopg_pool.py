@@ -30,6 +30,18 @@ def connection_arguments(pool: AppPool) -> tuple[Line, ...]:
     return timeout, prepare
 
 
+def connection_notes(pool: AppPool) -> tuple[str, ...]:
+    """What prepared statements behind a pooler need of psycopg's libpq."""
+    # https://www.psycopg.org/psycopg3/docs/advanced/prepare.html#using-prepared-statements-with-pgbouncer
+    if not (pool.pooler and pool.prepares):
+        return ()
+    return (
+        "prepared statements behind PgBouncer need libpq 17 (psycopg.pq.version(), which"
+        " psycopg[binary] brings): an older one drops them by DEALLOCATE, which PgBouncer does not"
+        ' follow; with it, "prepare_threshold": None',
+    )
+
+
 def snippet(pool: AppPool) -> Snippet:
     """A pool that is opened at start-up."""
     lines = (
@@ -89,4 +101,6 @@ pool = ConnectionPool(
     }},
 )
 """
-    return Snippet("database.py", "python", text, (*lines, *arguments), DOCUMENT)
+    return Snippet(
+        "database.py", "python", text, (*lines, *arguments), DOCUMENT, connection_notes(pool)
+    )

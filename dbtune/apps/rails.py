@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, PROBE_SECONDS, AppPool
+from dbtune.apps.pool import IDLE_SECONDS, LIFETIME_SECONDS, AppPool
 from dbtune.snippet import Line, Snippet, block, entry, heading, number
 
 DOCUMENT = "https://guides.rubyonrails.org/configuring.html#database-pooling"
@@ -12,13 +12,14 @@ def snippet(pool: AppPool) -> Snippet:
     """The production entry."""
     lines = [
         Line(
-            "pool",
+            # Rails 8.1 refuses pool beside min_connections.
+            "max_connections",
             str(pool.largest),
-            "Most connections of this process (max_connections since Rails 8.1). With fewer than"
-            " Puma's threads and those of jobs in the process, threads wait for each other.",
+            "Most connections of this process (pool before Rails 8.1). With fewer than Puma's"
+            " threads and those of jobs in the process, threads wait for each other.",
             "5",
         ),
-        Line("min_connections", str(pool.smallest), "Stay open. Since Rails 8.1.", "0"),
+        Line("min_connections", str(pool.smallest), "Stay open.", "0"),
         Line(
             "checkout_timeout",
             number(pool.acquire_seconds),
@@ -34,21 +35,20 @@ def snippet(pool: AppPool) -> Snippet:
         Line(
             "max_age",
             str(LIFETIME_SECONDS),
-            "Seconds. Shorter than what servers, poolers and firewalls put an end to. Since Rails"
-            " 8.1.",
+            "Seconds. Shorter than what servers, poolers and firewalls put an end to.",
             "for ever",
         ),
         Line(
-            "reaping_frequency",
-            str(PROBE_SECONDS),
-            "Seconds between two looks for connections to close.",
-            "60 (20 since Rails 8.1)",
+            "keepalive",
+            str(IDLE_SECONDS),
+            "Seconds. Those that stay open are tried before a firewall forgets them.",
+            "600",
         ),
         Line(
             "connect_timeout",
             str(pool.connect_seconds),
             "Seconds. A server that does not answer is given up in time.",
-            "130",
+            "none (the system's, about 130)",
         ),
     ]
     if pool.pooler:
@@ -71,7 +71,7 @@ def snippet(pool: AppPool) -> Snippet:
                 "true",
             )
         )
-    text = f"""{heading("config/database.yml for Rails 7.1 and later.")}
+    text = f"""{heading("config/database.yml for Rails 8.1 and later.")}
 production:
   adapter: postgresql
   encoding: unicode
@@ -79,12 +79,20 @@ production:
   url: <%= ENV["DATABASE_URL"] %>
 {block(lines, entry, margin="  ")}
 """
-    notes = (
-        (
+    notes = [
+        f"Rails 8.0 and earlier: pool: {pool.largest} in place of max_connections; they ignore"
+        " min_connections, max_age and keepalive",
+    ]
+    if pool.pooler:
+        notes.append(
             "put no variables: into database.yml: Rails SETs them, and behind a pooler other"
-            " clients would get them",
+            " clients would get them"
         )
-        if pool.pooler
-        else ()
-    )
-    return Snippet("database.yml", "yaml", text, tuple(lines), DOCUMENT, notes)
+    if pool.pooler and pool.prepares:
+        # PostgreSQLAdapter#supports_close_prepared?
+        notes.append(
+            "prepared statements behind PgBouncer need Rails 8.1, pg 1.6 with libpq 17, and"
+            " PostgreSQL 17: otherwise Rails drops them by DEALLOCATE, which PgBouncer does not"
+            " follow; with older ones, prepared_statements: false"
+        )
+    return Snippet("database.yml", "yaml", text, tuple(lines), DOCUMENT, tuple(notes))

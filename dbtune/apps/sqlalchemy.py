@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbtune.apps.pool import LIFETIME_SECONDS, AppPool
-from dbtune.apps.psycopg_pool import connection_arguments
+from dbtune.apps.psycopg_pool import connection_arguments, connection_notes
 from dbtune.snippet import Line, Snippet, block, heading, item, keyword, number
 
 DOCUMENT = "https://docs.sqlalchemy.org/en/20/core/pooling.html"
@@ -61,7 +61,10 @@ engine = create_engine(
     }},
 )
 """
-    notes = ["each process has a pool of its own: after a fork call engine.dispose(close=False)"]
+    notes = [
+        "each process has a pool of its own: after a fork call engine.dispose(close=False)",
+        *connection_notes(pool),
+    ]
     if not pool.prepares:
         notes.append(
             "with asyncpg in place of psycopg: poolclass=NullPool, and in connect_args"

@@ -38,7 +38,7 @@ FRAMEWORKS = {
     "pgx": "Go: pgxpool of pgx 5.",
     "node-pg": "Node.js: Pool of pg.",
     "prisma": "Prisma 7: the adapter of PrismaClient; 6 in a note.",
-    "rails": "Rails 7.1 and later: config/database.yml.",
+    "rails": "Rails 8.1 and later: config/database.yml; before in a note.",
     "npgsql": "Npgsql (.NET): the connection string in appsettings.json.",
     "pymongo": "MongoDB, PyMongo: MongoClient.",
     "mongodb-uri": "MongoDB, every driver: the options of the URI.",

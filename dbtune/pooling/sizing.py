@@ -128,7 +128,9 @@ def choose_size(
     if short:
         return None, Constraint.impossible
     cap = _cap(setting, pools or 1)
-    if pools is None or (demand is None and cap is None):
+    # A thread holds one connection at most: more than threads would never be used.
+    threads = None if setting.inputs.pooler else setting.inputs.threads
+    if pools is None or (demand is None and cap is None and threads is None):
         return None, Constraint.unknown
     candidates: list[tuple[str, int | None, Constraint]] = []
     if demand is not None:
@@ -142,10 +144,8 @@ def choose_size(
     candidates += [
         (f"cap{share}", cap, Constraint.locks if setting.by_locks else Constraint.cap),
         (f"B{share}", setting.ceiling, Constraint.server),
+        ("threads", threads, Constraint.threads),
     ]
-    if not setting.inputs.pooler:
-        # A thread holds one connection at most: more than threads would never be used.
-        candidates.append(("threads", setting.inputs.threads, Constraint.threads))
     known = [(name, size, why) for name, size, why in candidates if size is not None]
     _, size, why = min(known, key=lambda one: one[1])  # the first of equals
     steps.append(

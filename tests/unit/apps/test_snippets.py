@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +87,30 @@ def test_the_file_is_in_its_syntax_and_has_each_setting(name: str, pool: AppPool
         assert line.default
 
 
+RUBY = "require 'erb'; require 'yaml'; puts YAML.load(ERB.new(STDIN.read).result).to_json"
+TOOLS = {
+    "go-sql": ("gofmt", "-l", "-e"),
+    "pgx": ("gofmt", "-l", "-e"),
+    "rails": ("ruby", "-rjson", "-e", RUBY),
+}
+"""Programs that read the language; gofmt prints a name if it would lay out the file otherwise."""
+
+
+@pytest.mark.parametrize("prepares", [True, False])
+@pytest.mark.parametrize("name", TOOLS)
+def test_a_tool_of_the_language_reads_it(name: str, prepares: bool) -> None:
+    program, *arguments = TOOLS[name]
+    if (found := shutil.which(program)) is None:
+        pytest.skip(f"no {program} here")
+    text = framework(name)(replace(POOL, prepares=prepares)).text
+    done = subprocess.run([found, *arguments], input=text, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    if program == "gofmt":
+        assert done.stdout == ""
+    else:
+        assert json.loads(done.stdout)["production"]["max_connections"] == POOL.largest
+
+
 @pytest.mark.parametrize("name", sorted(set(FRAMEWORKS) - set(BESIDE)))
 def test_nothing_stays_prepared_behind_an_old_pooler(name: str) -> None:
     word = PREPARED.get(name, "no such word")
@@ -125,6 +151,40 @@ def test_without_a_demand_a_pool_of_its_own_gets_its_share_of_the_server() -> No
         generate("pgx", derive(replace(topology, pooler=True)), prepares=True, request_seconds=30)
     with pytest.raises(UsageError, match="Put PgBouncer in between"):
         generate("pgx", derive(replace(topology, workers=40)), prepares=True, request_seconds=30)
+
+
+def test_a_pool_of_its_own_has_no_more_than_a_connection_for_each_thread() -> None:
+    threads = PoolInputs(threads=8, instances=2, pooler=False)
+    for asked in (
+        threads,
+        replace(threads, max_connections=100),
+        PoolInputs(threads=8, pooler=False),
+    ):
+        report = generate("pgx", derive(asked), prepares=True, request_seconds=30)
+        assert "config.MaxConns = 8" in report.artifacts[0].text, asked
+    few = replace(threads, max_connections=20)  # a budget of 12 for two processes
+    report = generate("pgx", derive(few), prepares=True, request_seconds=30)
+    assert "config.MaxConns = 6" in report.artifacts[0].text
+
+
+@given(pool=pools)
+def test_rails_can_start_with_it(pool: AppPool) -> None:
+    names = {line.name for line in framework("rails")(pool).lines}
+    # HashConfig#validate_configuration! of Rails 8.1 raises an error for both of these together.
+    assert not {"pool", "min_connections"} <= names
+    assert {"max_connections", "min_connections"} <= names
+
+
+@pytest.mark.parametrize("name", ["rails", "psycopg-pool", "sqlalchemy"])
+def test_who_drops_statements_by_deallocate_is_told_what_it_needs(name: str) -> None:
+    """PgBouncer follows Close, not DEALLOCATE, which then fails and takes the transaction along."""
+
+    def told(pool: AppPool) -> bool:
+        return any("libpq 17" in note for note in framework(name)(pool).notes)
+
+    assert told(replace(POOL, prepares=True))
+    assert not told(POOL)
+    assert not told(replace(POOL, pooler=False, prepares=True))
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 1, 30, 1200, 86_400])
