@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from dbtune.at_once import apart
 from dbtune.cli import complete
-from dbtune.cli.command import new_app
+from dbtune.cli.command import interrupted_by_signals, new_app
 from dbtune.errors import UsageError
 
 app = new_app()
@@ -48,4 +49,7 @@ def mcp(
         default = target_options(resolve()) if not profiles else ()
     if sys.stdin.isatty():
         typer.echo("waiting for an assistant on standard input; Ctrl-C ends it", err=True)
-    server(ask, profiles or (), default).run()
+    offered = server(ask, profiles or (), default)
+    # Reading standard input can't be interrupted: it is done where nobody waits for its end.
+    with interrupted_by_signals():
+        apart(offered.run).result()

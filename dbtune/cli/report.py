@@ -143,8 +143,7 @@ def _live(
     jobs: int,
 ) -> tuple[list[Material], list[Skipped]]:
     """What is known of each target; one that can't be reached hides none of the others."""
-    from concurrent.futures import ThreadPoolExecutor
-
+    from dbtune.at_once import at_once
     from dbtune.finding import Skipped
     from dbtune.guide.live import Asked, examine
     from dbtune.redaction import redact_url
@@ -166,11 +165,8 @@ def _live(
             return Skipped(f"target {redact_url(profile.name)}", str(error))
 
     found: list[Material | Skipped] = []
-    with (
-        ThreadPoolExecutor(max_workers=jobs) as pool,
-        run.progress(f"examining {len(profiles)} targets", len(profiles)) as advance,
-    ):
-        for outcome in pool.map(attempt, profiles):
+    with run.progress(f"examining {len(profiles)} targets", len(profiles)) as advance:
+        for outcome in at_once(attempt, profiles, jobs):
             found.append(outcome)
             advance(len(found))
     lost = [one for one in found if isinstance(one, Skipped)]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TOKEN_VARIABLE = "DBTUNE_SERVE_TOKEN"  # noqa: S105 # a name
 SHORTEST_TOKEN = 16
+_LAST_SECONDS = 2
+"""What answers have to be sent, once somebody wants the service to end."""
 
 app = new_app()
 
@@ -105,7 +107,11 @@ def serve(
         where = listener.getsockname()
         typer.echo(f"serving on http://{_address(where[0])}:{where[1]}; Ctrl-C ends it", err=True)
         config = uvicorn.Config(
-            service.app, log_level="warning", access_log=False, server_header=False
+            service.app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_LAST_SECONDS,
         )
         uvicorn.Server(config).run(sockets=[listener])
 

@@ -7,13 +7,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, cast
 
+from dbtune.at_once import begin
 from dbtune.cli.command import Format, Run
 from dbtune.errors import TargetError, UsageError
 from dbtune.profile import Engine, Profile
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _COLORS = {"critical": "1;31", "warning": "33", "info": "36", "over": "32", "unreachable": "1;31"}
 _MOST_EVENTS = 1000
+_FINISH_SECONDS = 5.0
+"""What snapshots that are being taken have, when somebody wants to stop, to be finished."""
 _LINES = Lock()
 """Lines of several targets do not mix."""
 
@@ -223,16 +226,16 @@ class Watch:
 
 def watch_all(watches: Sequence[Watch], every: float, count: int, stop: Event) -> None:
     """Watch several targets at once, each in a thread of its own: none waits for another."""
-    with ThreadPoolExecutor(len(watches)) as threads:
-        jobs = [threads.submit(one.loop, every, count, stop) for one in watches]
-        try:
-            for job in as_completed(jobs):
-                job.result()
-        except KeyboardInterrupt:
-            for one in watches:
-                one.interrupted = True
-        finally:
-            stop.set()
+    jobs = begin(lambda one: one.loop(every, count, stop), watches, len(watches))
+    try:
+        for job in as_completed(jobs):
+            job.result()
+    except KeyboardInterrupt:
+        for one in watches:
+            one.interrupted = True
+    finally:
+        stop.set()
+        wait(jobs, _FINISH_SECONDS)
 
 
 def _data(one: Seen, who: str) -> dict[str, object]:

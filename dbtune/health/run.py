@@ -204,7 +204,7 @@ def check_many(
         jobs: how many at a time.
         progress: told how many are done.
     """
-    from concurrent.futures import ThreadPoolExecutor
+    from dbtune.at_once import at_once
 
     def attempt(profile: Profile) -> Outcome | Exception:
         try:
@@ -213,12 +213,10 @@ def check_many(
             return error
 
     outcomes: list[tuple[str, Outcome | Exception]] = []
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        for done, (profile, outcome) in enumerate(
-            zip(profiles, pool.map(attempt, profiles), strict=True), start=1
-        ):
-            outcomes.append((profile.name, outcome))
-            progress(done)
+    made = at_once(attempt, profiles, jobs)
+    for done, (profile, outcome) in enumerate(zip(profiles, made, strict=True), start=1):
+        outcomes.append((profile.name, outcome))
+        progress(done)
     reached = [(name, one) for name, one in outcomes if not isinstance(one, Exception)]
     lost = tuple(
         Skipped(f"target {name}", str(one)) for name, one in outcomes if isinstance(one, Exception)

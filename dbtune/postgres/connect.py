@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 
 from dbtune.errors import AdminConsole, DbtuneError, TargetError, UsageError
 from dbtune.profile import Profile
@@ -32,7 +33,14 @@ class Connection(psycopg.Connection[Any]):
 
     def wait(self, gen: Generator[Any, Any, T], *arguments: Any, **keywords: Any) -> T:
         """As psycopg's, which asks the generator a few times a second whether to go on."""
-        return super().wait(self._impatient(gen), *arguments, **keywords)
+        try:
+            return super().wait(self._impatient(gen), *arguments, **keywords)
+        except KeyboardInterrupt:
+            # In the middle of the generator it ends that, too: nobody reads the answer, and the
+            # next statement (a ROLLBACK) would fail and hide that somebody wants to stop.
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.close()
+            raise
 
     def _impatient(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
         heard = time.monotonic()

@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from typing import Any, LiteralString, Self
 
@@ -233,14 +233,20 @@ class Session:
             transaction = Transaction(cursor, self._trace)
             begin += "" if own_search_path else _CATALOG
             cursor.execute((begin + (_AS_STORED if self._as_stored else "")).encode())
-            end = "ROLLBACK"
             try:
                 yield transaction
-                end = "COMMIT" if commit and read_only else end
-            finally:
-                if not self._connection.closed:
-                    # One message: a pooler lends the same server until all of it is done.
-                    cursor.execute("; ".join([f"{end} {TAG}", *transaction.afterwards]).encode())
+            except BaseException:
+                with suppress(psycopg.Error):  # what went wrong first is told, or Ctrl-C
+                    self._end(cursor, "ROLLBACK", transaction.afterwards)
+                raise
+            self._end(
+                cursor, "COMMIT" if commit and read_only else "ROLLBACK", transaction.afterwards
+            )
+
+    def _end(self, cursor: psycopg.Cursor[Row], how: str, afterwards: Sequence[str]) -> None:
+        if not self._connection.closed:
+            # One message: a pooler lends the same server until all of it is done.
+            cursor.execute("; ".join([f"{how} {TAG}", *afterwards]).encode())
 
     def translated(self, error: psycopg.Error) -> Exception:
         """A driver's error as what it means: ``Unavailable``, or ``TargetError`` at a loss."""

@@ -108,7 +108,7 @@ def read_each(
     session: Session, nodes: Sequence[Node], read: Callable[[Session], Report]
 ) -> tuple[list[tuple[str, Report]], list[Skipped]]:
     """Reports by node, and nodes that can't be reached."""
-    from concurrent.futures import ThreadPoolExecutor
+    from dbtune.at_once import at_once
 
     def one(node: Node) -> Report | TargetError:
         try:
@@ -119,8 +119,7 @@ def read_each(
         except TargetError as error:
             return error
 
-    with ThreadPoolExecutor(max_workers=_AT_A_TIME) as pool:
-        outcomes = list(pool.map(one, nodes))
+    outcomes = list(at_once(one, nodes, _AT_A_TIME))
     pairs = list(zip(nodes, outcomes, strict=True))
     reports = [(node.name, made) for node, made in pairs if isinstance(made, Report)]
     lost = [

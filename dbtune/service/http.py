@@ -9,6 +9,7 @@ import hmac
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
@@ -22,6 +23,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dbtune import __version__
+from dbtune.at_once import apart
 from dbtune.errors import Exit
 from dbtune.render import Style, render
 from dbtune.render.document import document
@@ -199,12 +201,15 @@ class Service:
                 if kept is not None:
                     return kept
                 raise HTTPException(429, "too much is being asked at once", {"Retry-After": "5"})
-            task = asyncio.create_task(run_in_threadpool(self.keeper.get, target, path))
+            task = asyncio.create_task(self._made(target, path))
             self._making[target, path] = task
             task.add_done_callback(lambda _: self._making.pop((target, path)))
         if kept is not None:
             return kept
         return await asyncio.shield(task)  # who leaves does not stop it for the others
+
+    async def _made(self, target: str, path: str) -> Kept:
+        return await asyncio.wrap_future(apart(partial(self.keeper.get, target, path)))
 
     def _answer(self, request: Request, target: str, path: str, kept: Kept) -> Response:
         left = max(0, int(self.keeper.good_for(target, path, kept)))
