@@ -14,18 +14,7 @@ from typing import Any
 
 from bson import Regex
 from mongo_documents import NOW
-
-Keys = tuple[tuple[str, Any], ...]
-Command = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Made:
-    """An index with its options, and the collection if it is not the shape's own."""
-
-    keys: Keys
-    options: dict[str, Any] = field(default_factory=dict)
-    collection: str = ""
+from mongo_judged import Command, Made, Shape, orders
 
 
 @dataclass
@@ -53,10 +42,18 @@ class HandMade:
     existing: list[Made] = field(default_factory=list)
     needs: bool = True
 
-    @property
-    def collection(self) -> str:
-        """The collection of its first command."""
-        return str(next(iter(self.commands[0].values())))
+    def shape(self) -> Shape:
+        """The shape as it is judged."""
+        every = [[Made(keys)] for keys in orders(self.fields, set(), self.sort, self.covers)]
+        collection = str(next(iter(self.commands[0].values())))
+        return Shape(
+            self.name,
+            collection,
+            self.commands,
+            every + self.indexes,
+            self.existing,
+            needs=self.needs,
+        )
 
 
 # ----------------------------------------------------------------------------------------- shapes
