@@ -226,6 +226,28 @@ def best_of(database: Any, shape: Shape, now: Measured) -> tuple[Measured, list[
 # ----------------------------------------------------------------------------------------- judging
 
 
+def is_needed(now: Measured, best: Measured) -> bool:
+    """Whether an index saves work enough."""
+    return now.work > 1.5 * best.work + LITTLE
+
+
+def is_cheap(answer: Measured, best: Measured) -> bool:
+    """Whether an answer takes little more work than the best one."""
+    return answer.work <= 1.5 * best.work + LITTLE
+
+
+def hinges_on_time(answer: Measured, now: Measured, best: Measured, given: int) -> bool:
+    """Whether an answer is as cheap as it should be, and only its time says that it is not good."""
+    if not is_needed(now, best):
+        return False
+    return is_cheap(answer, best) and answer.ms > 2.5 * best.ms + 4 if given else True
+
+
+def quicker(one: Measured, other: Measured | None) -> Measured:
+    """What was measured, with the lesser time of two measurements."""
+    return one if other is None else one._replace(ms=min(one.ms, other.ms))
+
+
 @dataclass
 class Score:
     """How often an adviser was right."""
@@ -238,16 +260,16 @@ class Score:
 
     def add(self, answer: Measured, now: Measured, best: Measured, given: int) -> str:
         """The verdict on an answer of so many indexes."""
-        none_needed = now.work <= 1.5 * best.work + LITTLE
-        good = answer.work <= 1.5 * best.work + LITTLE and answer.ms <= 2.5 * best.ms + 4
+        none_needed = not is_needed(now, best)
+        good = is_cheap(answer, best) and answer.ms <= 2.5 * best.ms + 4
+        no_faster = now.ms <= 1.3 * best.ms + 4 and not given
         self.none_needed += none_needed
-        if not none_needed:
+        if not none_needed and not no_faster:
             self.regrets.append(max(answer.work, LITTLE) / max(best.work, LITTLE))
         idle = given > 1 and sum(name.startswith("try_") for name in answer.used) < given
         if given and (none_needed or idle):
             self.false += 1
             return "FALSE"
-        no_faster = now.ms <= 1.3 * best.ms + 4 and not given
         if none_needed or good or no_faster:
             self.right += 1
             return "right"

@@ -25,11 +25,11 @@ from dbtune.mongo.indexes.choose import (
     worth,
 )
 from dbtune.mongo.indexes.commands import Unknown
-from dbtune.mongo.indexes.estimate import Work
 from dbtune.mongo.indexes.facts import Collection, Index, Proposal
 from dbtune.mongo.indexes.propose import estimated_size
 from dbtune.mongo.indexes.query import Query, query_of
 from dbtune.mongo.indexes.sample import Sample
+from dbtune.mongo.indexes.work import Work
 from dbtune.mongo.indexes.workload import Usage
 
 MOST_TRIED = 12

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dbtune.mongo.indexes.candidates import candidates, covering
-from dbtune.mongo.indexes.estimate import Estimator, Work
+from dbtune.mongo.indexes.estimate import Estimator
 from dbtune.mongo.indexes.facts import Index, Proposal
 from dbtune.mongo.indexes.query import Query, branch_queries
 from dbtune.mongo.indexes.sample import Sample
+from dbtune.mongo.indexes.work import Work
 
 MIN_DOCS, MIN_BYTES = 1000, 64 * 1024
 """Smaller collections are read as fast without an index."""

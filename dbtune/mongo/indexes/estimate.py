@@ -16,115 +16,28 @@ case in the tests):
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
-from dbtune.mongo.indexes.bounds import Bound, bound_of
 from dbtune.mongo.indexes.bson_order import Key
+from dbtune.mongo.indexes.counted import Counted, Ranged, in_all
 from dbtune.mongo.indexes.facts import Index, Keys, Proposal
-from dbtune.mongo.indexes.query import Condition, Query
+from dbtune.mongo.indexes.query import Query
 from dbtune.mongo.indexes.sample import Sample
+from dbtune.mongo.indexes.work import Work
 
 MOST_MERGED_SCANS = 200
 """internalQueryMaxScansToExplode."""
-KEY_COST, FETCH_COST, SCAN_COST, SORT_COST = 1.0, 4.0, 2.0, 1.0
-"""Cost of a key, of a document fetched by an index, of one in a collection scan, and of sorting,
-times the documents and the logarithm to base 2 of what is kept. Measured in memory on 6.0: 0.5 µs,
-0.8 to 2.2 µs, 0.3 µs, and 0.06 µs; a fetch from disk is dearer, and so is what a blocking sort
-holds in memory."""
-
-
-NARROW_SHARE = 0.2
-"""Conditions that exclude ($ne, $nin) lead an index only if they leave no more than this share."""
-
-
-class Work(NamedTuple):
-    """What a query examines and sorts.
-
-    Attributes:
-        keys: index keys.
-        docs: documents fetched by an index.
-        scanned: documents of a collection scan.
-        sorted: what is sorted in memory, documents or keys.
-        kept: of these, what the sort keeps (the limit).
-        serves_sort: the index has the order.
-        covered: the index alone answers.
-        returned: documents that come out.
-    """
-
-    keys: float = 0.0
-    docs: float = 0.0
-    scanned: float = 0.0
-    sorted: float = 0.0
-    kept: float = 0.0
-    serves_sort: bool = False
-    covered: bool = False
-    returned: float = 0.0
-
-    @property
-    def cost(self) -> float:
-        """All of it in one number: index keys that cost as much."""
-        depth = math.log2(max(2.0, min(self.sorted, self.kept or self.sorted)))
-        return (
-            self.keys * KEY_COST
-            + self.docs * FETCH_COST
-            + self.scanned * SCAN_COST
-            + self.sorted * depth * SORT_COST
-        )
-
-    def plus(self, other: Work) -> Work:
-        """Both together: branches of an ``$or``."""
-        return Work(
-            self.keys + other.keys,
-            self.docs + other.docs,
-            self.scanned + other.scanned,
-            self.sorted + other.sorted,
-            max(self.kept, other.kept),
-            self.serves_sort and other.serves_sort,
-            self.covered and other.covered,
-            self.returned + other.returned,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Ranged:
-    """The conditions on one field, as an index reads them.
-
-    Attributes:
-        path: the field.
-        bounds: what is read; several if all narrow the scan (of a field without arrays).
-        reached: documents with a key in bounds.
-        kept: documents that meet what the key alone decides.
-        share: ``reached`` as share of all, made good where the sample has too few.
-        points: single keys that are read; 0 for ranges.
-        exact: nothing but the key is needed to decide.
-        narrow: worth leading an index with.
-        element: the ``$elemMatch`` that it belongs to.
-    """
-
-    path: str
-    bounds: tuple[Bound, ...]
-    reached: int
-    kept: int
-    share: float
-    kept_share: float
-    points: int
-    exact: bool
-    narrow: bool
-    element: str = ""
 
 
 class Estimator:
     """What one query examines with whatever index."""
 
     def __init__(self, sample: Sample, query: Query) -> None:
-        self.sample = sample
-        self.query = query
-        self.ranged = self._ranged()
-        self.matched = self._matched()
-        self.returned = self._count([one.kept_share for one in self.ranged.values()], self.matched)
+        self._counted = counted = Counted(sample, query)
+        self.sample, self.query = sample, query
+        self.ranged, self.matched = counted.ranged, counted.matched
+        self.returned = counted.returned
         decided = {one.path for one in query.conditions if one.operator != "$elemMatch"}
         self.needs_document = (
             query.undecided
@@ -132,107 +45,6 @@ class Estimator:
             or not decided <= self.ranged.keys()
             or any(one.operator in ("$elemMatch", "$all") for one in query.conditions)
         )
-
-    # ------------------------------------------------------------------ what is counted beforehand
-
-    def _ranged(self) -> dict[str, Ranged]:
-        by_path: dict[str, list[tuple[Condition, Bound]]] = {}
-        for one in self.query.conditions:
-            bound = bound_of(one) if one.path else None
-            if bound is not None:
-                by_path.setdefault(one.path, []).append((one, bound))
-        return {path: self._field(path, found) for path, found in by_path.items()}
-
-    def _field(self, path: str, found: Sequence[tuple[Condition, Bound]]) -> Ranged:
-        array = bool(self.sample.field(path).array)
-        groups = [found]
-        if array:
-            elements = {one.element for one, _ in found if one.element}
-            groups = [[pair] for pair in found if not pair[0].element]
-            groups += [[pair for pair in found if pair[0].element == name] for name in elements]
-        options = [self._group(path, group, array, len(groups) > 1) for group in groups]
-        return min(options, key=lambda one: (not one.narrow, one.share))
-
-    def _group(
-        self, path: str, group: Sequence[tuple[Condition, Bound]], array: bool, others: bool
-    ) -> Ranged:
-        sample = self.sample
-        bounds = tuple(bound for _, bound in group)
-        reached = sample.having(path, partial(_in_all, bounds))
-        pointed = [one.points for one in bounds if one.points is not None]
-        points = min(map(len, pointed), default=0)
-        on_key = all(one.on_key for one in bounds) and not array
-        kept = reached
-        if on_key and not all(one.exact for one in bounds):
-            decided = sample.matching({"$and": [_as_filter(one) for one, _ in group]})
-            kept = reached if decided is None else reached & decided
-        share = self._share(path, reached, points)
-        kept_share = min(share, self._share(path, kept, points))
-        return Ranged(
-            path,
-            bounds,
-            reached,
-            kept,
-            share,
-            kept_share,
-            points,
-            exact=on_key and not others,
-            narrow=any(one.narrow for one in bounds) or share < NARROW_SHARE,
-            element=group[0][0].element,
-        )
-
-    def _share(self, path: str, reached: int, points: int) -> float:
-        """Share of all documents that have one of some values, or are in some ranges.
-
-        Single values are rare in a sample, so what was seen of them is weighed against how often
-        the field's values come in general: much if they come alike, little if they are skewed (a
-        gamma prior of the frequencies, fitted to the sample by its moments).
-        """
-        sample = self.sample
-        seen = reached.bit_count()
-        if not sample.size:
-            return 0.0
-        if sample.whole:
-            return seen / sample.size
-        if not points:
-            return max(0.5, seen) / sample.size
-        distinct, evenness = sample.frequencies(path)
-        expected = (seen + evenness * points) / (sample.size + evenness * distinct)
-        return min(1.0, max(expected, 1 / sample.total))
-
-    def _matched(self) -> int:
-        decided = self.sample.matching(self.query.filter)
-        if decided is not None:
-            return decided
-        return self._and(one.kept for one in self.ranged.values())
-
-    def _and(self, masks: Iterable[int]) -> int:
-        found = self.sample.all
-        for one in masks:
-            found &= one
-        return found
-
-    def _count(self, shares: Sequence[float], mask: int) -> float:
-        """Documents of the collection that a mask of the sample stands for.
-
-        Where the sample has too few, the conditions' shares are multiplied, as if they were
-        independent, and never more than the sample makes likely.
-        """
-        sample = self.sample
-        seen = mask.bit_count()
-        if not sample.size:
-            return 0.0
-        if sample.whole:
-            return float(seen)
-        observed = seen / sample.size
-        if seen < 3:
-            product = math.prod(shares)
-            observed = (
-                min(product, 0.7 / sample.size)
-                if not seen
-                else min(max(product, observed / 2), observed * 1.5)
-            )
-        return max(observed * sample.total, 0.0)
 
     # -------------------------------------------------------------------------------- without index
 
@@ -348,12 +160,12 @@ class Estimator:
         self, keys: Keys, used: Mapping[str, Ranged], order: str, within: int, whole: bool
     ) -> Work:
         sample, query = self.sample, self.query
-        reached = within & self._and(one.reached for one in used.values())
-        kept = within & self._and(one.kept for one in used.values())
+        reached = within & self._counted.both(one.reached for one in used.values())
+        kept = within & self._counted.both(one.kept for one in used.values())
         inside = within.bit_count() / max(1, sample.size) if not whole else 1.0
-        entries = self._count([inside, *(one.share for one in used.values())], reached)
+        entries = self._counted.count([inside, *(one.share for one in used.values())], reached)
         entries *= self._keys_per_document(keys, used, reached)
-        decided = self._count([inside, *(one.kept_share for one in used.values())], kept)
+        decided = self._counted.count([inside, *(one.kept_share for one in used.values())], kept)
         seeks = self._seeks(keys, used, within)
         covered = self._covers(keys, used) and whole
         residual = (
@@ -394,7 +206,7 @@ class Estimator:
             if not sample.field(path).array or not rows:
                 continue
             ranged = used.get(path)
-            found = sample.keys_in(path, partial(_in_all, ranged.bounds if ranged else ()), reached)
+            found = sample.keys_in(path, partial(in_all, ranged.bounds if ranged else ()), reached)
             return max(1.0, found / rows)
         return 1.0
 
@@ -408,7 +220,7 @@ class Estimator:
         for path, _ in keys:
             ranged = used.get(path)
             if ranged is not None and ranges:
-                count = self._count(shares, mask)
+                count = self._counted.count(shares, mask)
                 groups = self.sample.distinct_in_all(tuple(before), mask, count)
                 # One key behind the range, and one before the next, unless that is the same.
                 seeks = max(0.0, 2 * groups - groups * groups / max(groups, count)) * points
@@ -536,21 +348,11 @@ class Estimator:
             return None
         if self.ranged.keys() - {*before, query.distinct}:
             return None
-        mask = within & self._and(one.reached for one in used.values())
-        count = self._count([one.share for one in used.values()], mask)
+        mask = within & self._counted.both(one.reached for one in used.values())
+        count = self._counted.count([one.share for one in used.values()], mask)
         values = self.sample.distinct_in_all((query.distinct,), mask, count)
         return Work(keys=values, covered=True, returned=values)
 
 
-def _in_all(bounds: Sequence[Bound], key: Key) -> bool:
-    return all(one.has(key) for one in bounds)
-
-
 def _first_key(column: Sequence[Sequence[Key]], number: int) -> Key:
     return column[number][0]
-
-
-def _as_filter(condition: Condition) -> dict[str, object]:
-    options = condition.siblings.get("$options")
-    more = {"$options": options} if condition.operator == "$regex" and options else {}
-    return {condition.path: {condition.operator: condition.operand, **more}}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from dbtune.mongo.indexes.advise import Advice, Case
-from dbtune.mongo.indexes.estimate import Work
 from dbtune.mongo.indexes.facts import Collection
 from dbtune.mongo.indexes.propose import create_text, keys_text, name_of
 from dbtune.mongo.indexes.redundant import pairs
+from dbtune.mongo.indexes.work import Work
 from dbtune.report import Column, Row, Table
 
 SUGGESTIONS = Table(

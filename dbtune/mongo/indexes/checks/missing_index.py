@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.mongo.indexes.advise import Advice, Case
-from dbtune.mongo.indexes.estimate import Work
 from dbtune.mongo.indexes.propose import create_text, keys_text, name_of
+from dbtune.mongo.indexes.work import Work
 from dbtune.text import bytes_text, count_text, plain, plural, shorten
 
 
