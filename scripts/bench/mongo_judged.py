@@ -135,7 +135,10 @@ def measure(database: Any, shape: Shape) -> Measured:
 def _measured(database: Any, command: Command) -> Measured:
     best = None
     for _ in range(5):
-        told = database.command({"explain": command, "verbosity": "executionStats"})
+        told = database.command(
+            {"explain": command, "verbosity": "executionStats"},
+            codec_options=database.codec_options,
+        )
         found = _of_explained(told, command)
         if best is None or found.ms < best.ms:
             best = found

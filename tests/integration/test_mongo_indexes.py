@@ -211,6 +211,26 @@ ESTIMATED: list[tuple[list[tuple[str, int]], dict[str, Any], dict[str, Any]]] = 
     ([("flag", 1), ("score", -1)], {"flag": 0}, {"sort": {"score": -1}, "limit": 50}),
     ([("gone", 1)], {"gone": {"$ne": None}}, {}),
     ([("nested.city", 1), ("amount", 1)], {"nested.city": 4, "amount": {"$lt": 40}}, {}),
+    # Seeks behind the sort, and of several values.
+    ([("store", 1), ("score", -1), ("amount", 1)],
+     {"store": {"$in": list(range(12))}, "amount": {"$gt": 200}},
+     {"sort": {"score": -1}, "limit": 20}),
+    ([("store", 1), ("flag", 1), ("status", 1)],
+     {"store": {"$gt": 100}, "status": {"$in": ["c", "e"]}}, {}),
+    ([("store", 1), ("score", 1), ("status", 1)],
+     {"store": {"$in": [3, 4]}, "status": {"$in": ["c", "e"]}}, {}),
+    # Types and remainders are in the bounds, so that nothing else is read.
+    ([("ref", 1)], {"ref": {"$mod": [10, 3]}}, {}),
+    ([("ref", 1)], {"ref": {"$type": "number"}}, {}),
+    ([("gone", 1)], {"gone": {"$type": "int"}}, {}),
+    ([("score", 1)], {"score": {"$type": "string"}}, {}),
+    # What lies around that which is excluded.
+    ([("amount", 1)], {"amount": {"$not": {"$lt": 300}}}, {}),
+    ([("status", 1)], {"status": {"$not": {"$in": ["a", "b"]}}}, {}),
+    ([("ref", 1)], {"ref": {"$gte": None}}, {}),
+    # One element that meets both, not one that meets this and another that meets that.
+    ([("items.sku", 1), ("items.qty", 1)],
+     {"items": {"$elemMatch": {"sku": {"$in": list(range(20))}, "qty": {"$gt": 6}}}}, {}),
 ]  # fmt: skip
 
 
@@ -266,6 +286,9 @@ def one_query(session: Session, given: dict[str, Any], **more: Any) -> list[str]
         ({"tags": 4, "status": "e"}, {}, ["{status: 1, tags: 1}", "{tags: 1, status: 1}"]),
         ({"ref": {"$exists": True}}, {}, ["{ref: 1} where {ref: {$exists: true}}"]),
         ({"gone": {"$ne": None}}, {}, ["{gone: 1}"]),
+        ({"ref": {"$type": "number"}}, {}, ["{ref: 1}", "{ref: 1} where {ref: {$exists: true}}"]),
+        ({"ref": {"$mod": [10, 3]}}, {}, ["{ref: 1}"]),
+        ({"amount": {"$not": {"$lt": 900}}}, {}, ["{amount: 1}"]),
         ({"name": {"$regex": "^Aab"}}, {}, ["{name: 1}"]),
         ({"store": 5}, {"projection": {"_id": 0, "amount": 1}}, ["{store: 1, amount: 1}"]),
         ({"$expr": {"$eq": ["$customer", 77]}}, {}, ["{customer: 1}"]),
@@ -287,6 +310,9 @@ def test_one_query_gets_its_best_index(
         ({"gone": None}, {}),
         ({"_id": 5, "status": "a"}, {}),
         ({"tags": {"$size": 2}}, {}),
+        # Of arrays, and for more than a range, the server reads all keys for what $not leaves.
+        ({"tags": {"$not": {"$gt": 1}}}, {}),
+        ({"score": {"$not": {"$gt": 0.1, "$lt": 2}}}, {}),
         ({"name": {"$regex": "b"}}, {}),
         ({"name": {"$regex": "^a", "$options": "i"}}, {}),
         ({"$where": "this.a == 1"}, {}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,12 +12,13 @@ from dbtune.mongo.indexes.bson_order import (
     MAX_KEY,
     MIN_KEY,
     NULL,
+    NUMBER,
     REGEX,
     STRING,
     Key,
     order_key,
 )
-from dbtune.mongo.indexes.match import compiled, is_regex
+from dbtune.mongo.indexes.match import Undecided, compiled, is_regex, type_ranks
 from dbtune.mongo.indexes.query import Condition
 
 _SPECIAL = re.compile(r"[\\^$.|?*+()\[{]")
@@ -66,8 +67,13 @@ class Bound:
 _EVERYTHING = (Interval(MIN_KEY, True, MAX_KEY, True),)
 
 
-def bound_of(condition: Condition) -> Bound | None:
-    """The bounds of a condition; ``None`` if no index serves it."""
+def bound_of(condition: Condition, array: bool = False) -> Bound | None:
+    """The bounds of a condition; ``None`` if no index serves it.
+
+    Args:
+        condition: the condition.
+        array: its field holds arrays.
+    """
     operator, operand = condition.operator, condition.operand
     if operator == "$eq":
         return _points([operand])
@@ -79,15 +85,36 @@ def bound_of(condition: Condition) -> Bound | None:
         return _regex(operand, str(condition.siblings.get("$options", "")))
     if operator == "$exists":
         if operand:
-            return Bound(intervals=_EVERYTHING, exact=False, on_key=False, narrow=False)
+            return _all_keys()
         return Bound(points=_null(), exact=False, on_key=False)
     if operator in ("$ne", "$nin", "$not"):
-        return _excluded(condition)
+        return _excluded(condition, array)
     if operator == "$type":
-        return Bound(intervals=_EVERYTHING, exact=False, on_key=False, narrow=False)
+        return _typed(operand)
     if operator == "$mod":
-        return Bound(intervals=_EVERYTHING, exact=False, narrow=False)
+        return Bound(intervals=(_all_of(NUMBER),), exact=False, narrow=False)
     return None
+
+
+def _typed(operand: Any) -> Bound:
+    """All keys of some types; of arrays an index has the elements, so all keys of all types."""
+    try:
+        ranks = set(type_ranks(operand))
+    except (Undecided, TypeError, ValueError):
+        ranks = {ARRAY}
+    if ARRAY in ranks:
+        return _all_keys()
+    intervals = tuple(map(_all_of, sorted(ranks)))
+    return Bound(intervals=intervals, exact=False, on_key=NULL not in ranks, narrow=False)
+
+
+def _all_of(rank: int) -> Interval:
+    """All keys of a type."""
+    return Interval((rank, _Least()), True, (rank, _Most()), True)
+
+
+def _all_keys() -> Bound:
+    return Bound(intervals=_EVERYTHING, exact=False, on_key=False, narrow=False)
 
 
 def _null() -> frozenset[Key]:
@@ -127,8 +154,10 @@ def _mixed(operands: Sequence[Any]) -> Bound:
 
 def _range(operator: str, operand: Any) -> Bound:
     key = order_key(operand)
+    if key[0] == NULL and operator in ("$gte", "$lte"):
+        return Bound(points=_null(), exact=False, on_key=False)
     if key[0] in (NULL, ARRAY):
-        return Bound(intervals=_EVERYTHING, exact=False, on_key=False, narrow=False)
+        return _all_keys()
     lowest: Key = (key[0], _Least())
     highest: Key = (key[0], _Most())
     if operator in ("$gt", "$gte"):
@@ -172,18 +201,14 @@ def _regex(operand: Any, options: str) -> Bound:
     pattern = operand.pattern if is_regex(operand) else str(operand)
     flags = compiled_flags(operand, options)
     prefix, whole = _prefix(str(pattern)) if not flags & (re.I | re.X | re.M) else ("", False)
-    texts = Interval((STRING, ""), True, (STRING, _Most()), True)
-    same = Interval((REGEX, _Least()), True, (REGEX, _Most()), True)
     if not prefix:
-        return Bound(intervals=(texts, same), exact=False, narrow=False)
+        return Bound(intervals=(_all_of(STRING), _all_of(REGEX)), exact=False, narrow=False)
     high = prefix[:-1] + chr(min(ord(prefix[-1]) + 1, 0x10FFFF))
     return Bound(intervals=(Interval((STRING, prefix), True, (STRING, high), False),), exact=whole)
 
 
 def compiled_flags(operand: Any, options: str) -> int:
     """The flags of a regular expression; 0 if Python can't read it."""
-    from dbtune.mongo.indexes.match import Undecided
-
     try:
         return compiled(operand, options).flags
     except Undecided:
@@ -211,18 +236,41 @@ def _prefix(pattern: str) -> tuple[str, bool]:
     return text, rest in ("", ".*")
 
 
-def _excluded(condition: Condition) -> Bound | None:
-    """Bounds of what is not equal, or not in a range: two ranges around it."""
+def _excluded(condition: Condition, array: bool) -> Bound | None:
+    """Bounds of what is not equal, or not in a range: what lies around it."""
+    operand, excluded = condition.operand, Bound(points=frozenset())
+    if condition.operator == "$ne":
+        operand = [operand]
     if condition.operator == "$not":
-        return Bound(intervals=_EVERYTHING, exact=False, narrow=False)
-    operands = condition.operand if condition.operator == "$nin" else [condition.operand]
-    if not isinstance(operands, list) or any(is_regex(one) for one in operands):
-        return Bound(intervals=_EVERYTHING, exact=False, narrow=False)
+        inner = _negated(condition, array)
+        if inner is None:
+            return _all_keys()
+        excluded = inner
+    elif not isinstance(operand, list) or any(is_regex(one) for one in operand):
+        return _all_keys()
+    else:
+        excluded = Bound(points=frozenset(map(order_key, operand)))
+    gaps = excluded.intervals or [Interval(one, True, one, True) for one in excluded.points or ()]
     intervals: list[Interval] = []
-    low: Key = MIN_KEY
-    for key in sorted(order_key(one) for one in operands):
-        intervals.append(Interval(low, not intervals, key, False))
-        low = key
-    intervals.append(Interval(low, not intervals, MAX_KEY, True))
-    null = any(one is None for one in operands)
+    low, low_in = MIN_KEY, True
+    for one in sorted(gaps, key=lambda gap: gap.low):
+        intervals.append(Interval(low, low_in, one.low, not one.low_in))
+        low, low_in = one.high, not one.high_in
+    intervals.append(Interval(low, low_in, MAX_KEY, True))
+    null = any(one.has(order_key(None)) for one in gaps)
     return Bound(intervals=tuple(intervals), exact=not null, on_key=not null, narrow=False)
+
+
+def _negated(condition: Condition, array: bool) -> Bound | None:
+    """What ``$not`` excludes, if its bounds are just what lies around that.
+
+    The server reads all keys for several operators, for patterns, and for ranges of arrays.
+    """
+    operand = condition.operand
+    if not isinstance(operand, Mapping) or len(operand) != 1:
+        return None
+    operator, value = next(iter(operand.items()))
+    if operator not in ("$eq", "$in", *(() if array else ("$gt", "$gte", "$lt", "$lte"))):
+        return None
+    bound = bound_of(Condition(condition.path, operator, value))
+    return bound if bound is not None and bound.exact else None

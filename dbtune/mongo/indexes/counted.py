@@ -65,7 +65,8 @@ class Counted:
     def _ranged(self) -> dict[str, Ranged]:
         by_path: dict[str, list[tuple[Condition, Bound]]] = {}
         for one in self.query.conditions:
-            bound = bound_of(one) if one.path else None
+            array = bool(one.path and self.sample.field(one.path).array)
+            bound = bound_of(one, array) if one.path else None
             if bound is not None:
                 by_path.setdefault(one.path, []).append((one, bound))
         return {path: self._field(path, found) for path, found in by_path.items()}

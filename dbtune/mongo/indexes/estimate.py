@@ -38,6 +38,7 @@ class Estimator:
         self.sample, self.query = sample, query
         self.ranged, self.matched = counted.ranged, counted.matched
         self.returned = counted.returned
+        self._elements: dict[tuple[str, ...], int] = {}
         decided = {one.path for one in query.conditions if one.operator != "$elemMatch"}
         self.needs_document = (
             query.undecided
@@ -160,6 +161,7 @@ class Estimator:
         self, keys: Keys, used: Mapping[str, Ranged], order: str, within: int, whole: bool
     ) -> Work:
         sample, query = self.sample, self.query
+        within &= self._in_one_element(used)
         reached = within & self._counted.both(one.reached for one in used.values())
         kept = within & self._counted.both(one.kept for one in used.values())
         inside = within.bit_count() / max(1, sample.size) if not whole else 1.0
@@ -195,6 +197,25 @@ class Estimator:
             returned=self._out(),
         )
 
+    def _in_one_element(self, used: Mapping[str, Ranged]) -> int:
+        """Documents of which one element of an array meets all conditions that bind it."""
+        found = self.sample.all
+        for one in self.query.conditions:
+            if one.operator != "$elemMatch" or not isinstance(one.operand, Mapping):
+                continue
+            bound = {
+                str(key): value
+                for key, value in one.operand.items()
+                if (ranged := used.get(f"{one.path}.{key}")) and ranged.element == one.path
+            }
+            if len(bound) > 1:
+                known = (one.path, *sorted(bound))
+                if known not in self._elements:
+                    mask = self.sample.matching({one.path: {"$elemMatch": bound}})
+                    self._elements[known] = self.sample.all if mask is None else mask
+                found &= self._elements[known]
+        return found
+
     def _streams(self, used: Mapping[str, Ranged]) -> float:
         return float(math.prod(max(1, one.points) for one in used.values()))
 
@@ -223,7 +244,7 @@ class Estimator:
                 count = self._counted.count(shares, mask)
                 groups = self.sample.distinct_in_all(tuple(before), mask, count)
                 # One key behind the range, and one before the next, unless that is the same.
-                seeks = max(0.0, 2 * groups - groups * groups / max(groups, count)) * points
+                seeks = max(0.0, 2 * groups - groups * groups / max(groups, count))
             if ranged is None or not ranged.points:
                 ranges = True
             elif not ranges:

@@ -6,20 +6,27 @@ evaluated.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bson import Decimal128, Int64
+
 from dbtune.mongo.indexes.bson_order import (
     ARRAY,
+    BINARY,
     BOOL,
+    CODE,
     DATE,
     MISSING,
     NULL,
     NUMBER,
     OBJECT,
     OBJECT_ID,
+    REGEX,
     STRING,
+    TIMESTAMP,
     order_key,
     terminals,
 )
@@ -34,12 +41,22 @@ _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "$lt": lambda a, b: a < b,
     "$lte": lambda a, b: a <= b,
 }
-_TYPES = {
-    "double": NUMBER, 1: NUMBER, "string": STRING, 2: STRING, "object": OBJECT, 3: OBJECT,
-    "array": ARRAY, 4: ARRAY, "objectId": OBJECT_ID, 7: OBJECT_ID, "bool": BOOL, 8: BOOL,
-    "date": DATE, 9: DATE, "null": NULL, 10: NULL, "int": NUMBER, 16: NUMBER, "long": NUMBER,
-    18: NUMBER, "decimal": NUMBER, 19: NUMBER, "number": NUMBER,
+_NAMES = {
+    "double": 1, "string": 2, "object": 3, "array": 4, "binData": 5, "objectId": 7, "bool": 8,
+    "date": 9, "null": 10, "regex": 11, "javascript": 13, "int": 16, "timestamp": 17, "long": 18,
+    "decimal": 19,
 }  # fmt: skip
+_RANKS = {
+    1: NUMBER, 2: STRING, 3: OBJECT, 4: ARRAY, 5: BINARY, 7: OBJECT_ID, 8: BOOL, 9: DATE, 10: NULL,
+    11: REGEX, 13: CODE, 16: NUMBER, 17: TIMESTAMP, 18: NUMBER, 19: NUMBER,
+}  # fmt: skip
+_NUMBERS: dict[int, Callable[[Any], bool]] = {
+    1: lambda value: isinstance(value, float),
+    16: lambda value: isinstance(value, int) and not isinstance(value, Int64),
+    18: lambda value: isinstance(value, Int64),
+    19: lambda value: isinstance(value, Decimal128),
+}
+"""The types that compare as numbers, as the driver gives them."""
 _FLAGS = {"i": re.I, "m": re.M, "s": re.S, "x": re.X}
 
 
@@ -203,13 +220,33 @@ def value_test(operator: str, operand: Any, siblings: Mapping[str, Any]) -> Test
         pattern = compiled(operand, siblings.get("$options", ""))
         return lambda value: isinstance(value, str) and bool(pattern.search(value))
     if operator == "$type":
-        given = operand if isinstance(operand, list) else [operand]
-        ranks = {_TYPES.get(one, -99) for one in given}
-        return lambda value: value is not MISSING and order_key(value)[0] in ranks
+        types = [_type(one) for one in (operand if isinstance(operand, list) else [operand])]
+        return lambda value: value is not MISSING and any(test(value) for _, test in types)
     if operator == "$mod":
         divisor, rest = int(operand[0]), int(operand[1])
-        return lambda value: _is_number(value) and int(value) % divisor == rest
+        return lambda value: _is_number(value) and math.fmod(int(value), divisor) == rest
     raise Undecided(operator)
+
+
+def type_ranks(operand: Any) -> list[int]:
+    """The ranks in the order of values (``bson_order``) that ``$type`` asks for.
+
+    Raises:
+        Undecided: a type that is not known here.
+    """
+    return [_type(one)[0] for one in (operand if isinstance(operand, list) else [operand])]
+
+
+def _type(one: Any) -> tuple[int, Test]:
+    """The rank of a type's values, and the test of one value."""
+    if one == "number":
+        return NUMBER, lambda value: order_key(value)[0] == NUMBER
+    number = _NAMES.get(one, 0) if isinstance(one, str) else int(one)
+    rank = _RANKS.get(number)
+    if rank is None:
+        raise Undecided("$type")
+    exactly = _NUMBERS.get(number, lambda _value: True)
+    return rank, lambda value: order_key(value)[0] == rank and exactly(value)
 
 
 def _comparable(value: Any, key: tuple[int, Any]) -> bool:
