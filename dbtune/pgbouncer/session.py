@@ -28,7 +28,7 @@ from dbtune.profile import Engine, Profile, redact, redact_url
 from dbtune.session import Limits, Trace
 from dbtune.text import plain
 
-READS = frozenset(("CLIENTS", "CONFIG", "DATABASES", "LISTS", "POOLS", "STATS", "STATE", "VERSION"))
+READS = frozenset("CLIENTS CONFIG DATABASES LISTS POOLS SERVERS STATE STATS VERSION".split())
 """What a session may SHOW."""
 
 Row = dict[str, Any]

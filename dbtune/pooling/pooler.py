@@ -193,6 +193,56 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class Lent:
+    """A server connection that a client has.
+
+    Attributes:
+        database, user: whose pool it is of.
+        pid: of its process on the server.
+        application, client: who has it: ``application_name``, and address with port.
+        connected_seconds: its age.
+        silent_seconds: since the client's last request: a statement has run for so long, or a
+            transaction has been left open.
+        closing: it is closed as soon as it is free.
+    """
+
+    database: str
+    user: str
+    pid: int
+    application: str = ""
+    client: str = ""
+    connected_seconds: float = 0.0
+    silent_seconds: float = 0.0
+    closing: bool = False
+
+    @property
+    def who(self) -> str:
+        """For messages."""
+        return f"{self.user} in {self.database}"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """PgBouncer's connections to servers, at one look.
+
+    Attributes:
+        at: when, by PgBouncer's clock.
+        ages_seconds: since each was opened.
+        lent: those that clients have: the ones to be closed first, then the most silent; bounded.
+        before: how many there were at an earlier look; 0 if there was none.
+        kept: how many of these are still there.
+        seconds: between the two looks.
+    """
+
+    at: datetime
+    ages_seconds: tuple[float, ...] = ()
+    lent: tuple[Lent, ...] = ()
+    before: int = 0
+    kept: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Bouncer:
     """PgBouncer itself.
 

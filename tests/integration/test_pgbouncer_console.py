@@ -318,3 +318,55 @@ def test_anybody_may_come_in(pg18: Postgres, pgbouncer: Callable[[], PgBouncer])
     open_ = pgbouncer().start_for(pg18, auth_type="trust")
     (said,) = found(open_, "pgbouncer.authentication-off", "--interval", "0s")
     assert said["level"] == "critical"
+
+
+def eager(bouncer: PgBouncer, folder: Path, thresholds: str) -> str:
+    """A folder's profiles: the console, with lower thresholds."""
+    profiles = folder / "dbtune.yaml"
+    profiles.write_text(
+        f"profiles:\n  console:\n    url: {bouncer.admin_dsn}\n    engine: pgbouncer\n"
+        f"    thresholds: {thresholds}\n"
+    )
+    profiles.chmod(0o600)
+    return str(profiles)
+
+
+def test_connections_that_clients_do_not_give_back(
+    pg18: Postgres, pgbouncer: Callable[[], PgBouncer], tmp_path: Path
+) -> None:
+    bouncer = pgbouncer().start_for(pg18, default_pool_size=4, server_lifetime=1)
+    kept = ("pgbouncer.connection-held", "pgbouncer.close-pending", "pgbouncer.lifetime-exceeded")
+    limits = "{pgbouncer.connection-held: {min_seconds: 2}, pgbouncer.close-pending: "
+    config = eager(bouncer, tmp_path, limits + "{min_seconds: 2}}")
+
+    def said() -> dict[str, Any]:
+        ask = ("check", "console", "--interval", "0s", "-f", "json")
+        every = rules(dbtune(*ask, env={"DBTUNE_CONFIG": config}))
+        return {name: every[name] for name in kept if name in every}
+
+    with psycopg.connect(bouncer.dsn(), application_name="web <b>") as client:
+        pid = str(client.execute("SELECT pg_backend_pid()").fetchall()[0][0])  # and left open
+        assert "pgbouncer.close-pending" not in said()
+        with psycopg.connect(bouncer.admin_dsn, autocommit=True) as console:
+            console.execute("RECONNECT")
+        found = eventually(lambda: [one] if len(one := said()) == 3 else [], there=True)[0]
+        with socket.socket(fileno=os.dup(client.fileno())) as copy:
+            place = "{}:{}".format(*copy.getsockname())
+        for name in kept:
+            assert str(found[name]["evidence"]["pid"]) == pid
+            assert f"client web <b> at {place}" in found[name]["message"]
+        client.commit()
+        assert said() == {}
+
+
+def test_connections_that_are_opened_all_the_time(
+    pg18: Postgres, pgbouncer: Callable[[], PgBouncer]
+) -> None:
+    rule = "pgbouncer.servers-not-kept"
+    anew = pgbouncer().start_for(pg18, default_pool_size=6, server_lifetime=1)
+    with load(anew.dsn(), SLEEP, 6):
+        (said,) = eventually(lambda: found(anew, rule, "--interval", "6s"), there=True, seconds=30)
+    assert said["evidence"]["before"] >= 3
+    steady = pgbouncer().start_for(pg18, default_pool_size=6)
+    with load(steady.dsn(), SLEEP, 6):
+        assert found(steady, rule, "--interval", "3s") == []

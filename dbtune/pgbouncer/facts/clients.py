@@ -24,13 +24,16 @@ UNUSED_SECONDS = 60
 @fact("applications")
 def applications(session: Session) -> tuple[Application, ...]:
     """``SHOW CLIENTS``, once, unless there are very many."""
-    lists = {str(row["list"]): row["items"] for row in session.show("LISTS")}
-    connected = lists.get("used_clients", 0)
-    if connected > MOST_CLIENTS:
+    if (clients := connected(session)) > MOST_CLIENTS:
         raise Unavailable(
-            f"PgBouncer has {connected:,} clients: it would serve none while it lists them"
+            f"PgBouncer has {clients:,} clients: it would serve none while it lists them"
         )
     return applications_of(session.show("CLIENTS"))
+
+
+def connected(session: Session, kind: str = "used_clients") -> int:
+    """How many clients, or ``used_servers``, there are."""
+    return sum(int(row["items"]) for row in session.show("LISTS") if row["list"] == kind)
 
 
 def applications_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Application, ...]:

@@ -13,10 +13,12 @@ from dbtune.errors import Unavailable
 from dbtune.pgbouncer.facts.clients import MOST_GROUPS, applications_of
 from dbtune.pgbouncer.facts.entries import entries_of
 from dbtune.pgbouncer.facts.pools import pools_of
+from dbtune.pgbouncer.facts.servers import MOST_LENT, servers_of
+from dbtune.pgbouncer.facts.servers import between as servers_between
 from dbtune.pgbouncer.facts.traffic import between, traffic_of
 from dbtune.pgbouncer.session import version_of
 from dbtune.pooling.load import OTHERS
-from dbtune.pooling.pooler import Application, Pools, Traffic
+from dbtune.pooling.pooler import Application, Lent, Pools, Servers, Traffic
 
 AT = datetime(2026, 11, 29, tzinfo=UTC)
 # Columns by src/admin.c and src/stats.c of the releases.
@@ -188,3 +190,39 @@ def test_versions() -> None:
     assert version_of("PgBouncer 1.25.2") == (1, 25, 2)
     assert version_of("1.8/bouncer") == (1, 8, 0)
     assert version_of("") == (0, 0, 0)
+
+
+# SHOW SERVERS and SHOW CLIENTS of 1.18; older ones lack application_name.
+SERVER: dict[str, Any] = {
+    "user": "app",
+    "database": "shop",
+    "connect_time": "2026-11-29 12:00:00 CET",
+    "request_time": "2026-11-29 12:00:20 CET",
+    "close_needed": 0,
+    "link": "0xc",
+    "remote_pid": 4711,
+}
+CLIENT: dict[str, Any] = {
+    "ptr": "0xc",
+    "addr": "10.0.0.1",
+    "port": 999,
+    "application_name": "web",
+    "request_time": "2026-11-29 12:00:30 CET",
+}
+
+
+def test_servers() -> None:
+    free = SERVER | {"link": "", "connect_time": "2026-11-29 12:00:25 CET"}
+    closing = SERVER | {"link": "0xd", "remote_pid": 5, "close_needed": 1}
+    seen = servers_of([SERVER, free, closing], [CLIENT])
+    assert seen.ages_seconds == (5, 30, 30)
+    last, first = seen.lent
+    assert (last.pid, last.closing, last.client) == (5, True, "")  # whose client has just left
+    assert first == Lent("shop", "app", 4711, "web", "10.0.0.1:999", 30, 10)
+    assert len(servers_of([SERVER] * (MOST_LENT + 1), [CLIENT]).lent) == MOST_LENT
+    later = servers_of([SERVER, free], [CLIENT | {"request_time": "2026-11-29 12:00:40 CET"}])
+    passed = servers_between(seen, later)
+    assert (passed.before, passed.kept, passed.seconds) == (3, 2, 10)
+    anew = servers_of([free], [CLIENT | {"request_time": "2026-11-29 12:00:40 CET"}])
+    assert servers_between(servers_of([SERVER], [CLIENT]), anew).kept == 1  # 15 s old
+    assert undump(Servers, dump(passed)) == passed

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from dbtune.finding import Finding, Level, load_checks
-from dbtune.pooling.pooler import Bouncer, Entry, Pool, Pools, Traffic
+from dbtune.pooling.pooler import Bouncer, Entry, Lent, Pool, Pools, Servers, Traffic
 
 CHECKS = {one.name: one for one in load_checks("dbtune.pgbouncer.health.checks")}
 ENTRY = Entry("shop", "db", 5432, "shop", pool_size=4, connections=4)
@@ -134,3 +135,51 @@ def test_queue_without_limit() -> None:
     assert "120 s" in said("120")[0].message
     assert said("60") == []
     assert found("queue-without-limit", replace(BOUNCER, settings={})) == []
+
+
+LENT = Lent("shop", "app", 4711, "web", "10.0.0.1:999", 100.0, 300.0)
+
+
+def servers(*lent: Lent, **more: Any) -> Servers:
+    return Servers(datetime(2026, 11, 29, tzinfo=UTC), lent=lent, **more)
+
+
+def test_connection_held() -> None:
+    other = replace(LENT, pid=5, silent_seconds=400.0)
+    (finding,) = found("connection-held", servers(LENT, other), LOOKS)
+    assert "2 server connections lent" in finding.message
+    assert "process 5 on the server, client web at 10.0.0.1:999" in finding.message
+    assert found("connection-held", servers(replace(LENT, silent_seconds=299.0)), LOOKS) == []
+    assert found("connection-held", servers(LENT), of(replace(FULL, mode="session"))) == []
+
+
+def test_close_pending() -> None:
+    closing = replace(LENT, closing=True, silent_seconds=10.0)
+    (finding,) = found("close-pending", servers(closing, LENT), LOOKS)
+    assert finding.message.startswith("1 server connection to be closed")
+    asking = servers(replace(closing, silent_seconds=9.0))
+    assert found("close-pending", asking, LOOKS) == []
+    assert found("close-pending", asking, of(replace(FULL, mode="session")))  # till it leaves
+    assert found("close-pending", servers(LENT), LOOKS) == []
+
+
+def test_lifetime_exceeded() -> None:
+    short = replace(BOUNCER, settings={"server_lifetime": "40"})
+    (finding,) = found("lifetime-exceeded", servers(LENT), short)
+    assert "longer than 2 × server_lifetime (40.0 s); the oldest is 100 s old" in finding.message
+    assert found("lifetime-exceeded", servers(replace(LENT, connected_seconds=80.0)), short) == []
+    assert found("lifetime-exceeded", servers(LENT), BOUNCER) == []
+
+
+def test_servers_not_kept() -> None:
+    anew = servers(ages_seconds=(1.0,) * 4, before=5, kept=0, seconds=10.0)
+    (finding,) = found("servers-not-kept", anew, BOUNCER)
+    assert "of 5 server connections none was left after 10.0 s, and 4 are there" in finding.message
+    for calm in (
+        replace(anew, kept=1),
+        replace(anew, before=2),
+        replace(anew, ages_seconds=(1.0, 1.0)),  # idle ones went
+        replace(anew, seconds=61.0),
+        replace(anew, seconds=0.0, before=0),  # one look
+    ):
+        assert found("servers-not-kept", calm, BOUNCER) == []
