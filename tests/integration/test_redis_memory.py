@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,63 +115,113 @@ def test_databases(redis_server: Redis, number: int) -> None:
 # ------------------------------------------------------------------------------------- the parser
 
 
-class Pieces:
-    """A socket that gives an answer in pieces."""
+class Answering:
+    """A socket of a server that answers in pieces what it is told to.
 
-    def __init__(self, data: bytes, size: int) -> None:
-        self.data, self.size = data, size
+    Args:
+        scans: its answers to SCAN.
+        others: its answers to other commands.
+        size: of a piece.
+
+    Attributes:
+        asked: how many commands each write had.
+    """
+
+    def __init__(self, scans: Iterable[bytes], others: Iterable[bytes], size: int) -> None:
+        self._scans = itertools.chain([answer(b"7", [])] * 3, scans)  # it looks how far it is
+        self._others, self._size = iter(others), size
+        self._data = b""
+        self.asked: list[int] = []
 
     def sendall(self, data: bytes) -> None:
-        pass
+        names = list(commands(data))
+        self.asked.append(len(names))
+        for name in names:
+            self._data += next(self._scans if name == b"SCAN" else self._others, b"")
 
     def recv(self, size: int) -> bytes:
-        piece, self.data = self.data[: self.size], self.data[self.size :]
+        piece, self._data = self._data[: self._size], self._data[self._size :]
         return piece
 
 
-def answer(cursor: bytes, names: list[bytes]) -> bytes:
+def commands(data: bytes) -> Iterator[bytes]:
+    """The first words of whole commands; others may hold anything."""
+    at = 0
+    while at < len(data):
+        end = data.index(b"\r\n", at)
+        parts, at = int(data[at + 1 : end]), end + 2
+        for part in range(parts):
+            start = data.index(b"\r\n", at) + 2
+            end = start + int(data[at + 1 : start - 2])
+            if part == 0:
+                yield data[start:end]
+            at = end + 2
+
+
+def answer(cursor: bytes, names: Sequence[bytes]) -> bytes:
     bulk = b"".join(b"$%d\r\n%b\r\n" % (len(one), one) for one in names)
     return b"*2\r\n$%d\r\n%b\r\n*%d\r\n%b" % (len(cursor), cursor, len(names), bulk)
 
 
+KEY = (b":50\r\n", b"+string\r\n", b":-1\r\n")
+
+
 @given(
-    st.lists(st.lists(st.binary(max_size=20), max_size=5), min_size=1, max_size=4),
+    st.lists(st.lists(st.binary(max_size=20), max_size=30), min_size=1, max_size=5),
     st.integers(1, 30),
 )
-def test_any_names_in_any_pieces(batches: list[list[bytes]], size: int) -> None:
-    data = answer(b"7" if len(batches) > 1 else b"0", batches[0])
-    for at, names in enumerate(batches):
-        data += b":50\r\n+string\r\n:-1\r\n" * len(names)
-        if at + 1 < len(batches):
-            data += answer(b"7" if at + 2 < len(batches) else b"0", batches[at + 1])
-    found = list(Scanner(Pieces(data, size)).batches())
-    assert [[key.name for key in one] for one in found] == batches
+def test_any_names_in_any_pieces(scans: list[list[bytes]], size: int) -> None:
+    answers = [answer(b"7", names) for names in scans[:-1]] + [answer(b"0", scans[-1])]
+    socket = Answering(answers, itertools.cycle(KEY), size)
+    found = [key for one in Scanner(socket).batches() for key in one]
+    assert [key.name for key in found] == [name for names in scans for name in names]
+    assert all(key[1:] == ("string", 50, -1) for key in found)
+    assert max(socket.asked) <= 13  # so long does it hold up the server's other clients
 
 
 def test_keys_that_are_gone_errors_and_a_lost_connection() -> None:
-    gone = answer(b"0", [b"a", b"b"]) + b"$-1\r\n+none\r\n:-2\r\n" + b":9\r\n+set\r\n:5\r\n"
-    assert list(Scanner(Pieces(gone, 99)).batches()) == [[Key(b"b", "set", 9, 5)]]
-    denied = answer(b"0", [b"a"]) + b"-NOPERM no\r\n+none\r\n:-1\r\n"
+    def read(scan: bytes, *others: bytes) -> list[Key]:
+        socket = Answering([scan], others, 99)
+        return [key for one in Scanner(socket).batches() for key in one]
+
+    two = answer(b"0", [b"a", b"b"])
+    gone = (b"$-1\r\n", b"+none\r\n", b":-2\r\n", b":9\r\n", b"+set\r\n", b":5\r\n")
+    assert read(two, *gone) == [Key(b"b", "set", 9, 5)]
     with pytest.raises(ServerSays, match="NOPERM no"):
-        list(Scanner(Pieces(denied, 99)).batches())
+        read(two, b"-NOPERM no\r\n", *gone[1:])
     with pytest.raises(ServerSays, match="ERR x"):
-        list(Scanner(Pieces(b"-ERR x\r\n", 99)).batches())
+        read(b"-ERR x\r\n")
     with pytest.raises(Lost):
-        list(Scanner(Pieces(gone[:20], 99)).batches())
+        read(two, *gone[:3])
+
+
+def clock(*seconds: float, then: float) -> Callable[[], float]:
+    """A clock that is read before each question and after its answer, and what passes between."""
+    waits = itertools.chain(seconds, itertools.repeat(then))
+    passed = itertools.accumulate((s for wait in waits for s in (wait, 0.0)), initial=0.0)
+    return lambda: next(passed)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "count"), [(0.0, 400), (0.00002, 12), (0.01, 10)], ids=["quick", "so-so", "slow"]
+    ("there_and_back", "writes"), [(0.00002, 3), (0.0005, 16), (0.1, 100)], ids=str
 )
-def test_batches_are_as_large_as_the_server_has_time_for(seconds: float, count: int) -> None:
-    batch = b":50\r\n+string\r\n:-1\r\n" + answer(b"7", [b"a"])
-    answers = answer(b"7", [b"a"]) + batch * 100
-    # The clock is read before each question and after its answer; the first answer is the quickest.
-    passed = itertools.accumulate(itertools.chain([0.0, 0.0], itertools.cycle([0.0, seconds])))
-    scanner = Scanner(Pieces(answers, 999), lambda: next(passed))
-    for _ in itertools.islice(scanner.batches(), 50):
+def test_as_much_is_on_its_way_as_it_is_long(there_and_back: float, writes: int) -> None:
+    socket = Answering([answer(b"0", [b"a"] * 1000)], itertools.cycle(KEY), 1 << 16)
+    scanner = Scanner(socket, clock(then=there_and_back))
+    next(scanner.batches())
+    assert scanner.writes == writes
+    assert max(socket.asked) == 12
+
+
+def test_a_server_that_takes_long_is_asked_less() -> None:
+    socket = Answering([answer(b"0", [b"a"] * 1000)], itertools.cycle(KEY), 1 << 16)
+    scanner = Scanner(socket, clock(*[0.001] * 4, *[0.5] * 20, then=0.001))
+    batches = scanner.batches()
+    next(batches)
+    assert scanner.writes == 1
+    for _ in batches:
         pass
-    assert scanner.count == count
+    assert scanner.writes == 33
 
 
 def test_memory_stays_bounded_whatever_the_names() -> None:
