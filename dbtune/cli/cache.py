@@ -22,7 +22,7 @@ TABLES = (*REDIS_TABLES, *records_by_node(REDIS_TABLES), *POSTGRESQL_TABLES)
 app = new_app()
 
 
-@command(app, epilog="Example: dbtune cache redis://localhost --interval 60s")
+@command(app, saved=True, epilog="Example: dbtune cache redis://localhost --interval 60s")
 def cache(
     run: Run,
     limit: LIMIT = 20,
@@ -61,46 +61,55 @@ def cache(
 
     PostgreSQL: statements whose answers are asked for often and change seldom, for a cache in front
     of the database or as materialised views; --format sql gives these as a script for psql.
-    Statements are planned, never executed.
+    Statements are planned, never executed; of a snapshot (--from) in a private server.
     """
     written = _statements(file)
-    profile = run.profile()
-    if file is not None and profile.engine is not Engine.postgresql:
-        raise UsageError(f"--file is for PostgreSQL; {profile.name} is {profile.engine}")
-    if profile.engine is Engine.redis:
-        from dbtune.redis.cache import cache as of_redis
-        from dbtune.redis.nodes import over_nodes
-
-        selection = Selection(
-            limit=limit,
-            effort=Effort.exact if exact else Effort.sample,
-            budget_seconds=deadline or (600.0 if exact else 10.0),
-        )
-        seconds = 10.0 if interval is None else interval
-        with run.redis(profile) as redis:
-            try:
-                return over_nodes(
-                    redis,
-                    lambda node: of_redis(node, selection, seconds, run.beside(node.node)),
-                    keys=True,
-                    order={"families": "size_bytes", "hot_keys": "reads_per_second"},
-                    limit=limit,
-                )
-            except Unavailable as missing:
-                raise TargetError(f"{missing.reason}\n{missing.remedy}".rstrip()) from None
-    if profile.engine is Engine.postgresql:
+    snapshot = run.snapshot()
+    if snapshot is not None:
+        engine, name = Engine(snapshot.engine), snapshot.name
+        if interval:
+            raise UsageError("--interval needs a server: a snapshot holds one look")
+        if exact or deadline:
+            raise UsageError("--exact and --deadline need a server: a snapshot holds its sample")
+    else:
+        profile = run.profile()
+        engine, name = profile.engine, profile.name
+    if engine not in (Engine.redis, Engine.postgresql):
+        raise UsageError(f"{name} is {engine}; this needs redis or postgresql")
+    if file is not None and engine is not Engine.postgresql:
+        raise UsageError(f"--file is for PostgreSQL; {name} is {engine}")
+    if engine is Engine.postgresql:
+        from dbtune.postgres.caching import Wanted, from_snapshot
         from dbtune.postgres.caching import cache as of_postgres
 
+        wanted = Wanted(limit, written, run.format == "sql")
+        if snapshot is not None:
+            return from_snapshot(snapshot, wanted, run.thresholds)
         with run.postgres(profile) as postgres:
-            return of_postgres(
-                postgres,
-                limit,
-                interval or 0.0,
-                run.wait,
-                written=written,
-                script=run.format == "sql",
+            return of_postgres(postgres, wanted, interval or 0.0, run.wait)
+    from dbtune.redis.cache import cache as of_redis
+    from dbtune.redis.cache import from_snapshot as of_saved_redis
+    from dbtune.redis.nodes import over_nodes
+
+    if snapshot is not None:
+        return of_saved_redis(snapshot, limit, run.thresholds)
+    selection = Selection(
+        limit=limit,
+        effort=Effort.exact if exact else Effort.sample,
+        budget_seconds=deadline or (600.0 if exact else 10.0),
+    )
+    seconds = 10.0 if interval is None else interval
+    with run.redis(profile) as redis:
+        try:
+            return over_nodes(
+                redis,
+                lambda node: of_redis(node, selection, seconds, run.beside(node.node)),
+                keys=True,
+                order={"families": "size_bytes", "hot_keys": "reads_per_second"},
+                limit=limit,
             )
-    raise UsageError(f"{profile.name} is {profile.engine}; this needs redis or postgresql")
+        except Unavailable as missing:
+            raise TargetError(f"{missing.reason}\n{missing.remedy}".rstrip()) from None
 
 
 def _statements(path: Path | None) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -263,6 +264,50 @@ def test_the_script_runs_and_nothing_else_was_done(busy: Postgres) -> None:
         assert made is not None
         assert made[0] >= 1
         connection.rollback()
+
+
+def test_of_a_snapshot(busy: Postgres, tmp_path: Path) -> None:
+    path, env = str(tmp_path / "shop.json.gz"), {"DATABASE_URL": busy.dsn("postgres")}
+    dbtune("snapshot", "-o", path, env=env).ok()
+    live: Any = told(busy)
+    report: Any = dbtune("cache", "--from", path, "-f", "json").ok().json
+    jsonschema.validate(report, dbtune("schema", "cache").ok().json)
+    assert report["target"]["database"] == "postgres"
+
+    def known(found: Any, table: str) -> dict[str, Any]:
+        kept = ("calls", "tables", "reason", "create_sql", "read_sql", "variants")
+        return {one["statement"]: {name: one.get(name) for name in kept} for one in found[table]}
+
+    for table in ("to_materialise", "to_cache"):
+        masked = {text for text in known(report, table) if "?" in text}
+        assert all("keeps no constants" in known(report, table)[one]["reason"] for one in masked)
+        whole = known(report, table).keys() - masked
+        assert whole
+        assert {one: known(report, table)[one] for one in whole} == {
+            one: known(live, table)[one] for one in whole
+        }
+    rules = {one["rule"] for one in report["findings"]}
+    assert rules == {"pg.aggregate-recomputed", "pg.answer-not-cached"}
+    script = dbtune("cache", "--from", path, "-f", "sql").ok().out
+    assert "CREATE MATERIALIZED VIEW" in script
+    # Constants are given as beside a server.
+    file = tmp_path / "app.sql"
+    file.write_text("SELECT total % 10 AS bucket, count(*) FROM orders GROUP BY 1 ORDER BY 1;")
+    report = dbtune("cache", "--from", path, "--file", str(file), "-f", "json").ok().json
+    (found,) = (one for one in report["to_materialise"] if "bucket" in one["statement"])
+    assert found["reason"] is None
+
+
+def test_what_a_snapshot_lacks(database18: tuple[Postgres, str], tmp_path: Path) -> None:
+    pg, name = database18
+    path = str(tmp_path / "empty.json.gz")
+    dbtune("snapshot", "-o", path, env={"DATABASE_URL": pg.dsn(name)}).ok()
+    wrong = dbtune("cache", "--from", path)
+    assert (wrong.code, "does not suffice for what is worth caching" in wrong.err) == (2, True)
+    for more in (("--interval", "1min"), ("--exact",)):
+        wrong = dbtune("cache", "--from", path, *more)
+        assert (wrong.code, "needs a server" in wrong.err or "need a server" in wrong.err) == (
+            2, True)  # fmt: skip
 
 
 def test_without_the_extension_it_says_what_is_missing(database18: tuple[Postgres, str]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -144,3 +147,67 @@ def test_for_people_and_by_mistake(redis_server: Redis, tmp_path: Any) -> None:
     assert wrong.code == 2
     assert "--file is for PostgreSQL" in wrong.err
     assert dbtune("cache", "--interval", "soon", env=env).code == 2
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lfu", "allkeys-lru"])
+def test_of_a_snapshot(new_redis: Callable[[], Redis], tmp_path: Path, policy: str) -> None:
+    server = new_redis().start({"maxmemory": MEMORY, "maxmemory-policy": policy})
+    path = str(tmp_path / "redis.json.gz")
+    with Traffic(server, keys=30_000, exponent=0.9) as traffic:
+        traffic.run(lookups=60_000)
+        dbtune("snapshot", server.url(), "-o", path).ok()
+        live = told(server, "--interval", "0")
+    report = dbtune("cache", "--from", path, "-f", "json").ok().json
+    jsonschema.validate(report, dbtune("schema", "cache").ok().json)
+    assert report["target"]["name"] == live["target"]["name"]
+    assert report["cache"]["hit_ratio"] == pytest.approx(traffic.hits / traffic.lookups, abs=0.1)
+    assert report["cache"]["evicted_per_second"] > 0
+    (family,), (of_live,) = report["families"], live["families"]
+    assert (family["pattern"], family["no_ttl_ratio"]) == (
+        of_live["pattern"], of_live["no_ttl_ratio"])  # fmt: skip
+    assert family["keys"] == pytest.approx(of_live["keys"], rel=0.1)
+    sizes = {one["factor"]: one["hit_ratio"] for one in report["memory_buys"]}
+    for one in live["memory_buys"]:
+        assert sizes[one["factor"]] == pytest.approx(one["hit_ratio"], abs=0.15)
+    if policy == "allkeys-lfu":
+        assert report["hot_keys"][0]["pattern"] == "item:*"
+        assert report["hot_keys"][0]["key"] is None  # a snapshot has no names of keys
+        assert report["hot_keys"][0]["reads_per_second"] > 0
+    else:
+        assert "hot_keys" not in report
+    assert "redis.cache-thrashes" in {one["rule"] for one in report["findings"]}
+
+
+def test_what_a_snapshot_lacks(new_redis: Callable[[], Redis], tmp_path: Path) -> None:
+    server = new_redis().start()
+    with server.client() as client:
+        client.set("a:1", "x")
+        client.execute_command("ACL", "SETUSER", "few", "on", ">secret", "-@all", "+info",
+                               "+client|setname")  # fmt: skip
+    path = tmp_path / "redis.json.gz"
+    url = server.url(user="few", password="secret")
+    dbtune("snapshot", "-o", str(path), env={"REDIS_URL": url}).ok()
+    report = dbtune("cache", "--from", str(path), "-f", "json").ok().json
+    (keys, *_) = report["skipped"]
+    assert keys["what"] == "keys"
+    assert keys["remedy"].startswith("ACL SETUSER few ")
+    assert "families" not in report
+    assert report["cache"]["keys"] is None
+    # One of a dbtune that did not know the sample, and mistakes.
+    document = json.loads(gzip.decompress(path.read_bytes()))
+    del document["facts"]["key_sample"]
+    path.write_text(json.dumps(document))
+    report = dbtune("cache", "--from", str(path), "-f", "json").ok().json
+    assert report["skipped"][0]["reason"] == "the snapshot has no key sample"
+    del document["facts"]["info"]
+    path.write_text(json.dumps(document))
+    for more, said in [
+        ((), "has no counters: the snapshot has no info"),
+        (("--interval", "5s"), "--interval needs a server"),
+        (("--exact",), "--exact and --deadline need a server"),
+        (("--file", str(path)), "--file is for PostgreSQL"),
+        ((server.url(),), "give a TARGET or --from FILE, not both"),
+    ]:
+        wrong = dbtune("cache", *more, "--from", str(path))
+        assert (wrong.code, said in wrong.err) == (2, True), wrong.err
+        assert "Traceback" not in wrong.err

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbtune.postgres.caching.collect import Reader
 from dbtune.postgres.caching.facts import Read, ToCache, ToMaterialise
+from dbtune.postgres.caching.reader import Reader
 from dbtune.postgres.caching.rewrite import Refused
 from dbtune.postgres.indexes.planner import NotPlannable
 
@@ -84,7 +84,7 @@ def _materialised(read: Read, reader: Reader, watched: float | None) -> ToMateri
     """
     view = reader.rewritten(read)
     try:
-        planned = reader.plan(view.query)
+        planned = reader.catalog.plan(view.query)
     except NotPlannable as missing:  # it was planned a moment ago
         raise Refused(str(missing)) from None
     refresh_ms = CONCURRENTLY * read.mean_ms * max(1.0, planned.cost / max(read.cost, 0.01))

@@ -1,10 +1,7 @@
--- How many different values columns have, as ANALYZE learned it. Parameters: schemas, tables,
--- columns (of equal length). Least privilege: SELECT on the columns; others are left out.
-SELECT s.schemaname::text AS schema, s.tablename::text AS "table", s.attname::text AS "column",
-       s.n_distinct::float8 AS n_distinct
+-- How many different values a column has, as ANALYZE learned it. Parameters: schema, table, column.
+-- Least privilege: SELECT on the column; it is left out otherwise.
+SELECT s.n_distinct::float8 AS n_distinct
 FROM pg_catalog.pg_stats s
-WHERE (s.schemaname, s.tablename, s.attname) IN (
-    SELECT * FROM ROWS FROM (
-        pg_catalog.unnest(%(schemas)s::text[]),
-        pg_catalog.unnest(%(tables)s::text[]),
-        pg_catalog.unnest(%(columns)s::text[])) AS w)
+WHERE s.schemaname = %(schema)s::name AND s.tablename = %(table)s::name
+  AND s.attname = %(column)s::name
+ORDER BY s.inherited DESC

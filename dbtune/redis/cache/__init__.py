@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbtune.bloat import Selection
-from dbtune.errors import Unavailable
+from dbtune.errors import Unavailable, UsageError
+from dbtune.facts import Live, gather
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.report import Report, Table
 from dbtune.statements import Wait
 from dbtune.text import count_text, ms_text, ratio_text
 
 if TYPE_CHECKING:
+    from dbtune.facts import Snapshot
     from dbtune.redis.cache.facts import Family, HotKey, Uses
     from dbtune.redis.cache.growth import Growth
     from dbtune.redis.facts.info import Info
@@ -51,28 +53,83 @@ def cache(session: Session, selection: Selection, interval_seconds: float, wait:
         info = fact.between(info, fact.read(session))
     # Only then keys: the server counts looking at them as hits.
     found = _keys(session, selection, info, wait, looks=interval_seconds > 0)
+    settings = gather(Live(session), [config])["config"]
+    target = session.target()
+    report = _report(target, info, settings, found, selection.limit, session.profile.thresholds)
+    return replace(report, target=target, collected_at=datetime.now(UTC))
+
+
+def from_snapshot(
+    snapshot: Snapshot, limit: int, thresholds: Mapping[str, Mapping[str, object]]
+) -> Report:
+    """As :func:`cache`, of the counters since the server's start and the keys of a snapshot.
+
+    Args:
+        snapshot: of a Redis server.
+        limit: most rows of each table.
+        thresholds: overrides by rule and threshold.
+
+    Raises:
+        UsageError: it has no counters.
+    """
+    from dbtune.redis.facts.config import config
+    from dbtune.redis.facts.info import info as info_fact
+    from dbtune.redis.facts.key_sample import key_sample
+
+    try:
+        info = snapshot.of(info_fact)
+    except Unavailable as missing:
+        raise UsageError(f"{snapshot.name} has no counters: {missing.reason}") from None
+    try:
+        sample = snapshot.of(key_sample)
+        found = _judged(sample.keyspace, sample.uses, info, _saved_hot(limit))
+    except Unavailable as missing:
+        found = _without(missing)
+    settings = gather(snapshot, [config])["config"]
+    report = _report(snapshot.target, info, settings, found, limit, thresholds)
+    note = "counters are those since the server started: dbtune cache TARGET watches them"
+    return snapshot.described(replace(report, notes=(note, *report.notes)))
+
+
+def _saved_hot(limit: int) -> Callable[[Uses, list[float]], Sequence[HotKey]]:
+    from dbtune.redis.cache.table import hot_by_counter
+
+    def hot(uses: Uses, rates: list[float]) -> Sequence[HotKey]:
+        if not rates:
+            raise Unavailable(
+                "without an LFU policy keys are looked at again and again for that",
+                "dbtune cache TARGET",
+            )
+        return hot_by_counter(uses, rates, limit)
+
+    return hot
+
+
+def _report(
+    target: Mapping[str, object],
+    info: Info,
+    settings: object,
+    found: _Found,
+    limit: int,
+    thresholds: Mapping[str, Mapping[str, object]],
+) -> Report:
     facts: dict[str, object] = {
         "info": info,
         "keys": found.keys,
         "families": found.families,
         "hot_keys": found.hot,
         "growth": found.growth,
+        "config": settings,
     }
-    try:
-        facts["config"] = config.read(session)
-    except Unavailable as missing:
-        facts["config"] = missing
     of_health = load_checks("dbtune.redis.health.checks")
     checks = [*load_checks(CHECKS), *(one for one in of_health if one.name in _OF_HEALTH)]
-    findings, not_run = run_checks(checks, facts, session.profile.thresholds)
+    findings, not_run = run_checks(checks, facts, thresholds)
     return Report(
         "cache",
-        _tables(info, found, selection),
+        _tables(info, found, limit),
         tuple(findings),
         (*found.skipped, *(one for one in not_run if one.what not in found.quiet)),
-        tuple(_notes(session, info, found)),
-        target=session.target(),
-        collected_at=datetime.now(UTC),
+        tuple(_notes(target, info, found)),
         examined=tuple(one.name for one in checks),
     )
 
@@ -89,16 +146,38 @@ class _Found(NamedTuple):
 
 
 def _keys(session: Session, selection: Selection, info: Info, wait: Wait, *, looks: bool) -> _Found:
-    from dbtune.redis.cache.collect import read_uses
-    from dbtune.redis.cache.facts import families
-    from dbtune.redis.cache.growth import growth
-    from dbtune.redis.cache.growth import rates as rates_of
+    from dbtune.redis.cache.collect import hot_by_idle, read_uses
+    from dbtune.redis.cache.table import hot_by_counter
+
+    def hot(uses: Uses, rates: list[float]) -> Sequence[HotKey]:
+        if rates:
+            return hot_by_counter(uses, rates, selection.limit)
+        if not looks:
+            raise Unavailable("keys are looked at again and again for that", "--interval 10s")
+        return hot_by_idle(session, uses, wait, selection.limit)
 
     try:
         keys, uses = read_uses(session, selection)
     except Unavailable as missing:
-        skip = Skipped("keys", missing.reason, missing.remedy)
-        return _Found(missing, missing, missing, missing, (skip,), _needing("keys", "growth"))
+        return _without(missing)
+    return _judged(keys, uses, info, hot)
+
+
+def _without(missing: Unavailable) -> _Found:
+    skip = Skipped("keys", missing.reason, missing.remedy)
+    return _Found(missing, missing, missing, missing, (skip,), _needing("keys", "growth"))
+
+
+def _judged(
+    keys: Keyspace,
+    uses: Uses,
+    info: Info,
+    hot_keys: Callable[[Uses, list[float]], Sequence[HotKey]],
+) -> _Found:
+    from dbtune.redis.cache.facts import families
+    from dbtune.redis.cache.growth import growth
+    from dbtune.redis.cache.growth import rates as rates_of
+
     skipped: list[Skipped] = []
     rates: list[float] = []
     if uses.known == "counter" and uses.keys:
@@ -110,10 +189,10 @@ def _keys(session: Session, selection: Selection, info: Info, wait: Wait, *, loo
         buys = missing
         skipped.append(Skipped("what more memory would buy", missing.reason, missing.remedy))
     hot: Sequence[HotKey] | Unavailable
-    if not rates and not looks:
-        hot = Unavailable("keys are looked at again and again for that", "--interval 10s")
-    else:
-        hot = _hot(session, selection, uses, rates, wait)
+    try:
+        hot = hot_keys(uses, rates)
+    except Unavailable as missing:
+        hot = missing
     return _Found(
         keys, families(uses, rates), hot, buys, tuple(skipped), _needing("growth", "hot_keys")
     )
@@ -124,18 +203,7 @@ def _needing(*facts: str) -> tuple[str, ...]:
     return tuple(one.name for one in load_checks(CHECKS) if not set(facts).isdisjoint(one.needs))
 
 
-def _hot(
-    session: Session, selection: Selection, uses: Uses, rates: list[float], wait: Wait
-) -> list[HotKey]:
-    from dbtune.redis.cache.collect import hot_by_idle
-    from dbtune.redis.cache.table import hot_by_counter
-
-    if rates:
-        return hot_by_counter(uses, rates, selection.limit)
-    return hot_by_idle(session, uses, wait, selection.limit)
-
-
-def _tables(info: Info, found: _Found, selection: Selection) -> tuple[Table, ...]:
+def _tables(info: Info, found: _Found, limit: int) -> tuple[Table, ...]:
     from dbtune.redis.cache import table
 
     keys = None if isinstance(found.keys, Unavailable) else found.keys
@@ -144,7 +212,7 @@ def _tables(info: Info, found: _Found, selection: Selection) -> tuple[Table, ...
         rows = tuple(table.growth_rows(found.growth, info))
         tables.append(replace(table.MEMORY_BUYS, rows=rows))
     if not isinstance(found.families, Unavailable):
-        rows = tuple(table.family_rows(found.families, selection.limit))
+        rows = tuple(table.family_rows(found.families, limit))
         tables.append(replace(table.FAMILIES, rows=rows))
     if not isinstance(found.hot, Unavailable):
         lookups = info.grown("keyspace_hits") + info.grown("keyspace_misses")
@@ -153,7 +221,7 @@ def _tables(info: Info, found: _Found, selection: Selection) -> tuple[Table, ...
     return tuple(tables)
 
 
-def _notes(session: Session, info: Info, found: _Found) -> Iterator[str]:
+def _notes(target: Mapping[str, object], info: Info, found: _Found) -> Iterator[str]:
     buys = found.growth
     if not isinstance(buys, Unavailable):
         yield (
@@ -176,7 +244,7 @@ def _notes(session: Session, info: Info, found: _Found) -> Iterator[str]:
         yield (
             f"{count_text(found.keys.seen)} of {count_text(found.keys.total)} keys were looked at "
             f"in {ms_text(found.keys.seconds * 1000)}: families are estimates, and a hot key may "
-            "be missing (--exact looks at all)"
+            "be missing (dbtune cache TARGET --exact looks at all)"
         )
     if "lfu" not in info.text("maxmemory_policy") and not isinstance(found.hot, Unavailable):
         yield (
@@ -186,6 +254,9 @@ def _notes(session: Session, info: Info, found: _Found) -> Iterator[str]:
     if found.keys.seen:
         yield "looking at keys touches no last access, but the server counts it in keyspace_hits"
     if info.databases > 1:
-        yield f"keys are of database {session.database} only; look-ups are counted over all of them"
-    if session.role == "replica":
+        yield (
+            f"keys are of database {target.get('database')} only; look-ups are counted over all of "
+            "them"
+        )
+    if target.get("role") == "replica":
         yield "this is a replica: look-ups are those of its own clients, and its master evicts"

@@ -74,7 +74,7 @@ HOT_KEYS = Table(
     "Hot keys of the sample",
     (
         Column("pattern", "pattern", "text", "The key's pattern."),
-        Column("key", "key", "text", "The key itself: names may hold data."),
+        Column("key", "key", "text", "The key itself: names may hold data; null of a snapshot."),
         Column("size_bytes", "memory", "bytes", "What it takes."),
         Column("reads_per_second", "reads/s", "float", "Estimated from its counter."),
         Column("at_least", "at least", "bool", "Used at every look: so often or more.", 1),
@@ -153,7 +153,7 @@ def hot_rows(keys: Iterable[HotKey], lookups_per_second: float) -> Iterator[Row]
         share = one.per_second / lookups_per_second if lookups_per_second else None
         yield {
             "pattern": one.pattern,
-            "key": shorten(plain(one.name.decode("utf-8", "replace")), 200),
+            "key": shorten(plain(one.name.decode("utf-8", "replace")), 200) or None,
             "size_bytes": one.size,
             "reads_per_second": one.per_second,
             "at_least": one.at_least,

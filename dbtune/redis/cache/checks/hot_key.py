@@ -34,7 +34,7 @@ def hot_key(
         if one.at_least or share < min_share_ratio or one.per_second < min_per_second:
             continue
         yield Finding(
-            shorten(plain(one.name.decode("utf-8", "replace")), 200),
+            shorten(plain(one.name.decode("utf-8", "replace")), 200) or one.pattern,
             f"{one.per_second:,.0f} reads a second, {ratio_text(share)} of all look-ups",
             Remedy(
                 "Cache it in the application for a second or two, or keep copies under several "
