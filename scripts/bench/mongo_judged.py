@@ -281,7 +281,7 @@ class Score:
 
     def line(self, name: str, many: int) -> str:
         """The score in one line."""
-        ordered = sorted(self.regrets)
+        ordered = sorted(self.regrets) or [1.0]
         return (
             f"{name:28} right {self.right} of {many}, false {self.false}, missed {self.missed}; "
             f"regret median {statistics.median(ordered):.2f}, "

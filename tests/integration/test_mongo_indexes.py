@@ -337,6 +337,132 @@ def test_no_index_beside_a_good_one(session: Session, client: Client) -> None:
         client.shop.orders.drop_index(name)
 
 
+def fill_places(client: Client) -> None:
+    if "places" in client.shop.list_collection_names():
+        return
+    rng = random.Random(5)
+    client.shop.places.insert_many(
+        {
+            "_id": n,
+            "at": {"type": "Point", "coordinates": [rng.uniform(5, 15), rng.uniform(45, 55)]},
+            "flat": [rng.uniform(0, 100), rng.uniform(0, 100)],
+            "kind": rng.randrange(8),
+            "stars": rng.random() * 5,
+            "attributes": {f"k{rng.randrange(9)}": rng.randrange(500)},
+            "words": rng.choice(["red shoe", "blue shoe", "green hat"]),
+            "pad": "x" * 100,
+        }
+        for n in range(6000)
+    )
+
+
+SQUARE = [[8, 48], [8.5, 48], [8.5, 48.5], [8, 48.5], [8, 48]]
+WITHIN = {"at": {"$geoWithin": {"$geometry": {"type": "Polygon", "coordinates": [SQUARE]}}}}
+NEAR = {"$near": {"$geometry": {"type": "Point", "coordinates": [9, 49]}, "$maxDistance": 30_000}}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        WITHIN,
+        {"at": {"$geoWithin": {"$centerSphere": [[10, 50], 0.02]}}},
+        {"at": {"$geoWithin": {"$geometry": {"type": "Polygon", "coordinates": [
+            [[6, 46], [14, 46], [14, 54], [6, 54], [6, 46]], SQUARE]}}}},
+        {"at": {"$geoIntersects": WITHIN["at"]["$geoWithin"]}},
+        {"flat": {"$geoWithin": {"$box": [[10, 10], [30, 40]]}}},
+        {"flat": {"$geoWithin": {"$center": [[50, 50], 20]}}},
+        {"flat": {"$geoWithin": {"$polygon": [[10, 10], [30, 10], [20, 60]]}}},
+        {"at": NEAR},
+        {"flat": {"$near": [50, 50], "$maxDistance": 9}},
+    ],
+)  # fmt: skip
+def test_places_are_inside_as_the_server_says(client: Client, given: dict[str, Any]) -> None:
+    fill_places(client)
+    places = client.shop.places
+    places.create_index([("at", "2dsphere")])
+    places.create_index([("flat", "2d")])
+    try:
+        expected = {one["_id"] for one in places.find(given, {"_id": 1})}
+    finally:
+        places.drop_indexes()
+    found = {one["_id"] for one in places.find() if matches(one, given)}
+    assert expected
+    assert len(found ^ expected) <= 0.02 * len(expected) + 2  # sides are great circles there
+
+
+@pytest.mark.parametrize(
+    ("given", "more", "accepted"),
+    [
+        ({"at": NEAR, "kind": 3}, {"limit": 10}, ['{kind: 1, at: "2dsphere"}']),
+        ({"at": NEAR}, {}, ['{at: "2dsphere"}']),
+        ({"flat": {"$near": [50, 50]}}, {"limit": 5}, ['{flat: "2d"}']),
+        (WITHIN, {}, ['{at: "2dsphere"}']),
+        # Hardly anything is excluded by the place: the other condition is what narrows.
+        ({"at": {"$geoWithin": {"$centerSphere": [[10, 50], 1]}}, "stars": {"$gt": 4.97}}, {},
+         ["{stars: 1}", '{stars: 1, at: "2dsphere"}']),
+        # Words are found by a text index alone, and a check says so.
+        ({"$text": {"$search": "shoe"}, "stars": {"$gt": 4.97}}, {}, []),
+    ],
+)  # fmt: skip
+def test_places_get_an_index_of_their_kind(
+    client: Client,
+    session: Session,
+    given: dict[str, Any],
+    more: dict[str, Any],
+    accepted: list[str],
+) -> None:
+    fill_places(client)
+    found = one_query(session, given, collection="places", **more)
+    assert found in ([[one] for one in accepted] or [[]])
+    if not accepted:
+        return
+    command = {"find": "places", "filter": given, **more}
+    report = suggest(session, Request(operation=command, collection="shop.places"))
+    assert "mongo.search-without-index" not in {one.rule for one in report.findings}
+
+
+@pytest.mark.parametrize(
+    ("keys", "given", "more"),
+    [
+        ([("kind", "hashed")], {"kind": 3}, {}),
+        ([("stars", 1), ("attributes.k3", "hashed")], {"attributes.k3": 7, "stars": 1}, {}),
+        ([("attributes.$**", 1)], {"attributes.k3": 7}, {}),
+        ([("$**", 1)], {"attributes.k5": {"$gt": 480}}, {}),
+        ([("at", "2dsphere")], {**WITHIN, "kind": 3}, {}),
+        ([("at", "2dsphere")], {"at": NEAR, "kind": 3}, {}),
+        ([("kind", 1), ("at", "2dsphere")], {"at": NEAR, "kind": 3}, {"limit": 3}),
+        ([("words", "text")], {"$text": {"$search": "hat"}, "kind": 3}, {}),
+    ],
+)
+def test_no_index_beside_one_of_another_kind(
+    session: Session,
+    client: Client,
+    keys: list[tuple[str, Any]],
+    given: dict[str, Any],
+    more: dict[str, Any],
+) -> None:
+    fill_places(client)
+    name = client.shop.places.create_index(keys)
+    try:
+        assert one_query(session, given, collection="places", **more) == []
+    finally:
+        client.shop.places.drop_index(name)
+
+
+def test_what_a_hash_and_a_wildcard_do_not_serve(session: Session, client: Client) -> None:
+    fill_places(client)
+    client.shop.places.create_index([("stars", "hashed")])
+    client.shop.places.create_index([("attributes.$**", 1)])
+    try:
+        assert one_query(session, {"stars": {"$gt": 4.9}}, collection="places") == ["{stars: 1}"]
+        found = one_query(session, {}, collection="places", sort={"stars": 1}, limit=9)
+        assert found == ["{stars: 1}"]
+        nowhere = {"attributes.k3": None, "kind": 3}
+        assert one_query(session, nowhere, collection="places") == ["{kind: 1}"]
+    finally:
+        client.shop.places.drop_indexes()
+
+
 def test_each_branch_of_or_gets_one_with_the_sort_at_its_end(session: Session) -> None:
     given = {"$or": [{"customer": 5}, {"store": 7}]}
     assert sorted(one_query(session, given)) == ["{customer: 1}", "{store: 1}"]

@@ -86,7 +86,7 @@ class Advice:
 
 def advise(sample: Sample, collection: Collection, usages: Sequence[Usage]) -> Advice:
     """Indexes for the queries on a collection."""
-    existing = [one for one in collection.indexes if one.is_btree and not one.hidden]
+    existing = [one for one in collection.indexes if not one.hidden]
     cases = [one for usage in usages if (one := _case(sample, usage, existing)) is not None]
     chosen = _select(sample, collection, cases, _options(sample, cases, existing))
     chosen = merged_leaves(cases, _spared(sample, cases, chosen))

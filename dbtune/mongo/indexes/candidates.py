@@ -10,17 +10,23 @@ from itertools import combinations, permutations
 
 from dbtune.mongo.indexes.estimate import Estimator
 from dbtune.mongo.indexes.facts import Keys, Proposal
-from dbtune.mongo.indexes.query import Query
+from dbtune.mongo.indexes.places import kinds_of
+from dbtune.mongo.indexes.query import Query, geo_condition
+from dbtune.mongo.indexes.special import needs_special
 
 MOST_EQUALITIES, MOST_RANGES, MOST_FIELDS = 5, 3, 8
 _RARE_SHARE, _MOST_PARTIAL = 0.3, 30
+_MOST_BEFORE = 3
 MOST_COVERED = 3
 """Fields that are added only to answer from the index alone."""
 
 
 def candidates(estimator: Estimator) -> list[Proposal]:
     """Indexes for a query, without those that the server refuses."""
-    found = [Proposal(keys) for keys in _ordinary(estimator)]
+    found = [Proposal(keys) for keys in _of_places(estimator)]
+    if needs_special(estimator.query):
+        return found
+    found += [Proposal(keys) for keys in _ordinary(estimator)]
     for path in _rarely_there(estimator):
         whole = [one.keys for one in found]
         found += [Proposal(keys, path) for keys in [((path, 1),), *whole[:_MOST_PARTIAL]]]
@@ -60,6 +66,26 @@ def _ordinary(estimator: Estimator) -> list[Keys]:
             if estimator.query.distinct not in [name for name, _ in keys]:
                 found.setdefault((*keys, (estimator.query.distinct, 1)))
     return [keys for keys in found if sample.size]
+
+
+def _of_places(estimator: Estimator) -> Iterator[Keys]:
+    """For a condition on places: equalities before it, and perhaps one more field behind."""
+    condition = geo_condition(estimator.query)
+    if condition is None:
+        return
+    kind = kinds_of(condition)[0]
+    narrowing = [one for one in estimator.ranged.values() if one.narrow and one.path != "_id"]
+    ranked = sorted(narrowing, key=lambda one: (one.share, one.path))
+    equal = [one.path for one in ranked if one.points][:_MOST_BEFORE]
+    ranges = [one.path for one in ranked if not one.points][:1]
+    for size in range(len(equal) + 1 if kind == "2dsphere" else 1):
+        for lead in combinations(equal, size):
+            behind = [path for path in (*ranges, *equal[:1]) if path not in lead]
+            for last in ([], *([path] for path in behind)):
+                keys = (*((path, 1) for path in lead), (condition.path, kind),
+                        *((path, 1) for path in last))  # fmt: skip
+                if _allowed(estimator, keys):
+                    yield keys
 
 
 def _looked_at(estimator: Estimator) -> list[str]:

@@ -24,6 +24,7 @@ from dbtune.mongo.indexes.counted import Counted, Ranged, in_all
 from dbtune.mongo.indexes.facts import Index, Keys, Proposal
 from dbtune.mongo.indexes.query import Query
 from dbtune.mongo.indexes.sample import Sample
+from dbtune.mongo.indexes.special import is_ordinary, needs_special, with_special
 from dbtune.mongo.indexes.work import Work
 
 MOST_MERGED_SCANS = 200
@@ -53,9 +54,10 @@ class Estimator:
         """The work of a collection scan."""
         query, total = self.query, float(self.sample.total)
         part = 1.0
-        if query.limit and not query.sort and query.kind == "find":
+        ordered = bool(query.sort) or needs_special(query)  # by distance, or not at all
+        if query.limit and not ordered and query.kind == "find":
             part = min(1.0, query.limit / max(self.returned, 1e-9))
-        sorting = self.returned if query.sort else 0.0
+        sorting = self.returned if ordered else 0.0
         return Work(
             scanned=total * part, sorted=sorting, kept=query.limit or sorting, returned=self._out()
         )
@@ -68,7 +70,7 @@ class Estimator:
 
     def with_index(self, index: Index) -> Work | None:
         """The work with an index; ``None`` if the planner would not use it for this query."""
-        if not index.is_btree or index.hidden or not self._fits(index):
+        if index.hidden or not self._fits(index):
             return None
         within = self.sample.all
         if index.partial:
@@ -114,9 +116,13 @@ class Estimator:
     def with_keys(
         self, keys: Keys, *, within: int | None = None, whole: bool = True
     ) -> Work | None:
-        """As :meth:`with_index`, of an ordinary index on some fields."""
-        sample, query = self.sample, self.query
-        within = sample.all if within is None else within
+        """As :meth:`with_index`, of an index on some fields."""
+        query = self.query
+        within = self.sample.all if within is None else within
+        if not is_ordinary(keys):
+            return with_special(self, keys, within, whole)
+        if needs_special(query):
+            return None
         used = self._used(keys)
         order = self._order(keys, used)
         first = used.get(keys[0][0])
@@ -134,7 +140,7 @@ class Estimator:
             and not self._covers(keys, used)
         ):
             return None  # it excludes little: the planner may use it, and it would not pay
-        return self._scan_index(keys, used, order, within, whole)
+        return self.scan_index(keys, used, order, within, whole)
 
     def _used(self, keys: Keys) -> dict[str, Ranged]:
         """Conditions that narrow the scan of an index, by field.
@@ -157,9 +163,18 @@ class Estimator:
             found[path] = ranged
         return found
 
-    def _scan_index(
+    def scan_index(
         self, keys: Keys, used: Mapping[str, Ranged], order: str, within: int, whole: bool
     ) -> Work:
+        """The work of reading an index within what conditions on its fields leave.
+
+        Args:
+            keys: its fields.
+            used: the conditions.
+            order: why documents come out as they are wanted; "" if they don't.
+            within: documents of the sample that are in it.
+            whole: all are.
+        """
         sample, query = self.sample, self.query
         within &= self._in_one_element(used)
         reached = within & self._counted.both(one.reached for one in used.values())
@@ -283,8 +298,8 @@ class Estimator:
         return observed if at >= 5 else math.sqrt(max(part * observed, 1e-18))
 
     def needs_order_unknown(self, keys: Keys) -> bool:
-        """Whether the order of the scan can't be told: arrays."""
-        return any(self.sample.field(path).array for path, _ in keys)
+        """Whether the order of the scan can't be told: arrays, places."""
+        return not is_ordinary(keys) or any(self.sample.field(path).array for path, _ in keys)
 
     def _positions(self, keys: Keys, reached: int, wanted: int) -> list[int]:
         """Where the wanted documents come in the order in which the index is read."""

@@ -30,6 +30,7 @@ from dbtune.mongo.indexes.bson_order import (
     order_key,
     terminals,
 )
+from dbtune.mongo.indexes.places import GEO, place_test
 
 Test = Callable[[Any], bool]
 """Whether a value at the end of a path meets a condition; an array is one value, and so are its
@@ -114,7 +115,7 @@ def _part(key: str, value: Any) -> Predicate:
     parts = [
         condition(path, str(operator), operand, value)
         for operator, operand in value.items()
-        if operator not in ("$options", "$comment")
+        if operator not in ("$options", "$comment", "$maxDistance", "$minDistance")
     ]
     return parts[0] if len(parts) == 1 else _all(parts)
 
@@ -225,6 +226,10 @@ def value_test(operator: str, operand: Any, siblings: Mapping[str, Any]) -> Test
     if operator == "$mod":
         divisor, rest = int(operand[0]), int(operand[1])
         return lambda value: _is_number(value) and math.fmod(int(value), divisor) == rest
+    if operator in GEO:
+        test = place_test(operator, operand, siblings)
+        if test is not None:
+            return test
     raise Undecided(operator)
 
 

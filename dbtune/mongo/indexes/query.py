@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from dbtune.mongo.indexes.match import is_operators
+from dbtune.mongo.indexes.places import GEO
 
 Kind = Literal["find", "count", "distinct", "write"]
-_GEO = ("$near", "$nearSphere", "$geoWithin", "$geoIntersects")
 _MOST_BRANCHES = 10
 _MOST_CONDITIONS = 40
 
@@ -239,4 +239,4 @@ def has_text(query: Query) -> bool:
 
 def geo_condition(query: Query) -> Condition | None:
     """Its condition on places, if it has one."""
-    return next((one for one in query.conditions if one.operator in _GEO), None)
+    return next((one for one in query.conditions if one.operator in GEO), None)

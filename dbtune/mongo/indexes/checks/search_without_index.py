@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dbtune.finding import Finding, Remedy, check
+from dbtune.mongo.indexes.advise import Advice
 from dbtune.mongo.indexes.facts import Collection
+from dbtune.mongo.indexes.places import kinds_of
 from dbtune.mongo.indexes.propose import collection_text
-from dbtune.mongo.indexes.query import Condition, Query, geo_condition, has_text
+from dbtune.mongo.indexes.query import Query, geo_condition, has_text
 from dbtune.mongo.indexes.workload import Usage
 from dbtune.mongo.shellprint import shell_text
 from dbtune.text import count_text, plain, shorten
@@ -18,7 +20,7 @@ _UNKNOWN = "FIELD"
 
 @check("mongo.search-without-index", tags=("indexes",))
 def search_without_index(
-    collections: Sequence[Collection], usages: Sequence[Usage]
+    collections: Sequence[Collection], usages: Sequence[Usage], advice: Sequence[Advice]
 ) -> Iterator[Finding]:
     """A search for text or places has no index of its kind.
 
@@ -30,6 +32,7 @@ def search_without_index(
     coordinates on the globe, a 2d index for flat ones ($box, $center, $polygon).
     """
     known = {one.namespace: one for one in collections}
+    served = {id(case.usage) for one in advice for case in one.cases if case.by}
     for usage in usages:
         collection = known.get(usage.namespace)
         query = usage.queries[0] if usage.queries else None
@@ -43,6 +46,8 @@ def search_without_index(
         ):
             continue
         path, what, ways = wanted
+        if id(usage) in served:
+            continue  # mongo.missing-index has the index, with what else the query asks
         where = collection_text(usage.namespace)
         failed = " and fails" if usage.failed else ""
         keys = {path: ways[0]}
@@ -67,18 +72,4 @@ def _wanted(query: Query) -> tuple[str, str, tuple[str, ...]] | None:
     condition = geo_condition(query)
     if condition is None:
         return None
-    flat = _is_flat(condition)
-    ways: tuple[str, ...] = ("2d",) if flat else ("2dsphere",)
-    if condition.operator in ("$near", "$nearSphere") and not _has_geometry(condition):
-        ways = ("2d", "2dsphere") if condition.operator == "$near" else ("2dsphere", "2d")
-    return condition.path, f"searches places ({condition.operator})", ways
-
-
-def _is_flat(condition: Condition) -> bool:
-    operand = condition.operand
-    shapes = ("$box", "$center", "$polygon")
-    return isinstance(operand, dict) and any(one in operand for one in shapes)
-
-
-def _has_geometry(condition: Condition) -> bool:
-    return isinstance(condition.operand, dict) and "$geometry" in condition.operand
+    return condition.path, f"searches places ({condition.operator})", kinds_of(condition)
