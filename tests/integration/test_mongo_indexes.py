@@ -16,13 +16,15 @@ from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 
 from dbtune.errors import UsageError
 from dbtune.finding import Finding
+from dbtune.mongo.indexes.advise import advise
 from dbtune.mongo.indexes.bson_order import order_key
 from dbtune.mongo.indexes.estimate import Estimator
-from dbtune.mongo.indexes.facts import Proposal
+from dbtune.mongo.indexes.facts import Collection, Index, Proposal
 from dbtune.mongo.indexes.match import matches
 from dbtune.mongo.indexes.query import query_of
 from dbtune.mongo.indexes.sample import Sample
 from dbtune.mongo.indexes.suggest import Request, suggest
+from dbtune.mongo.indexes.workload import Usage
 from dbtune.mongo.session import Session
 from dbtune.profile import profile_from_url
 from dbtune.report import Report
@@ -335,6 +337,51 @@ def test_no_index_beside_a_good_one(session: Session, client: Client) -> None:
         assert one_query(session, {"customer": 77}, sort={"created": 1}, limit=5) == []
     finally:
         client.shop.orders.drop_index(name)
+
+
+NOCASE = {"locale": "en", "strength": 2}
+
+
+def test_a_collation_has_an_index_of_its_own(session: Session, client: Client) -> None:
+    """Texts under a collation need an index with it; numbers take any."""
+    orders = client.shop.orders
+    orders.create_index([("name", 1)])
+    try:
+        assert one_query(session, {"name": "aabcb"}) == []
+        command = {"find": "orders", "filter": {"name": "aabcb"}, "collation": NOCASE}
+        report = suggest(session, Request(operation=command, collection="shop.orders"))
+        (row,) = report.tables[0].rows
+        assert row["keys"] == '{name: 1} collation {locale: "en", strength: 2}'
+        assert '"name_1_en"' in str(row["sql"])  # the name of the other one is taken
+        orders.create_index([("name", 1)], name="name_1_en", collation=NOCASE)
+        assert one_query(session, {"name": "aabcb"}, collation=NOCASE) == []
+    finally:
+        orders.drop_indexes()
+    assert one_query(session, {"customer": 77}, collation=NOCASE) == ["{customer: 1}"]
+
+
+def test_queries_of_two_collations_share_no_texts() -> None:
+    sample = Sample(documents_cache(), COUNT)
+    plain = query_of("shop.orders", {"name": "Aabcb"})
+    folded = query_of("shop.orders", {"name": "Aabcb"}, collation=NOCASE)
+    usages = [Usage(str(n), "shop.orders", 1.0, examples=[(0.0, one)])
+              for n, one in enumerate((plain, folded))]  # fmt: skip
+    found = advise(sample, Collection("shop.orders", COUNT, 10**7), usages)
+    assert {one.collation for one in found.indexes} == {(), tuple(NOCASE.items())}
+    existing = Index("shop.orders", "n", (("name", 1),))
+    found = advise(sample, Collection("shop.orders", COUNT, 10**7, (existing,)), usages)
+    assert [one.collation for one in found.indexes] == [tuple(NOCASE.items())]
+    assert not any(found.replaced.values())
+
+
+def test_an_index_of_some_documents_is_not_one_of_all(session: Session, client: Client) -> None:
+    orders = client.shop.orders
+    orders.create_index([("customer", 1)], partialFilterExpression={"flag": 1})
+    try:
+        assert one_query(session, {"customer": 77}) == ["{customer: 1}"]
+        assert one_query(session, {"customer": 77, "flag": 1}) == []
+    finally:
+        orders.drop_indexes()
 
 
 def fill_places(client: Client) -> None:

@@ -145,7 +145,7 @@ def _turned(one: Proposal, query: Query) -> Iterator[Proposal]:
             break
         lead.append((path, 1))
     for order in permutations(lead):
-        yield Proposal((*order, *one.keys[len(lead) :]), one.exists)
+        yield one._replace(keys=(*order, *one.keys[len(lead) :]))
 
 
 def _select(
@@ -164,6 +164,11 @@ def _select(
     }
     chosen: dict[Proposal, None] = {}
     names = {one.keys for one in collection.indexes}
+    there = {
+        Proposal(one.keys, collation=tuple(one.collation.items()))
+        for one in collection.indexes
+        if not (one.partial or one.sparse or one.hidden)
+    }
     while options:
         gains = [
             sum(
@@ -183,7 +188,7 @@ def _select(
             found = work.get((number, at))
             if found is not None and _gain(case, found) > 0:
                 case.then, case.by = found, options[at]
-    return [one for one in chosen if one.exists or one.keys not in names]
+    return [one for one in chosen if one not in there]
 
 
 def _allowed_loss(cases: Sequence[Case], work: Mapping[tuple[int, int], Work], at: int) -> float:
@@ -205,11 +210,11 @@ def _gain(case: Case, found: Work | None) -> float:
 
 def _length(
     indexes: tuple[Proposal, ...], chosen: dict[Proposal, None], names: set[Any]
-) -> tuple[int, int, tuple[Proposal, ...]]:
+) -> tuple[int, int, str]:
     """Fewer fields first; then an index that continues an existing one, which it can replace."""
     more = [one for one in indexes if one not in chosen]
     continues = any(keys == one.keys[: len(keys)] for one in more for keys in names)
-    return sum(len(one.keys) for one in more), not continues, indexes
+    return sum(len(one.keys) for one in more), not continues, str(indexes)
 
 
 def _work(
@@ -218,7 +223,10 @@ def _work(
     """The work of a query with some indexes: one of them, or all for the branches of an $or."""
     found = [one for index in indexes if (one := examined.with_proposal(index)) is not None]
     if case.examples[0].branches:
-        hypothetical = [Index("", str(one), one.keys, partial=one.partial) for one in indexes]
+        hypothetical = [
+            Index("", str(one), one.keys, partial=one.partial, collation=dict(one.collation))
+            for one in indexes
+        ]
         work, name = best_now(sample, case.examples, hypothetical)
         if name:
             found.append(work)
@@ -259,7 +267,7 @@ def merged_leaves(cases: Sequence[Case], chosen: Sequence[Proposal]) -> list[Pro
     parents: dict[str, list[Proposal]] = {}
     for one in chosen:
         parent, dot, _ = one.keys[0][0].rpartition(".")
-        if dot and len(one.keys) == 1 and not one.exists:
+        if dot and len(one.keys) == 1 and not one.options:
             parents.setdefault(parent, []).append(one)
     stand_in = {
         one: Proposal(((f"{parent}.$**", 1),))
@@ -278,7 +286,7 @@ def _replaced(one: Proposal, existing: Iterable[Index]) -> Iterator[Index]:
         shorter = len(index.keys) < len(one.keys) and index.keys == one.keys[: len(index.keys)]
         special = bool(index.unique or index.sparse or index.partial or index.collation)
         special = special or index.shard_key or index.name == "_id_"
-        if shorter and not special and not one.exists and index.expire_seconds is None:
+        if shorter and not special and not one.options and index.expire_seconds is None:
             yield index
 
 

@@ -23,14 +23,23 @@ MOST_COVERED = 3
 
 def candidates(estimator: Estimator) -> list[Proposal]:
     """Indexes for a query, without those that the server refuses."""
-    found = [Proposal(keys) for keys in _of_places(estimator)]
+    found = [_proposal(estimator, keys) for keys in _of_places(estimator)]
     if needs_special(estimator.query):
         return found
-    found += [Proposal(keys) for keys in _ordinary(estimator)]
+    found += [_proposal(estimator, keys) for keys in _ordinary(estimator)]
     for path in _rarely_there(estimator):
         whole = [one.keys for one in found]
-        found += [Proposal(keys, path) for keys in [((path, 1),), *whole[:_MOST_PARTIAL]]]
+        found += [
+            _proposal(estimator, keys, path) for keys in [((path, 1),), *whole[:_MOST_PARTIAL]]
+        ]
     return found
+
+
+def _proposal(estimator: Estimator, keys: Keys, exists: str = "") -> Proposal:
+    """An index that compares texts as the query does, if it has to do with texts."""
+    collation = tuple(estimator.query.collation.items())
+    texts = bool(collation) and estimator.compares_texts([name for name, _ in keys])
+    return Proposal(keys, exists, collation if texts else ())
 
 
 def _rarely_there(estimator: Estimator) -> list[str]:
@@ -148,4 +157,4 @@ def covering(estimator: Estimator, one: Proposal) -> Proposal | None:
     if not more or len(more) > MOST_COVERED or len(keys) + len(more) > MOST_FIELDS:
         return None
     longer = (*keys, *((name, 1) for name in more))
-    return Proposal(longer, one.exists) if _allowed(estimator, longer) else None
+    return _proposal(estimator, longer, one.exists) if _allowed(estimator, longer) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -58,6 +58,7 @@ class Counted:
     def __init__(self, sample: Sample, query: Query) -> None:
         self.sample = sample
         self.query = query
+        self._elements: dict[tuple[str, ...], int] = {}
         self.ranged = self._ranged()
         self.matched = self._matched()
         self.returned = self.count([one.kept_share for one in self.ranged.values()], self.matched)
@@ -127,6 +128,25 @@ class Counted:
         distinct, evenness = sample.frequencies(path)
         expected = (seen + evenness * points) / (sample.size + evenness * distinct)
         return min(1.0, max(expected, 1 / sample.total))
+
+    def in_one_element(self, used: Mapping[str, Ranged]) -> int:
+        """Documents of which one element of an array meets all conditions that bind it."""
+        found = self.sample.all
+        for one in self.query.conditions:
+            if one.operator != "$elemMatch" or not isinstance(one.operand, Mapping):
+                continue
+            bound = {
+                str(key): value
+                for key, value in one.operand.items()
+                if (ranged := used.get(f"{one.path}.{key}")) and ranged.element == one.path
+            }
+            if len(bound) > 1:
+                known = (one.path, *sorted(bound))
+                if known not in self._elements:
+                    mask = self.sample.matching({one.path: {"$elemMatch": bound}})
+                    self._elements[known] = self.sample.all if mask is None else mask
+                found &= self._elements[known]
+        return found
 
     def _matched(self) -> int:
         decided = self.sample.matching(self.query.filter)

@@ -18,8 +18,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
-from dbtune.mongo.indexes.bson_order import Key
+from dbtune.mongo.indexes.bson_order import STRING, Key
 from dbtune.mongo.indexes.counted import Counted, Ranged, in_all
 from dbtune.mongo.indexes.facts import Index, Keys, Proposal
 from dbtune.mongo.indexes.query import Query
@@ -39,7 +40,6 @@ class Estimator:
         self.sample, self.query = sample, query
         self.ranged, self.matched = counted.ranged, counted.matched
         self.returned = counted.returned
-        self._elements: dict[tuple[str, ...], int] = {}
         decided = {one.path for one in query.conditions if one.operator != "$elemMatch"}
         self.needs_document = (
             query.undecided
@@ -81,6 +81,8 @@ class Estimator:
 
     def with_proposal(self, one: Proposal) -> Work | None:
         """As :meth:`with_index`, of one that could be made."""
+        if not self._compares_alike(one.paths, dict(one.collation)):
+            return None
         if not one.exists:
             return self.with_keys(one.keys)
         return self.with_keys(one.keys, within=self._present(one.exists), whole=False)
@@ -91,7 +93,7 @@ class Estimator:
     def _fits(self, index: Index) -> bool:
         """Whether the documents that the index leaves out, and its collation, let it answer."""
         query = self.query
-        if dict(index.collation) != dict(query.collation) and self._compares_texts(index):
+        if not self._compares_alike(index.paths, index.collation):
             return False
         if index.partial:
             paths = {str(name) for name in index.partial if not str(name).startswith("$")}
@@ -108,10 +110,20 @@ class Estimator:
             )
         return True
 
-    def _compares_texts(self, index: Index) -> bool:
-        conditions = [one for one in self.query.conditions if one.path in index.paths]
-        sorts = any(name in index.paths for name, _ in self.query.sort)
-        return sorts or any(isinstance(one.operand, str | list) for one in conditions)
+    def _compares_alike(self, paths: Sequence[str], collation: Mapping[str, Any]) -> bool:
+        return dict(collation) == dict(self.query.collation) or not self.compares_texts(paths)
+
+    def compares_texts(self, paths: Sequence[str]) -> bool:
+        """Whether it makes a difference to the query how an index on some fields compares texts."""
+        if any(one.path in paths and _may_be_text(one.operand) for one in self.query.conditions):
+            return True
+        return any(
+            key[0] == STRING
+            for name, _ in self.query.sort
+            if name in paths
+            for keys in self.sample.field(name).keys
+            for key in keys
+        )
 
     def with_keys(
         self, keys: Keys, *, within: int | None = None, whole: bool = True
@@ -176,7 +188,7 @@ class Estimator:
             whole: all are.
         """
         sample, query = self.sample, self.query
-        within &= self._in_one_element(used)
+        within &= self._counted.in_one_element(used)
         reached = within & self._counted.both(one.reached for one in used.values())
         kept = within & self._counted.both(one.kept for one in used.values())
         inside = within.bit_count() / max(1, sample.size) if not whole else 1.0
@@ -211,25 +223,6 @@ class Estimator:
             covered=covered,
             returned=self._out(),
         )
-
-    def _in_one_element(self, used: Mapping[str, Ranged]) -> int:
-        """Documents of which one element of an array meets all conditions that bind it."""
-        found = self.sample.all
-        for one in self.query.conditions:
-            if one.operator != "$elemMatch" or not isinstance(one.operand, Mapping):
-                continue
-            bound = {
-                str(key): value
-                for key, value in one.operand.items()
-                if (ranged := used.get(f"{one.path}.{key}")) and ranged.element == one.path
-            }
-            if len(bound) > 1:
-                known = (one.path, *sorted(bound))
-                if known not in self._elements:
-                    mask = self.sample.matching({one.path: {"$elemMatch": bound}})
-                    self._elements[known] = self.sample.all if mask is None else mask
-                found &= self._elements[known]
-        return found
 
     def _streams(self, used: Mapping[str, Ranged]) -> float:
         return float(math.prod(max(1, one.points) for one in used.values()))
@@ -392,3 +385,10 @@ class Estimator:
 
 def _first_key(column: Sequence[Sequence[Key]], number: int) -> Key:
     return column[number][0]
+
+
+def _may_be_text(operand: object) -> bool:
+    """Whether a value is a text, or may have one in it."""
+    if isinstance(operand, list):
+        return any(map(_may_be_text, operand))
+    return isinstance(operand, str | Mapping)

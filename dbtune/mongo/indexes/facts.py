@@ -92,10 +92,27 @@ class Proposal(NamedTuple):
     Attributes:
         keys: fields and directions.
         exists: only documents that have this field are in it; "" for all.
+        collation: how it compares texts, as pairs; empty for the simple way.
     """
 
     keys: Keys
     exists: str = ""
+    collation: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Its fields, in order."""
+        return tuple(name for name, _ in self.keys)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Its options besides the name, as ``createIndex`` takes them."""
+        found: dict[str, Any] = {}
+        if self.partial:
+            found["partialFilterExpression"] = self.partial
+        if self.collation:
+            found["collation"] = dict(self.collation)
+        return found
 
     @property
     def partial(self) -> dict[str, Any]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 from dbtune.mongo.indexes.bson_order import NUMBER, OBJECT_ID, STRING, Key, terminals
-from dbtune.mongo.indexes.facts import Index, Proposal, default_name
+from dbtune.mongo.indexes.facts import Collection, Index, Proposal, default_name
 from dbtune.mongo.indexes.sample import Sample
 from dbtune.mongo.shellprint import shell_text
 
@@ -21,14 +20,24 @@ _PAGES = 1.15
 
 
 def keys_text(index: Index | Proposal) -> str:
-    """Its fields and directions, as mongosh prints them, and which documents are in it."""
+    """Its fields and directions, as mongosh prints them, which documents are in it, and how texts
+    are compared."""
     text = shell_text(dict(index.keys))
-    return f"{text} where {shell_text(index.partial)}" if index.partial else text
+    text += f" where {shell_text(index.partial)}" if index.partial else ""
+    return text + (f" collation {shell_text(dict(index.collation))}" if index.collation else "")
 
 
-def name_of(index: Proposal) -> str:
-    """The server's own name for such an index; cut and told apart by a hash if it is long."""
+def name_of(index: Proposal, collection: Collection | None = None) -> str:
+    """The server's own name for such an index, with what makes it differ from one that has it.
+
+    Cut and told apart by a hash if it is long.
+    """
     name = default_name(index.keys) + ("_partial" if index.exists else "")
+    taken = {one.name for one in collection.indexes} if collection is not None else ()
+    if index.collation and name in taken:
+        name += f"_{dict(index.collation).get('locale', 'collation')}"
+    while name in taken:
+        name += "_new"
     if len(name) <= _LONGEST_NAME:
         return name
     mark = hashlib.sha256(name.encode()).hexdigest()[:8]
@@ -41,13 +50,9 @@ def collection_text(namespace: str) -> str:
     return f"db.getSiblingDB({shell_text(database)}).getCollection({shell_text(name)})"
 
 
-def create_text(namespace: str, index: Proposal, name: str, collation: Mapping[str, Any]) -> str:
+def create_text(namespace: str, index: Proposal, name: str) -> str:
     """The statement that makes it."""
-    options: dict[str, Any] = {"name": name}
-    if index.partial:
-        options["partialFilterExpression"] = index.partial
-    if collation:
-        options["collation"] = dict(collation)
+    options = {"name": name, **index.options}
     keys = shell_text(dict(index.keys))
     return f"{collection_text(namespace)}.createIndex({keys}, {shell_text(options)})"
 

@@ -108,7 +108,6 @@ def suggestion_rows(advised: Sequence[Advice]) -> Iterator[Row]:
             number += 1
             cases = [case for case in one.cases if index in case.by]
             before = sum(case.now.cost * case.weight for case in cases)
-            collation = next((c.examples[0].collation for c in cases if c.examples), {})
             yield {
                 "number": number,
                 "namespace": one.collection.namespace,
@@ -122,7 +121,7 @@ def suggestion_rows(advised: Sequence[Advice]) -> Iterator[Row]:
                 "work_ratio": sum(c.then.cost * c.weight for c in cases) / max(before, 1e-9),
                 "size_bytes": round(one.sizes[index]),
                 "replaces": [old.name for old in one.replaced.get(index, ())],
-                "sql": create_text(one.collection.namespace, index, name_of(index), collation),
+                "sql": create_text(one.collection.namespace, index, name_of(index, one.collection)),
                 "confidence": "estimated",
             }
 

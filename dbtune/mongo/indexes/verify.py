@@ -117,10 +117,8 @@ def _verify(
     cases = [case for case in one.cases if case.by and not needs_special(case.examples[0])]
     before = [_executed(client, scratch, name, case, limit_ms) for case in cases]
     for proposal in one.indexes:
-        more: dict[str, Any] = {}
-        if proposal.partial:
-            more["partialFilterExpression"] = proposal.partial
-        copy.create_index(list(proposal.keys), name=name_of(proposal), **more)
+        name_there = name_of(proposal, one.collection)
+        copy.create_index(list(proposal.keys), name=name_there, **proposal.options)
     copied = copy.estimated_document_count()
     for case, old in zip(cases, before, strict=True):
         new = _executed(client, scratch, name, case, limit_ms)

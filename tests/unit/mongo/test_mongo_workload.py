@@ -344,7 +344,7 @@ def test_shapes_without_values_get_the_samples() -> None:
 
 def test_statements() -> None:
     index = Proposal((("a", 1), ("b.c", -1)), "a")
-    assert create_text("shop.or'ders", index, name_of(index), {}) == (
+    assert create_text("shop.or'ders", index, name_of(index)) == (
         'db.getSiblingDB("shop").getCollection("or\'ders").createIndex({a: 1, "b.c": -1}, '
         '{name: "a_1_b.c_-1_partial", partialFilterExpression: {a: {$exists: true}}})'
     )

@@ -67,7 +67,7 @@ def missing_index(
                         else ""
                     ),
                     sql=create_text(
-                        one.collection.namespace, index, name_of(index), _collation(cases)
+                        one.collection.namespace, index, name_of(index, one.collection)
                     ),
                     effect="reads the collection once; each insert, and each update of its fields, "
                     f"then writes to {len(one.collection.indexes) + 1} indexes, not "
@@ -88,11 +88,3 @@ def _examined(work: Work) -> str:
     keys = f"{count_text(round(work.keys))} keys and " if work.keys >= 1 else ""
     sorts = f", sorted {count_text(round(work.sorted))}" if work.sorted >= 1 else ""
     return keys + docs + sorts
-
-
-def _collation(cases: Sequence[Case]) -> dict[str, object]:
-    for case in cases:
-        query = case.examples[0]
-        if query.collation:
-            return dict(query.collation)
-    return {}
