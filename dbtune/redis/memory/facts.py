@@ -39,6 +39,9 @@ class Group:
         no_ttl: keys that never expire.
         no_ttl_bytes: their bytes.
         types: how many keys of which type.
+        named: keys whose whole name is their pattern: there is one of each, and a sample that has
+            seen it has seen all.
+        named_bytes: bytes of these.
     """
 
     name: str
@@ -48,16 +51,29 @@ class Group:
     no_ttl: int = 0
     no_ttl_bytes: int = 0
     types: dict[str, int] = field(default_factory=dict)
+    named: int = 0
+    named_bytes: int = 0
 
-    def add(self, kind: str, sums: Sequence[int]) -> None:
+    def add(self, kind: str, sums: Sequence[int], *, named: bool) -> None:
         """Count keys of a type, as :class:`Counter` has added them up."""
         keys, size, largest, no_ttl, no_ttl_bytes = sums
+        if named:
+            self.named += keys
+            self.named_bytes += size
         self.keys += keys
         self.size += size
         self.largest = max(self.largest, largest)
         self.no_ttl += no_ttl
         self.no_ttl_bytes += no_ttl_bytes
         self.types[kind] = self.types.get(kind, 0) + keys
+
+    def all_keys(self, factor: float) -> float:
+        """How many there are in all, by :attr:`Keyspace.factor`."""
+        return self.named + (self.keys - self.named) * factor
+
+    def all_bytes(self, factor: float) -> float:
+        """What they take in all, by :attr:`Keyspace.factor`."""
+        return self.named_bytes + (self.size - self.named_bytes) * factor
 
 
 @dataclass(slots=True)
@@ -90,13 +106,21 @@ class Keyspace:
 
     @property
     def factor(self) -> float:
-        """What counts of the keys seen are to be multiplied with."""
-        return 1.0 if self.whole or not self.seen else max(1.0, self.total / self.seen)
+        """What counts of the keys seen are to be multiplied with, but for those that are named."""
+        named = sum(one.named for one in self.types.values())
+        if self.whole or self.seen <= named:
+            return 1.0
+        return max(1.0, (self.total - named) / (self.seen - named))
+
+    @property
+    def all_bytes(self) -> float:
+        """What all keys take, by those that were seen."""
+        return sum(one.all_bytes(self.factor) for one in self.types.values())
 
     @property
     def unexplained_bytes(self) -> float:
         """Data that the keys seen do not stand for: rare giants outside the sample."""
-        return max(0.0, self.dataset_bytes - self.size * self.factor)
+        return max(0.0, self.dataset_bytes - self.all_bytes)
 
 
 class Patterns:
@@ -176,8 +200,9 @@ class Counter:
         patterns: dict[str, Group] = {}
         types: dict[str, Group] = {}
         for (pattern, kind), sums in self._sums.items():
-            patterns.setdefault(pattern, Group(pattern)).add(kind, sums)
-            types.setdefault(kind, Group(kind)).add(kind, sums)
+            named = sums[0] == 1 and "*" not in pattern and pattern != OTHER
+            patterns.setdefault(pattern, Group(pattern)).add(kind, sums, named=named)
+            types.setdefault(kind, Group(kind)).add(kind, sums, named=named)
         counted = zip((name for name, _ in TTL_GROUPS), self._ttl, strict=True)
         return replace(
             self.found,

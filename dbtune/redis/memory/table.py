@@ -134,11 +134,12 @@ def reading(info: Mapping[str, str]) -> str:
 
 def pattern_rows(keys: Keyspace, limit: int) -> Iterator[Row]:
     """The patterns that take most."""
-    ordered = sorted(keys.patterns.values(), key=lambda one: (-one.size, one.name))
+    factor, whole = keys.factor, keys.all_bytes
+    ordered = sorted(keys.patterns.values(), key=lambda one: (-one.all_bytes(factor), one.name))
     for one in ordered[:limit]:
-        yield _group(one, keys) | {
+        yield _group(one, factor) | {
             "pattern": one.name,
-            "share_ratio": one.size / keys.size if keys.size else None,
+            "share_ratio": one.all_bytes(factor) / whole if whole else None,
             "no_ttl_ratio": one.no_ttl / one.keys,
             "types": ", ".join(sorted(one.types, key=lambda name: -one.types[name])),
         }
@@ -146,14 +147,15 @@ def pattern_rows(keys: Keyspace, limit: int) -> Iterator[Row]:
 
 def type_rows(keys: Keyspace) -> Iterator[Row]:
     """Every type."""
-    for one in sorted(keys.types.values(), key=lambda group: -group.size):
-        yield _group(one, keys) | {"type": one.name}
+    factor = keys.factor
+    for one in sorted(keys.types.values(), key=lambda group: -group.all_bytes(factor)):
+        yield _group(one, factor) | {"type": one.name}
 
 
-def _group(one: Group, keys: Keyspace) -> dict[str, object]:
+def _group(one: Group, factor: float) -> dict[str, object]:
     return {
-        "keys": round(one.keys * keys.factor),
-        "size_bytes": round(one.size * keys.factor),
+        "keys": round(one.all_keys(factor)),
+        "size_bytes": round(one.all_bytes(factor)),
         "mean_bytes": one.size / one.keys,
         "largest_bytes": one.largest,
     }
