@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ from redis.retry import Retry
 
 from dbtune.errors import TargetError, UsageError
 from dbtune.profile import Profile, redact, redact_url
+from dbtune.redis import CLIENT_NAME
 from dbtune.session import Limits
 from dbtune.text import plain
 
@@ -56,6 +58,24 @@ def connect(profile: Profile, limits: Limits) -> tuple[Any, str, int]:
         connection.disconnect()
         raise TargetError(connect_problem(error, profile)) from None
     return connection, str(used.get("username") or "default"), int(used.get("db") or 0)
+
+
+def connect_beside(profile: Profile, limits: Limits) -> Any:
+    """A second connection beside a session's, under dbtune's name, so that SLOWLOG's entries of it
+    are known for dbtune's own.
+
+    Raises:
+        TargetError, UsageError: as :func:`connect`.
+    """
+    connection, _, _ = connect(profile, limits)
+    try:
+        with contextlib.suppress(exceptions.ResponseError):  # a user may lack the right
+            connection.send_command("CLIENT", "SETNAME", CLIENT_NAME)
+            connection.read_response()
+    except (exceptions.RedisError, OSError) as error:
+        connection.disconnect()
+        raise TargetError(connect_problem(error, profile)) from None
+    return connection
 
 
 def _options(profile: Profile) -> tuple[str, dict[str, Any]]:

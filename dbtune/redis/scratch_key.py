@@ -9,7 +9,7 @@ from redis import exceptions
 
 from dbtune.errors import TargetError
 from dbtune.profile import Profile, redact
-from dbtune.redis.connect import connect, where
+from dbtune.redis.connect import connect_beside, where
 from dbtune.session import Limits
 from dbtune.text import plain
 
@@ -27,7 +27,7 @@ class ScratchKey:
             TargetError: the server can't be reached.
         """
         self._where = where(profile)
-        self._connection, _, _ = connect(profile, limits)
+        self._connection = connect_beside(profile, limits)
         self._key = f"{PREFIX}{secrets.token_hex(8)}"
 
     def __enter__(self) -> Self:

@@ -62,6 +62,17 @@ def test_memory_by_pattern_type_and_size(redis_server: Redis) -> None:
     assert "\x1b" not in table.replace("\x1b[0m", "")
 
 
+def test_what_looks_at_keys_is_not_told_as_slow(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start({"slowlog-log-slower-than": "0", "slowlog-max-len": "100000"})
+    fill(server)
+    told(server)
+    with server.client() as client:
+        entries = client.slowlog_get(100_000)
+    looks = [one for one in entries if one["command"].startswith((b"SCAN", b"MEMORY", b"TYPE"))]
+    assert len(looks) > 5403
+    assert {one["client_name"] for one in looks} == {b"dbtune"}  # slow-queries leaves these out
+
+
 def test_no_access_is_counted_as_a_use(redis_server: Redis) -> None:
     fill(redis_server)
     with redis_server.client() as client:

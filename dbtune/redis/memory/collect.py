@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from dbtune.bloat import Effort, Selection
 from dbtune.errors import TargetError, Unavailable
-from dbtune.redis.connect import connect, where
+from dbtune.redis.connect import connect_beside, where
 from dbtune.redis.memory.facts import Counter, Keyspace
 from dbtune.redis.memory.scan import COMMANDS, Key, Lost, Scanner, ServerSays
 from dbtune.redis.session import Session
@@ -44,7 +44,7 @@ def read_keys(
     if selection.effort is Effort.statistics:
         raise Unavailable("no key was looked at (--statistics-only)")
     everything = selection.effort is Effort.exact
-    connection, _, _ = connect(session.profile, session.limits)
+    connection = connect_beside(session.profile, session.limits)
     counter = Counter(max(20, selection.limit))
     started = time.monotonic()
     whole = False

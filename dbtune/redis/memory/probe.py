@@ -12,7 +12,7 @@ from typing import Self
 from redis import exceptions
 
 from dbtune.errors import TargetError, Unavailable
-from dbtune.redis.connect import connect, where
+from dbtune.redis.connect import connect_beside, where
 from dbtune.redis.session import Session, grant_text
 
 Command = tuple[str | bytes, ...]
@@ -28,7 +28,7 @@ class Probe:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._connection, _, _ = connect(session.profile, session.limits)
+        self._connection = connect_beside(session.profile, session.limits)
         self.asked = 0
 
     def __enter__(self) -> Self:
