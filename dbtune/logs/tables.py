@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from dbtune.logs.clock import moment
 from dbtune.logs.seen import Seen
@@ -110,18 +111,28 @@ def for_people(tables: Iterable[Table]) -> Iterator[Table]:
             yield replace(table, shown=SHOWN, footer=table.footer or footer)
 
 
-def by_hour(hours: Mapping[str, Sum]) -> Iterator[Row]:
-    """Rows of :data:`HOURS`; milliseconds by the hour's first characters."""
+def by_hour(hours: Mapping[str, Sum], seen: Seen) -> Iterator[Row]:
+    """Rows of :data:`HOURS`; milliseconds by the hour's first characters.
+
+    Of the first and the last hour only the part counts that the log is of; a statement is logged
+    at its end, so that it is of as long as the slowest took at least.
+    """
     total = sum(one.total for one in hours.values())
+    first, last = moment(seen.first), moment(seen.last)
     for stamp, one in sorted(hours.items()):
+        hour = moment(stamp)
+        seconds = 3600.0
+        if hour and first and last:
+            ends = min(last, hour + timedelta(hours=1))
+            seconds = max((ends - max(first, hour)).total_seconds(), one.largest / 1000)
         yield {
-            "hour": moment(stamp),
+            "hour": hour,
             "share_ratio": one.total / total if total else 0.0,
             "calls": one.count,
             "total_ms": one.total,
             "mean_ms": one.mean,
             "max_ms": one.largest,
-            "mean_active": one.total / 3_600_000,
+            "mean_active": one.total / 1000 / seconds if seconds > 0 else None,
         }
 
 

@@ -68,7 +68,7 @@ def report(
 def _tables(digest: Digest, limit: int, seconds: float, files: int) -> Iterator[Table]:
     yield replace(SLOWEST, rows=tuple(_slowest(digest, limit)))
     yield replace(SPENT_BY, rows=tuple(_spent_by(digest, limit)))
-    yield replace(HOURS, rows=tuple(by_hour(digest.hours)))
+    yield replace(HOURS, rows=tuple(by_hour(digest.hours, digest.seen)))
     yield from digest.connections.tables(limit, seconds)
     yield from digest.happened.tables(limit)
     yield from digest.messages.tables(limit)

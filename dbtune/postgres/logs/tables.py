@@ -90,7 +90,7 @@ def tables_of(digest: Digest, limit: int, seconds: float, files: int) -> Iterato
     """
     yield replace(SLOWEST, rows=tuple(_slowest(digest, limit)))
     yield replace(SPENT_BY, rows=tuple(_spent_by(digest, limit)))
-    yield replace(HOURS, rows=tuple(by_hour(_hours(digest))))
+    yield replace(HOURS, rows=tuple(by_hour(_hours(digest), digest.seen)))
     yield from digest.events.tables(limit, seconds)
     yield log_table(digest.seen, files)
 

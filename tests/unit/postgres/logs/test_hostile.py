@@ -172,6 +172,19 @@ def test_clocks_that_go_back_and_change_to_winter_time(tmp_path: Path) -> None:
     assert [one["hour"][:13] for one in found["hours"]] == ["2026-10-24T23", "2026-10-25T00"]
 
 
+def test_of_an_hour_only_what_the_log_is_of_counts(tmp_path: Path) -> None:
+    six_seconds = STATEMENT.replace("1.000", "6000.000") + "SELECT 1"
+    short = line(six_seconds, 10) + line(six_seconds, 20) + line(six_seconds, 22)
+    (hour,) = report(tmp_path / "x.log", short)["hours"]
+    assert hour["mean_active"] == 1.5  # 18 s of work in 12 s
+    (hour,) = report(tmp_path / "y.log", line(six_seconds))["hours"]
+    assert hour["mean_active"] == 1.0  # it began before it was logged
+    late = line(six_seconds).replace(b" 21:00", b" 23:00")
+    first, last = report(tmp_path / "z.log", line(six_seconds) + late)["hours"]
+    assert first["mean_active"] == pytest.approx(6 / 3600, rel=1e-3)
+    assert last["mean_active"] == 1.0
+
+
 def test_hours_are_those_of_the_logs_zone(tmp_path: Path) -> None:
     found = report(tmp_path / "x.log", line(STATEMENT + "SELECT 1", zone="+05"))
     assert found["hours"][0]["hour"] == "2026-11-28T16:00:00Z"
