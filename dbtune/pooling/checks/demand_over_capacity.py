@@ -51,6 +51,8 @@ def _by_cpu_time(plan: PoolPlan) -> Finding:
     assert demand is not None
     assert cpus is not None
     assert busy is not None
+    if _measured(plan) and busy / plan.inputs.peak_factor > cpus:
+        return _saturated(plan)
     each_ms = busy / demand.per_second * 1000
     most_ms = BUSIEST * cpus / demand.per_second * 1000
     return Finding(
@@ -63,6 +65,34 @@ def _by_cpu_time(plan: PoolPlan) -> Finding:
             f" {round_up(busy / BUSIEST)} CPUs."
         ),
         {"cpus_busy": busy, "cpus": cpus, "requests_per_second": demand.per_second},
+    )
+
+
+def _measured(plan: PoolPlan) -> bool:
+    """Whether the CPU time was seen on the server, not given."""
+    given = {"given", "--wait-share", "--hold-time", "--rps"}
+    names = ("wait_share", "hold_time_ms", "requests_per_second")
+    return all(plan.inputs.origin(name) not in given for name in names)
+
+
+def _saturated(plan: PoolPlan) -> Finding:
+    """More processes wanted a CPU than there are: what they waited looks like CPU time."""
+    cpus, busy = plan.inputs.cpus, plan.setting.cpus_busy
+    assert cpus is not None
+    assert busy is not None
+    wanted, peak = busy / plan.inputs.peak_factor, plan.inputs.peak_factor
+    least = f" and more than {round_up(cpus * peak)} at the peak" if peak > 1 else ""
+    return Finding(
+        "server CPUs",
+        f"{count_text(wanted)} processes ran or wanted to run on average, on {count_text(cpus)}"
+        " CPUs: these are saturated, and how much CPU time a request needs can't be told from that",
+        Remedy(
+            "See first whether something else on the machine takes the CPUs. If not, cut the CPU"
+            " time of requests (dbtune slow-queries and suggest-indexes show where it goes), move"
+            f" reads to replicas, or run more than {count_text(cpus)} CPUs{least}; then measure"
+            " again."
+        ),
+        {"processes_wanting_cpu": wanted, "cpus": cpus},
     )
 
 

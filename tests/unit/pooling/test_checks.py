@@ -47,6 +47,17 @@ def test_cpu_time_over_capacity() -> None:
     assert found("demand-over-capacity", replace(BASE, wait_share=0.61)) == []
 
 
+def test_measured_on_saturated_cpus_the_time_in_their_queue_is_not_taken_for_cpu_time() -> None:
+    seen = dict.fromkeys(("wait_share", "hold_time_ms", "requests_per_second"), "the server")
+    (finding,) = found("demand-over-capacity", replace(BASE, wait_share=0.5, origins=seen))
+    assert "10 processes ran or wanted to run on average, on 8 CPUs" in finding.message
+    assert "CPU time each" not in finding.message
+    assert "run more than 8 CPUs;" in finding.remedy.text
+    rushed = replace(BASE, wait_share=0.61, peak_factor=1.5, origins=seen)  # not saturated yet
+    (finding,) = found("demand-over-capacity", rushed)
+    assert "CPUs busy; the server has 8" in finding.message
+
+
 def test_over_the_cap_while_the_share_of_waiting_is_unknown() -> None:
     unknown = replace(BASE, wait_share=None)
     (finding,) = found("demand-over-capacity", replace(unknown, cpus=5))
