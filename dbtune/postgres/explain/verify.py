@@ -13,7 +13,7 @@ from dbtune.finding import Confidence, Evidence, Finding, Remedy
 from dbtune.postgres.indexes.definition import Definition, Key
 from dbtune.postgres.indexes.planner import NotPlannable, Planner
 from dbtune.postgres.plans.ddl import UNVERIFIED
-from dbtune.text import count_text
+from dbtune.text import count_text, ratio_text
 
 LEAST_GAIN = 0.1
 """Share of the statement's cost that an index must save to be worth a suggestion."""
@@ -79,7 +79,7 @@ def _verified(
     if not planned.used or saved < LEAST_GAIN:
         what = "that index" if len(asked) == 1 else "those indexes"
         why = (
-            f"would save {saved:.0%} of its cost, at most"
+            f"would save {ratio_text(saved)} of its cost, at most"
             if planned.used
             else "would not use it; other parts of the statement decide"
         )
@@ -92,7 +92,7 @@ def _verified(
         )
     told = (
         f"The planner would use it ({_NAMES.get(planner.name, planner.name)}): cost "
-        f"{count_text(before)} → {count_text(planned.cost)}, {saved:.0%} less."
+        f"{count_text(before)} → {count_text(planned.cost)}, {ratio_text(saved)} less."
     )
     return replace(_told(finding, told), confidence=finding.confidence or Confidence.estimated)
 

@@ -118,14 +118,14 @@ def test_only_suggestions_are_asked_about() -> None:
 def test_an_index_that_would_be_used_shows_both_costs() -> None:
     found = ask(Answering(8))[0]
     assert found.remedy.sql == DDL
-    assert "would use it (HypoPG): cost 100 → 8, 92% less" in found.remedy.text
+    assert "would use it (HypoPG): cost 100 → 8, 92.0 % less" in found.remedy.text
     assert UNVERIFIED not in found.remedy.text
     assert (found.evidence["before_cost"], found.evidence["after_cost"]) == (100.0, 8.0)
 
 
 @pytest.mark.parametrize(
     ("planner", "why"),
-    [(Answering(100, used=False), "would not use it"), (Answering(95), "save 5% of its cost")],
+    [(Answering(100, used=False), "would not use it"), (Answering(95), "save 5.0 % of its cost")],
 )
 def test_an_index_that_would_not_help_is_taken_back(planner: Answering, why: str) -> None:
     found = ask(planner)[0]
