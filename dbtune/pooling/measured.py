@@ -16,7 +16,7 @@ from dbtune.pooling import series
 from dbtune.pooling.inputs import Contended
 from dbtune.pooling.load import Load
 from dbtune.pooling.series import Estimate
-from dbtune.text import count_text
+from dbtune.text import count_text, ms_text
 
 FEWEST_OBSERVATIONS = 50
 """Busy connections seen, over all looks, from which on shares are told: ±14 points at worst."""
@@ -86,6 +86,16 @@ def of_load(load: Load) -> tuple[Quantities, tuple[Skipped, ...]]:
     elif not load.skipped:
         skipped.append(_no_rate(load))
     found |= _of_counters(load, found)
+    if _idle(found):
+        skipped.append(
+            Skipped(
+                "demand",
+                f"only {count_text(load.transactions)} transactions were counted in"
+                f" {ms_text(load.seconds * 1000)}: no size follows from so few; use a longer"
+                " --interval, at a busy time",
+                "or give --rps and --hold-time",
+            )
+        )
     if "hold_ms" not in found and not load.skipped and rate is not None:
         why = "too few busy connections were seen; use a longer --interval, at a busy time"
         if not load.seen:
@@ -120,6 +130,8 @@ def known_of(found: Quantities) -> Known:
         "wait_share": "wait_share",
         "variance": "variance",
     }
+    if _idle(found):
+        names = {name: one for name, one in names.items() if one not in {"per_second", "hold_ms"}}
     known: Known = {
         name: (found[one].estimate.value, found[one].source)
         for name, one in names.items()
@@ -132,6 +144,12 @@ def known_of(found: Quantities) -> Known:
             factor = max(1.0, peak.estimate.value / mean.estimate.value)
             known["peak_factor"] = (factor, "the busiest second")
     return known
+
+
+def _idle(found: Quantities) -> bool:
+    """Whether so little ran that the rate can't be told from none: no size follows from that."""
+    rate = found.get("per_second")
+    return rate is not None and rate.estimate.low == 0
 
 
 def _of_looks(load: Load, skipped: list[Skipped]) -> dict[str, Quantity]:

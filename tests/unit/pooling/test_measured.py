@@ -92,6 +92,17 @@ def test_an_idle_server_has_no_demand() -> None:
     assert [one.what for one in skipped] == ["share of waiting", "demand"]
 
 
+def test_no_size_follows_from_a_rate_that_may_be_none() -> None:
+    work = (Work("shop", 2, 0, 100, 100, 0, 5.0),)
+    looks = Looks(0.1, (3,) * 50, (0,) * 50, (0,) * 50)
+    found, skipped = of_load(replace(LOAD, seconds=5, looks=looks, work=work, calls=()))
+    assert found["per_second"].estimate.low == 0
+    assert found["hold_ms"].estimate.value == 50
+    assert known_of(found) == {}
+    assert [one.what for one in skipped] == ["share of waiting", "demand"]
+    assert "only 2 transactions were counted in 5.00 s" in skipped[1].reason
+
+
 def test_a_reset_is_told_once() -> None:
     told = Skipped("demand", "the statistics were reset meanwhile; try again")
     found, skipped = of_load(replace(LOAD, work=(), calls=(), skipped=(told,)))
