@@ -11,7 +11,7 @@ from dbtune.guide.gauge import Gauge, ratios
 from dbtune.redis.facts.config import config
 from dbtune.redis.facts.info import info
 from dbtune.redis.health.checks.clients_near_limit import clients_near_limit
-from dbtune.redis.health.checks.memory_nearly_full import memory_nearly_full
+from dbtune.redis.health.checks.memory_nearly_full import evicts, memory_nearly_full
 from dbtune.report import Column, Table
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def gauges(span: Span, thresholds: Thresholds) -> Iterator[Gauge]:
         used = found.number("connected_clients")
         shares = ratios(clients_near_limit, thresholds)
         yield Gauge("connections", "connections", used, most, "int", *shares)
-    if room := found.number("maxmemory"):
+    policy = settings.text("maxmemory-policy") if settings else found.text("maxmemory_policy")
+    # A cache is full by design.
+    if (room := found.number("maxmemory")) and not evicts(found, policy):
         shares = ratios(memory_nearly_full, thresholds)
         used = found.number("used_memory")
         yield Gauge("used_memory_bytes", "memory", used, room, "bytes", *shares)

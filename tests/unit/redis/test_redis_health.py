@@ -6,6 +6,7 @@ from dbtune.finding import Finding, load_checks
 from dbtune.redis.facts.cluster import Cluster
 from dbtune.redis.facts.config import Config
 from dbtune.redis.facts.info import Info
+from dbtune.redis.health.checks.memory_nearly_full import evicts
 
 CHECKS = {one.name: one for one in load_checks("dbtune.redis.health.checks")}
 
@@ -51,6 +52,18 @@ def test_numbers_of_info() -> None:
     }  # fmt: skip
     assert len(of_info("redis.replica-lags", **lag)) == 1
     assert of_info("redis.replica-lags", **(lag | {"master_repl_offset": 200})) == []
+
+
+def test_a_cache_is_full_by_design_a_store_is_not() -> None:
+    full = {"maxmemory": "100", "used_memory": "99", "db0": "keys=100,expires=1,avg_ttl=1"}
+    for policy, evicted in (
+        ("allkeys-lru", True),
+        ("noeviction", False),
+        ("volatile-lru", False),  # hardly a key has a TTL
+    ):
+        assert evicts(Info(full, 0.0), policy) is evicted
+    rich = full | {"db0": "keys=100,expires=50,avg_ttl=1"}
+    assert evicts(Info(rich, 0.0), "volatile-lru")
 
 
 def test_a_cluster_that_does_not_serve_all() -> None:

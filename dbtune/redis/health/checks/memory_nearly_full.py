@@ -25,8 +25,7 @@ def memory_nearly_full(
     limit, used = info.number("maxmemory"), info.number("used_memory")
     policy = config.text("maxmemory-policy")
     keys, expiring = info.keys
-    stuck = policy == "noeviction" or (policy.startswith("volatile") and expiring < 0.05 * keys)
-    if not limit or used < warning_ratio * limit or not stuck:
+    if not limit or used < warning_ratio * limit or evicts(info, policy):
         return
     yield Finding(
         "maxmemory",
@@ -36,3 +35,9 @@ def memory_nearly_full(
         {"used_memory_bytes": used, "maxmemory_bytes": limit},
         level=Level.critical if used >= critical_ratio * limit else Level.warning,
     )
+
+
+def evicts(info: Info, policy: str) -> bool:
+    """Whether keys make room for others, so that full memory is as it should be."""
+    keys, expiring = info.keys
+    return policy != "noeviction" and not (policy.startswith("volatile") and expiring < 0.05 * keys)
