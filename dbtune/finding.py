@@ -73,6 +73,8 @@ class Finding:
         level: how much it matters; ``None`` takes the check's level.
         confidence: how sure it is; ``None`` takes the check's confidence.
         rule: the check's name, for example ``pg.n-plus-one``; filled in by :func:`run_checks`.
+        title: what is wrong, in one line and without its numbers; filled in from the check's
+            docstring.
         why: why it matters; filled in from the check's docstring.
         mistaken_when: when the finding is wrong; filled in from the check's docstring.
         verify: how to see whether the remedy helped; filled in from the check's docstring.
@@ -87,6 +89,7 @@ class Finding:
     level: Level | None = None
     confidence: Confidence | None = None
     rule: str = ""
+    title: str = ""
     why: str = ""
     mistaken_when: str = ""
     verify: str = ""
@@ -151,6 +154,7 @@ class Check(NamedTuple):
                 rule=self.name,
                 level=finding.level or self.level,
                 confidence=finding.confidence or self.confidence,
+                title=finding.title or self.title,
                 why=finding.why or documentation.get("Why", ""),
                 mistaken_when=finding.mistaken_when or documentation.get("Mistaken when", ""),
                 verify=finding.verify or documentation.get("Verify", ""),

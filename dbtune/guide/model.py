@@ -193,8 +193,13 @@ class Problem(NamedTuple):
     finding: Finding
 
     @property
+    def title(self) -> str:
+        """What is wrong, for those who read no more."""
+        return self.finding.title or self.headline
+
+    @property
     def headline(self) -> str:
-        """What it says, with what it is about where that is short and not said in it."""
+        """The numbers, with what they are about where that is short and not said in them."""
         subject, message = self.finding.subject, self.finding.message
         bare = subject.removeprefix(f"{self.target}: ")
         told = len(bare) > _LONG or bare in message or bare.rpartition(" ")[2] in message

@@ -29,7 +29,7 @@ def summary(
     return (
         _scope(materials, lost),
         _state(problems),
-        _worst(problems, several=len(materials) > 1),
+        _worst(problems, materials),
         _time(materials),
         _next(materials, problems),
     )
@@ -62,20 +62,29 @@ def _state(problems: Sequence[Problem]) -> str:
     harms = Counter(one.harm for one in problems if one.finding.level == Level.critical)
     told = "; ".join(f"{harm}: {count}" for harm, count in harms.items())
     first = f"{plural(critical, 'problem')} cannot wait ({told})" if critical else (
-        "Nothing that cannot wait was found"
+        "Nothing is so urgent that it cannot wait"
     )  # fmt: skip
+    more = "more " if critical else ""
     return (
-        f"{first}; {warnings} more should be planned for, {infos} "
+        f"{first}; {warnings} {more}should be planned for, {infos} "
         f"{'is' if infos == 1 else 'are'} worth knowing."
     )
 
 
-def _worst(problems: Sequence[Problem], *, several: bool) -> str:
+def _worst(problems: Sequence[Problem], materials: Sequence[Material]) -> str:
     if not problems:
         return "There is nothing that has to be done at once."
     worst = problems[0]
-    where = f" ({worst.target})" if several else ""
-    return f"First{where}: {shorten(worst.headline, _LONGEST)}."
+    where = next((one for one in materials if one.name == worst.target), None)
+    on = f" on {_called(where, materials)}" if where and len(materials) > 1 else ""
+    numbers = f" ({worst.headline})" if worst.finding.title else ""
+    return f"The worst{on}, {worst.harm}: {shorten(worst.title + numbers, _LONGEST)}."
+
+
+def _called(material: Material, materials: Sequence[Material]) -> str:
+    """A target's name; for one that has only a URL, the engine where there is one such."""
+    alone = sum(one.engine is material.engine for one in materials) == 1
+    return ENGINES[material.engine] if "://" in material.name and alone else material.name
 
 
 def _time(materials: Sequence[Material]) -> str:
@@ -93,13 +102,12 @@ def _shares(materials: Sequence[Material]) -> Iterator[str]:
         if table is None:
             continue
         shares = [float(str(row["share_ratio"] or 0)) for row in table.rows]
-        where = f" ({material.name})" if len(materials) > 1 else ""
+        on = f"on {_called(material, materials)} " if len(materials) > 1 else ""
         top = shares[:_FEW]
         whole = "the time" if material.engine is Engine.postgresql else "the recorded time"
-        one = f"one statement takes {ratio_text(top[0])} of {whole}"
+        one = f"{on}one statement takes {ratio_text(top[0])} of {whole}"
         more = f", {len(top)} take {ratio_text(sum(top))}" if len(top) > 1 else ""
-        text = f"{one}{more}{where}"
-        yield text
+        yield f"{one}{more}"
 
 
 def _next(materials: Sequence[Material], problems: Sequence[Problem]) -> str:

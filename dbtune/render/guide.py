@@ -108,7 +108,9 @@ def _told(one: Span) -> str:
 def _problem(one: Problem, level: int) -> Iterator[str]:
     finding = one.finding
     name = (finding.level or Level.info).name
-    yield f"{'#' * level} {one.number}. {escape(one.headline)}"
+    yield f"{'#' * level} {one.number}. {escape(one.title)}"
+    if one.finding.title:
+        yield escape(one.headline)
     yield f"**{name}** · {escape(one.about)}"
     yield f"{escape(finding.rule)}, {finding.confidence}"
     yield from labelled(finding)

@@ -50,7 +50,7 @@ def document(text: str) -> Document:
     table = Table("t", text, columns, ({f"c{n}": text for n in range(4)},), footer=text)
     record = Table("r", text, columns, ({"c0": text, "c1": text},), record=True)
     remedy = Remedy(text, text, text, text)
-    finding = Finding(text, text, remedy, {"x": text}, Level.critical, None, text, text, text, text)
+    finding = Finding(text, text, remedy, {"x": text}, Level.critical, None, *(text,) * 5)
     blocks: tuple[Block, ...] = (
         *(Text(text), Text(text, "note"), Lines((text, text)), Lines((text,), ordered=True)),
         *(Grid(table), Grid(table, text), Grid(record)),
@@ -75,6 +75,26 @@ def document(text: str) -> Document:
 
 def page(text: str) -> Page:
     return Page(render(Report("report", document=document(text)), "html"))
+
+
+@pytest.mark.parametrize(("low", "high", "labels"), [(1.0, 900.0, 4), (0.002, 600_000.0, 5)])
+def test_labels_of_the_axis_of_times_have_room(low: float, high: float, labels: int) -> None:
+    part = Section("s", (Spread("t", (Span("a", low, high, 2.0),)),))
+    moment = datetime(2026, 11, 29, 6, tzinfo=UTC)
+    made = Document("t", "t", moment, ("a",) * 5, "critical", (part,))
+    html = render(Report("report", document=made), "html")
+    axis = html[html.index('class="axis"') :].partition("</svg>")[0]
+    assert axis.count("<text") == labels
+    assert ">17 min<" in axis or ">1.00 s<" in axis
+
+
+def test_a_problem_is_headed_by_what_is_wrong_and_its_numbers_follow() -> None:
+    finding = Finding("fsync", "fsync is off", Remedy("do"), title="A crash may lose everything")
+    part = Section("s", (Problems((Problem(1, "prod", "harm", "reload", finding),)),))
+    moment = datetime(2026, 11, 29, 6, tzinfo=UTC)
+    made = Report("report", document=Document("t", "t", moment, ("a",) * 5, "ok", (part,)))
+    assert "A crash may lose everything</h3><span>fsync is off</span>" in render(made, "html")
+    assert "1. A crash may lose everything\n\nfsync is off\n" in render(made, "markdown")
 
 
 @pytest.mark.parametrize("text", ["plain words", EVERYTHING, *HOSTILE])

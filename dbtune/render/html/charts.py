@@ -16,6 +16,8 @@ from dbtune.text import ms_text, significant
 _WIDTH, _HEIGHT = 360, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 26, 34
 _LEAST_MS = 1e-4
+_MOST_DECADES = 6
+"""Of more, an axis has a label for every other one only."""
 
 
 def tiles(found: Sequence[Tile]) -> Iterator[str]:
@@ -77,7 +79,10 @@ def spread(found: Sequence[Span]) -> Iterator[str]:
     for power in range(low, high + 1):
         place = at(10.0**power)
         side = "start" if power == low else "end" if power == high else "middle"
-        odd = ' class="odd"' if (power - low) % 2 and power != high else ""
+        between = (high - power) % 2 == 1
+        if between and high - low > _MOST_DECADES:
+            continue
+        odd = ' class="odd"' if between else ""
         label = ms_text(10.0**power)
         yield f'<text x="{place:.2f}%" y="12" text-anchor="{side}"{odd}>{label}</text>'
     yield "</svg></div>"

@@ -131,7 +131,9 @@ def _problem(one: Problem, level: int) -> Iterator[str]:
     shown = " open" if name == "critical" else ""
     yield f'<details class="problem" id="problem{one.number}"{shown}><summary>'
     yield f'<h{level}><span class="count">{one.number}</span> {tag(name)} '
-    yield f"{text(one.headline)}</h{level}>"
+    yield f"{text(one.title)}</h{level}>"
+    if one.finding.title:
+        yield f"<span>{text(one.headline)}</span>"
     yield f"<small>{text(one.about)}</small>"
     yield '</summary><div class="inner">'
     yield from remedy(finding)

@@ -127,6 +127,23 @@ def test_limits_are_those_of_compare(measure: Measure, limit: str) -> None:
     assert limit_of(measure) == limit
 
 
+def test_the_summary_names_what_is_wrong_in_words() -> None:
+    from dataclasses import replace
+
+    title = "The server asks nobody who they are"
+    bad = replace(found("open", Level.warning), title=title, message="answered without a login")
+    one = replace(material(bad, open=("security",)), name="postgresql://x@db/shop")
+    other = replace(material(), name="redis://cache", engine=Engine.redis)
+    made = build([one, other], [])
+    assert made.document is not None
+    _, state, worst, _, _ = made.document.summary
+    assert state == (
+        "Nothing is so urgent that it cannot wait; 1 should be planned for, 0 are worth knowing."
+    )
+    told = f"{title} (s open: answered without a login)"
+    assert worst == f"The worst on PostgreSQL, strangers may get in: {told}."
+
+
 def test_a_report_of_nothing_says_so() -> None:
     made = build([], [Skipped("target a", "refused")])
     assert made.unreachable
