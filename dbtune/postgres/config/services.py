@@ -7,8 +7,10 @@ and lets one set only some. What it does not let one set is left out, and said.
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from dbtune.postgres.config.guc import Guc, Value
@@ -16,7 +18,7 @@ from dbtune.postgres.config.plan import Decision, Plan
 from dbtune.postgres.config.rules.logging import libraries
 from dbtune.report import Artifact
 
-MB = 1024**2
+KB, MB, GB = 1024, 1024**2, 1024**3
 _LIBRARIES = "shared_preload_libraries"
 _CRASH_SAFETY = frozenset({"fsync", "full_page_writes", "archive_mode"})
 _AURORA_STORAGE = frozenset(
@@ -31,12 +33,32 @@ OWNED: Mapping[str, frozenset[str]] = {
     "rds": _CRASH_SAFETY | {"wal_level", "log_line_prefix", "io_method"},
     "aurora": _CRASH_SAFETY | _AURORA_STORAGE | {"wal_level", "log_line_prefix"},
     "cloudsql": _CRASH_SAFETY | {"wal_level", "min_wal_size", "io_method", _LIBRARIES},
-    "azure": _CRASH_SAFETY | {"io_method"},
+    "azure": _CRASH_SAFETY | {"io_method", "io_workers", "maintenance_io_concurrency"},
     "kubernetes": _CRASH_SAFETY | {"huge_pages", "wal_level"},
     "docker": frozenset(),
 }
 """What each keeps to itself, of the settings that there are rules for. Sources: the services'
 parameter documentation; CloudNativePG's "Fixed parameters"."""
+_AZURE_MEMORY = 2 * GB - KB
+_LIMITS: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "azure": {
+        "max_connections": (25, 5000),
+        "work_mem": (4 * MB, _AZURE_MEMORY),
+        "maintenance_work_mem": (MB, _AZURE_MEMORY),
+        "autovacuum_work_mem": (-1, _AZURE_MEMORY),
+        "max_wal_size": (32 * MB, 64 * GB),
+        "min_wal_size": (32 * MB, 64 * GB),  # no more than max_wal_size
+        "max_parallel_maintenance_workers": (0, 64),
+        "max_parallel_workers": (0, 1024),
+        "max_parallel_workers_per_gather": (0, 1024),
+    }
+}
+"""What a service takes, where PostgreSQL takes more, in bytes or numbers. Source: "Allowed values"
+of the server parameters of Azure Database for PostgreSQL."""
+_SHARES_OF_RAM: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "cloudsql": {"shared_buffers": (0.1, 0.6), "effective_cache_size": (0.1, 0.7)}
+}
+"""The same in shares of the instance's memory. Source: Cloud SQL's list of supported flags."""
 SHM_SHARE = 0.25
 """Of RAM: parallel queries put their hash tables into /dev/shm, where Docker has 64 MB."""
 
@@ -56,8 +78,25 @@ class Target(NamedTuple):
 
 
 def settable(service: str, plan: Plan) -> list[Decision]:
-    """The changes that the service lets one make."""
-    return [one for one in plan.changes if one.name not in OWNED[service]]
+    """The changes that the service lets one make, within its limits."""
+    own = [one for one in plan.changes if one.name not in OWNED[service]]
+    return [one for one in (_limited(service, one, plan) for one in own) if one.changes]
+
+
+def _limited(service: str, one: Decision, plan: Plan) -> Decision:
+    """A decision with the value that comes nearest to it there."""
+    ram = plan.inputs.ram_bytes
+    if one.name in (shares := _SHARES_OF_RAM.get(service, {})):
+        low, high = (share * ram for share in shares[one.name])
+        step = _scale(one.guc)
+        low, high = math.ceil(low / step) * step, math.floor(high / step) * step
+    elif one.name in (limits := _LIMITS.get(service, {})):
+        low, high = limits[one.name]
+    else:
+        return one
+    if isinstance(one.value, str) or low <= one.value <= high:
+        return one
+    return replace(one, value=type(one.value)(min(max(one.value, low), high)))
 
 
 def left_out(service: str, plan: Plan) -> list[str]:
@@ -92,7 +131,10 @@ def _rds(changes: list[Decision], plan: Plan) -> str:
     parameters = [
         {
             "ParameterName": one.name,
-            "ParameterValue": base_number(one.guc, one.value),
+            # AWS documents 0 and 1 as the values of a switch.
+            "ParameterValue": str(int(one.value))
+            if isinstance(one.value, bool)
+            else base_number(one.guc, one.value),
             "ApplyMethod": "pending-reboot" if one.guc.apply == "restart" else "immediate",
         }
         for one in changes
@@ -205,6 +247,14 @@ def notes(service: str, plan: Plan) -> Iterable[str]:
     yield HOW[service]
     if missing := left_out(service, plan):
         yield f"left out, because {service} keeps them to itself: {', '.join(missing)}"
+    limited = [
+        f"{one.name} = {there.guc.text(there.value)} (planned {one.guc.text(one.value)})"
+        for one in plan.changes
+        if one.name not in OWNED[service]
+        and (there := _limited(service, one, plan)).value != one.value
+    ]
+    if limited:
+        yield f"within {service}'s limits: {', '.join(limited)}"
     if service in ("rds", "aurora") and any(one.name == _LIBRARIES for one in plan.changes):
         yield "shared_preload_libraries is a list of what the service has: keep what it has now"
 

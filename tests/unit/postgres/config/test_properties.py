@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from hypothesis import given
@@ -15,7 +16,7 @@ from dbtune.postgres.config.inputs import Inputs, Storage, System, Workload
 from dbtune.postgres.config.measured import Measured
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.running import Current, Running
-from dbtune.postgres.config.services import OWNED
+from dbtune.postgres.config.services import OWNED, base_number, notes, settable
 from dbtune.postgres.config.trial import Trial
 
 CHECKS = load_checks("dbtune.postgres.config.checks")
@@ -186,6 +187,49 @@ def test_every_form_is_plain_text_of_the_same_values(inputs: Inputs, form: Form)
     kept = {*OWNED.get(form.value, ()), "shared_preload_libraries"}
     for one in plan.changes:
         assert one.name in made.text or one.name in kept
+
+
+AZURE = {  # "Allowed values" of its server parameters, in their own units
+    "max_connections": (25, 5000),
+    "work_mem": (4096, 2097151),
+    "maintenance_work_mem": (1024, 2097151),
+    "autovacuum_work_mem": (-1, 2097151),
+    "max_wal_size": (32, 65536),
+    "min_wal_size": (32, 2097151),
+    "checkpoint_timeout": (30, 86400),
+    "effective_io_concurrency": (0, 1000),
+    "autovacuum_vacuum_cost_limit": (-1, 10000),
+    "max_parallel_maintenance_workers": (0, 64),
+    "max_parallel_workers": (0, 1024),
+    "max_parallel_workers_per_gather": (0, 1024),
+}
+AZURE_READ_ONLY = {"maintenance_io_concurrency", "wal_log_hints", "superuser_reserved_connections"}
+CLOUD_SQL = {"shared_buffers": (0.1, 0.6), "effective_cache_size": (0.1, 0.7)}
+"""Shares of the instance's memory: "the size range is from 10 % to 70 % of the memory"."""
+
+
+@given(machines)
+def test_services_get_what_they_take(inputs: Inputs) -> None:
+    plan = Plan(inputs)
+    azure = {one.name: one for one in settable("azure", plan)}
+    assert not azure.keys() & AZURE_READ_ONLY
+    for name, (low, high) in AZURE.items():
+        if name in azure:
+            assert low <= float(base_number(azure[name].guc, azure[name].value)) <= high, name
+    if {"min_wal_size", "max_wal_size"} <= azure.keys():
+        assert float(azure["min_wal_size"].value) <= float(azure["max_wal_size"].value)
+    cloud = {one.name: one for one in settable("cloudsql", plan)}
+    for name, (least, most) in CLOUD_SQL.items():
+        if name in cloud:
+            pages = int(base_number(cloud[name].guc, cloud[name].value))
+            assert least <= pages * 8 * KB / inputs.ram_bytes <= most, name
+    for service in ("azure", "cloudsql"):
+        there = {one.name: one.value for one in settable(service, plan)}
+        said = "\n".join(notes(service, plan))
+        for one in plan.changes:
+            assert one.name in said or one.value == there[one.name]
+    for switch in json.loads(artifact(Form.rds, plan, budget(plan)).text):
+        assert switch["ParameterValue"] not in ("on", "off")
 
 
 def _bytes(text: str) -> float:
