@@ -184,7 +184,10 @@ def ram_of(given: int | None, told: int | None, who: str, least: int) -> tuple[i
             raise UsageError("this machine does not tell its RAM: give --ram")
         ram, source = seen.value, f"this machine, {seen.source}"
     if ram < least:
-        raise UsageError(f"{bytes_text(ram)} of RAM is too little: {bytes_text(least)} at least")
+        hint = "; is the unit missing? Write 8GB" if ram < 1 << 20 else ""
+        raise UsageError(
+            f"{bytes_text(ram)} of RAM is too little: {bytes_text(least)} at least{hint}"
+        )
     if ram > 1 << 57:
         raise UsageError(f"{bytes_text(ram)} of RAM can't be; is the unit right?")
     return ram, source

@@ -49,7 +49,7 @@ FRAMEWORKS = {
 
 _EPILOG = "Example: dbtune gen-config {} --instances 5 --workers 4 --threads 8{}"
 _RequestTimeout = Annotated[
-    float, duration_option(help="The application's time limit for a request.")
+    float, duration_option(positive=True, help="The application's time limit for a request.")
 ]
 
 

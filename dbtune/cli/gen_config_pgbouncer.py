@@ -147,7 +147,8 @@ def generate_pgbouncer(
         ),
     ] = 0,
     report_timeout: Annotated[
-        float, duration_option(help="Time limit of a report.", rich_help_panel=_APART)
+        float,
+        duration_option(positive=True, help="Time limit of a report.", rich_help_panel=_APART),
     ] = "10min",  # type: ignore[assignment]
     report_user: Annotated[
         list[str] | None,
@@ -186,7 +187,7 @@ def generate_pgbouncer(
         str, typer.Option(help="Role that looks up passwords.")
     ] = "pgbouncer_auth",
     request_timeout: Annotated[
-        float, duration_option(help="The application's time limit for a request.")
+        float, duration_option(positive=True, help="The application's time limit for a request.")
     ] = "30s",  # type: ignore[assignment]
     tls_cert: Annotated[str, _file("What PgBouncer shows to clients.")] = "",
     tls_key: Annotated[str, _file("Its key.")] = "",

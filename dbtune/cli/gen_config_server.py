@@ -128,10 +128,10 @@ def alert_rules(
         ),
     ] = None,
     request_timeout: Annotated[
-        float, duration_option(help="The application's time limit for a request.")
+        float, duration_option(positive=True, help="The application's time limit for a request.")
     ] = "30s",  # type: ignore[assignment]
     max_lag: Annotated[
-        float, duration_option(help="How old the answers of a replica may be.")
+        float, duration_option(positive=True, help="How old the answers of a replica may be.")
     ] = "30s",  # type: ignore[assignment]
 ) -> Report:
     """Generate rules for Prometheus with thresholds from the planned sizes.

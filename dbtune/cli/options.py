@@ -248,9 +248,22 @@ def size_option(*names: str, **options: Any) -> Any:
     return typer.Option(*names, parser=text_parser(parse_bytes), metavar="SIZE", **options)
 
 
-def duration_option(*names: str, **options: Any) -> Any:
-    """A Typer option that takes a duration (``20ms``, ``60s``) and gives seconds."""
-    return typer.Option(*names, parser=text_parser(parse_seconds), metavar="DURATION", **options)
+def duration_option(*names: str, positive: bool = False, **options: Any) -> Any:
+    """A Typer option that takes a duration (``20ms``, ``60s``) and gives seconds.
+
+    Args:
+        names: of the option.
+        positive: whether 0 is refused: as a limit it would end everything at once.
+        options: of Typer.
+    """
+
+    def more_than_none(text: str) -> float:
+        seconds = parse_seconds(text)
+        if positive and seconds == 0:
+            raise UsageError(f"{text} is no limit to keep; give more than 0, as 30s")
+        return seconds
+
+    return typer.Option(*names, parser=text_parser(more_than_none), metavar="DURATION", **options)
 
 
 def seconds_option(*names: str, least: int, most: int, **options: Any) -> Any:

@@ -33,6 +33,20 @@ class About(NamedTuple):
     high: float
     adds: str = ""
 
+    def refusal(self, label: str, value: float) -> str:
+        """What is said of a value outside the bounds."""
+        unit = "ms" if self.unit == "ms" else ""
+        low, high, given = (f"{_plain(one)}{unit}" for one in (self.low, self.high, value))
+        percent = self.unit == "share" and self.high < value <= 100
+        hint = f": a percentage is written {given}%" if percent else ""
+        return f"{label} must be between {low} and {high}, not {given}{hint}"
+
+
+def _plain(number: float) -> str:
+    """Without an exponent: ``0.000001``, ``86,400,000``."""
+    text = f"{number:,.6f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
 
 _MOST = MOST_CONNECTIONS
 _DAY_MS = 86_400_000
@@ -173,10 +187,7 @@ class PoolInputs:
         for name, about in ABOUT.items():
             value = getattr(self, name)
             if value is not None and not about.low <= value <= about.high:  # also false for NaN
-                label = self.origins.get(name, about.option)
-                raise UsageError(
-                    f"{label} must be between {about.low:g} and {about.high:,g}, not {value:g}"
-                )
+                raise UsageError(about.refusal(self.origins.get(name, about.option), value))
 
     def origin(self, name: str) -> str:
         """Where a value comes from."""

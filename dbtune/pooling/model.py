@@ -14,7 +14,7 @@ from dbtune.pooling.demand import Demand, demand_of
 from dbtune.pooling.derivation import Step
 from dbtune.pooling.inputs import PoolInputs, round_up
 from dbtune.pooling.limits import Limits, Parallelism, limits_of, parallelism_of
-from dbtune.pooling.queueing import Wait, smallest_pool
+from dbtune.pooling.queueing import MOST_CONNECTIONS, Wait, smallest_pool
 from dbtune.pooling.sizing import Constraint, Setting, Shortage, choose_size, shortages
 from dbtune.text import count_text, ms_text, ratio_text
 
@@ -230,8 +230,7 @@ def _app_pool(
         return None, None
     hold = demand.hold_ms + (wait.mean_ms if wait is not None else 0)
     busy = demand.per_second * hold / 1000 / processes
-    largest = smallest_pool(busy, hold, 0, quantile=0.99)
-    assert largest is not None  # less than the busy connections, which are fewer than any server's
+    largest = smallest_pool(busy, hold, 0, quantile=0.99) or MOST_CONNECTIONS
     smallest = max(1, min(largest, round_up(demand.busy_mean / processes)))
     steps.append(
         Step(

@@ -98,7 +98,7 @@ def shortages(setting: Setting) -> frozenset[Shortage]:
         return frozenset(found)
     offered = demand.busy_peak / pools
     full = ceiling is not None and offered >= ceiling >= 1 and not setting.by_locks
-    if offered >= MOST_CONNECTIONS or full:
+    if demand.busy_peak >= MOST_CONNECTIONS or full:  # however many pools: it is one server
         found.add(Shortage.server)
     if setting.concurrency is not None and demand.busy_peak >= setting.concurrency:
         found.add(Shortage.threads)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.pooling.model import PoolPlan, connections_needed
+from dbtune.pooling.queueing import MOST_CONNECTIONS
 from dbtune.pooling.sizing import Shortage
 from dbtune.text import plural
 
@@ -30,16 +31,25 @@ def ceiling_under_one(plan: PoolPlan) -> Iterator[Finding]:
     others = inputs.superuser_reserved + inputs.reserved_connections + inputs.other_connections
     what = "PgBouncer pool" if inputs.pooler else "application process"
     plural_form = "PgBouncer pools" if inputs.pooler else "application processes"
-    pooler = "" if inputs.pooler else "Put PgBouncer in between (--pooler), or "
-    yield Finding(
-        "server connections",
-        f"{plural(limits.budget, 'connection')} for {plural(pools, what, plural_form)}:"
-        f" max_connections {inputs.max_connections:,}, of which {others:,} are for others",
-        Remedy(
+    if needed > MOST_CONNECTIONS:
+        instead = (
+            "Run fewer PgBouncers, databases or users apart"
+            if inputs.pooler
+            else "Put PgBouncer in between (--pooler)"
+        )
+        remedy = Remedy(f"{instead}: PostgreSQL can't have {needed:,} connections.")
+    else:
+        pooler = "" if inputs.pooler else "Put PgBouncer in between (--pooler), or "
+        remedy = Remedy(
             f"{pooler}{'set' if pooler else 'Set'} max_connections to at least {needed:,}"
             + ("." if pooler else ", or run fewer PgBouncers, databases or users apart."),
             sql=f"ALTER SYSTEM SET max_connections = {needed};",
             effect="max_connections needs a restart, on standbys first.",
-        ),
+        )
+    yield Finding(
+        "server connections",
+        f"{plural(limits.budget, 'connection')} for {plural(pools, what, plural_form)}:"
+        f" max_connections {inputs.max_connections:,}, of which {others:,} are for others",
+        remedy,
         {"budget_connections": limits.budget, "pools": pools},
     )

@@ -38,8 +38,10 @@ def server_limit_exceeded(plan: PoolPlan) -> Iterator[Finding]:
             sql=f"ALTER SYSTEM SET max_connections = {total};",
             effect="max_connections needs a restart, on standbys first; connections take memory.",
         )
-    where = "" if pools == 1 else f" in each of {pools:,} pools"
     ceiling = setting.ceiling if setting.ceiling is not None else MOST_CONNECTIONS
+    if demand.busy_peak >= MOST_CONNECTIONS:
+        pools, ceiling = 1, MOST_CONNECTIONS  # any server's, however they are divided
+    where = "" if pools == 1 else f" in each of {pools:,} pools"
     yield Finding(
         "server connections",
         f"{count_text(demand.busy_peak / pools)} connections would be busy{where}, and"

@@ -236,3 +236,20 @@ def test_a_new_pooler_keeps_statements_prepared() -> None:
     assert "statement_cache_size" in run(*ask, "1.20").ok().out
     assert "statement_cache_size" not in run(*ask, "1.21").ok().out
     assert run(*ask, "new").code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("django", "--threads", "2", "--request-timeout", "0s"),
+        ("redis-py", "--threads", "2", "--request-timeout", "0"),
+        ("alerts", "--max-lag", "0s"),
+        ("pgbouncer", "--cpus", "4", "--report-timeout", "0min"),
+        ("redis", "--ram", "8"),
+        ("mongod", "--ram", "8"),
+    ],
+)
+def test_a_limit_of_nothing_is_refused(arguments: tuple[str, ...]) -> None:
+    result = run("gen-config", *arguments)
+    assert result.code == 2
+    assert "more than 0, as 30s" in result.err or "is the unit missing? Write 8GB" in result.err

@@ -198,6 +198,15 @@ def test_values_out_of_bounds_are_usage_errors(name: str) -> None:
             plan(**{name: value})
 
 
+def test_a_load_beyond_any_server_is_a_shortage_however_many_pools_share_it() -> None:
+    """It was an assertion that failed: each of twelve pools could have held its part."""
+    planned = plan(
+        requests_per_second=260_000, hold_time_ms=1050, wait_share=0.9, poolers=4, users=3,
+        instances=1, threads=None, cpus=None, max_connections=None,
+    )  # fmt: skip
+    assert Shortage.server in planned.shortages
+
+
 def test_every_numeric_input_is_described() -> None:
     fields = set(PoolInputs.__dataclass_fields__) - {"pooler", "origins", "balanced", "contended"}
     assert set(ABOUT) == fields
@@ -217,19 +226,19 @@ def test_rounding_is_blind_to_binary_noise() -> None:
 
 # -------------------------------------------------------------------------------------- properties
 
-_optional_cpus = st.none() | st.floats(0.1, 128)
+_optional_cpus = st.none() | st.floats(0.1, 512)
 _inputs = st.builds(
     PoolInputs,
-    max_connections=st.none() | st.integers(1, 2000),
+    max_connections=st.none() | st.integers(1, 2000) | st.integers(2000, 200_000),
     superuser_reserved=st.integers(0, 10),
     reserved_connections=st.integers(0, 10),
     other_connections=st.integers(0, 50),
     cpus=_optional_cpus,
-    instances=st.none() | st.integers(1, 200),
+    instances=st.none() | st.integers(1, 200) | st.just(10_000),
     workers=st.integers(1, 32),
-    threads=st.none() | st.integers(1, 64),
-    requests_per_second=st.none() | st.floats(0.01, 20_000),
-    hold_time_ms=st.none() | st.floats(0.05, 500),
+    threads=st.none() | st.integers(1, 64) | st.just(10_000),
+    requests_per_second=st.none() | st.floats(0.001, 20_000) | st.floats(1e4, 1e6),
+    hold_time_ms=st.none() | st.floats(0.01, 500) | st.floats(500, 600_000),
     wait_share=st.none() | st.floats(0, 0.999),
     variance=st.floats(0, 10),
     target_wait_ms=st.none() | st.floats(0, 100),
