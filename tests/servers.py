@@ -287,7 +287,13 @@ class Server:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+                env={
+                    "PATH": os.environ.get("PATH", os.defpath),
+                    "LC_ALL": "C",
+                    "TZ": "UTC",
+                    # Where a test has made locales of its own.
+                    **{k: v for k, v in os.environ.items() if k == "LOCPATH"},
+                },
                 start_new_session=True,
                 **run_as(),
             )

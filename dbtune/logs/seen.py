@@ -21,6 +21,7 @@ class Seen:
         examples: some of those, cut and masked.
         formats: records by format and prefix.
         damaged: files that could not be read to their end, and why.
+        foreign: records in another language than English, as far as that is noticed.
         ends: of compressed files, how many bytes they have uncompressed.
     """
 
@@ -33,10 +34,11 @@ class Seen:
     formats: dict[str, int] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
     ends: dict[str, int] = field(default_factory=dict)
+    foreign: int = 0
 
     def merge(self, other: Seen) -> None:
         """Add what was read of another part."""
-        for name in ("bytes", "records", "skipped_lines", "formats", "damaged", "ends"):
+        for name in ("bytes", "records", "skipped_lines", "formats", "damaged", "ends", "foreign"):
             setattr(self, name, merge(getattr(self, name), getattr(other, name)))
         del self.damaged[_MOST_DAMAGED:]
         self.examples = [*self.examples, *other.examples][:_MOST_EXAMPLES]

@@ -17,6 +17,7 @@ from dbtune.logs.tally import MOST_NAMES, Sum, add, buckets
 from dbtune.postgres.logs.auto_explain import query_text
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.events import Events
+from dbtune.postgres.logs.language import ENGLISH, is_duration
 from dbtune.postgres.logs.record import FIELDS, Format, Raw, Record, Who
 from dbtune.postgres.logs.samples import Sampler
 from dbtune.postgres.logs.statement import Logged
@@ -324,6 +325,9 @@ class Counting:
     def _other(self, record: Raw) -> None:
         """A record that is no statement's duration, or a line that goes on one."""
         level, message = record[_LEVEL], record[_MESSAGE]
+        if level in ENGLISH:
+            level = ENGLISH[level]
+            self._digest.seen.foreign += 1
         if (name := _LATER.get(level)) is not None:
             text = decoded(self._format.clean(message))
             if self._record is not None:
@@ -344,6 +348,7 @@ class Counting:
                 session = self.sessions[pid] = Session(None)
             session.text = self._format.clean(message.partition(b": ")[2])
         else:
+            self._digest.seen.foreign += level == b"LOG" and is_duration(message)
             self._record = Record(
                 decoded(record[0] + record[1]),
                 decoded(pid),

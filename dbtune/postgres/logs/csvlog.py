@@ -19,7 +19,7 @@ _RECORD = re.compile(
     rb"(" + _FIELD + rb"," + _FIELD + rb"),"  # user_name, database_name
     rb'(\d*),("?[^":,\n]*)[^,\n]*,'  # process_id, connection_from without its port
     rb"[^,\n]*,\d*," + _FIELD + rb",[^,\n]*,[^,\n]*,\d*,"  # session_id ... transaction_id
-    rb"([A-Z]+\d?),([0-9A-Z]*),"  # error_severity, sql_state_code
+    rb"([^\W\d]+\d?|[^\x00-\x7f]+),([0-9A-Z]*),"  # error_severity, sql_state_code
     rb'"?' + _WORDS + rb'((?:[^"]*(?:""[^"]*)*)(?="))?"?'  # message
     # detail, hint, internal_query, internal_query_pos, context, query, query_pos, location
     rb"((?:," + _FIELD + rb"){8}),(" + _FIELD + rb")"  # application_name

@@ -13,13 +13,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from dbtune.postgres.logs.language import WORDS
 from dbtune.postgres.logs.prefix import Prefix, compile_prefix
 
 LEVELS = (
     "DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|STATEMENT|CONTEXT|QUERY"
-    "|LOCATION|BACKTRACE"
+    f"|LOCATION|BACKTRACE|{WORDS}"
 )
-_LEVEL = re.compile(rb"(?<![A-Za-z])(?:" + LEVELS.encode() + rb"):  ")
+COLON = rb"(?: |\xc2\xa0)?:"
+"""Behind a severity; in French after a space."""
+_LEVEL = re.compile(rb"(?<![A-Za-z])(?:" + LEVELS.encode() + rb")" + COLON + rb"  ")
 _LONGEST = 500
 """Bytes in which the severity has to come."""
 _MOST_TEMPLATES = 40

@@ -116,7 +116,7 @@ def _skipped(digest: Digest, selection: Selection) -> list[Skipped]:
         for what, names in _NOT_IN_A_LOG.items()
     ]
     found += skipped_parts(digest)
-    if not digest.has_durations and not digest.plans:
+    if not digest.has_durations and not digest.plans and not _is_foreign(digest):
         chosen = [f"database {plain(selection.database)}"] * bool(selection.database)
         chosen += [f"user {plain(selection.user)}"] * bool(selection.user)
         found.append(
@@ -137,6 +137,15 @@ def skipped_parts(digest: Digest) -> list[Skipped]:
     """What of the logs was passed over: lines that are no record, the rest of damaged files."""
     found = []
     seen = digest.seen
+    if _is_foreign(digest):
+        found.append(
+            Skipped(
+                "statements",
+                "the log's messages are not in English: durations and all else that they tell are "
+                "not read, only errors, by severity and SQLSTATE",
+                "ALTER SYSTEM SET lc_messages = 'C';  -- superuser; then SELECT pg_reload_conf();",
+            )
+        )
     if seen.skipped_lines:
         share = seen.skipped_lines / (seen.records + seen.skipped_lines)
         example = f", such as: {shorten(plain(seen.examples[0]), 80)}" if seen.examples else ""
@@ -151,6 +160,10 @@ def skipped_parts(digest: Digest) -> list[Skipped]:
         )
     found += [Skipped("parts of the logs", reason) for reason in seen.damaged]
     return found
+
+
+def _is_foreign(digest: Digest) -> bool:
+    return digest.seen.foreign > 0 and not digest.has_durations
 
 
 def _notes(digest: Digest) -> list[str]:

@@ -9,11 +9,15 @@ from operator import itemgetter
 from types import MappingProxyType
 
 from dbtune.logs.blocks import decoded
-from dbtune.postgres.logs.infer import LEVELS
+from dbtune.postgres.logs.infer import COLON, LEVELS
+from dbtune.postgres.logs.language import ENGLISH
 from dbtune.postgres.logs.prefix import Prefix
 from dbtune.postgres.logs.record import FIELDS, Raw, Who
 
-_MAIN = rb"(?:DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC)"
+_NO_RECORD = (b"DETAIL", b"HINT", b"STATEMENT", b"CONTEXT")
+_MAIN = b"(?:DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|%s)" % b"|".join(
+    word for word, level in ENGLISH.items() if level not in _NO_RECORD
+)
 DURATION = (
     rb"(?:duration: (?P<duration>\d+\.\d+) ms"
     rb"(?: {1,2}(?P<kind>statement|plan|(?:parse|bind|execute)[^:\n]{0,200}):[ ]?)?)?"
@@ -37,7 +41,7 @@ class Stderr:
         have = list(prefix.groups)
         absent = [one for one in FIELDS[:5] if one not in have]
         have += [*absent, "level"]
-        after = b"()" * len(absent) + rb"(LOG|" + LEVELS.encode() + rb"): {1,2}"
+        after = b"()" * len(absent) + rb"(LOG|" + LEVELS.encode() + rb")" + COLON + rb" {1,2}"
         if "state" in have:
             after += rb"(?:[0-9A-Z]{5}: )?"
         else:  # log_error_verbosity = verbose

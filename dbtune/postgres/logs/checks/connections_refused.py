@@ -14,6 +14,8 @@ _DENIED = re.compile(
     r"password authentication failed|no pg_hba\.conf entry|authentication failed for user"
     r"|role \".*\" does not exist|database \".*\" does not exist|role \".*\" is not permitted"
 )
+_DENIED_STATES = ("28000", "28P01", "3D000")
+"""What csvlog and jsonlog have, in whatever language the messages are."""
 
 
 @check("pg.connections-refused", tags=("log",))
@@ -33,8 +35,8 @@ def connections_refused(
     for one in digest.events.errors.classes.values():
         if one.level != "FATAL":
             continue
-        full = _FULL.search(one.message) is not None
-        denied = _DENIED.search(one.message) is not None
+        full = one.state == "53300" or _FULL.search(one.message) is not None
+        denied = one.state in _DENIED_STATES or _DENIED.search(one.message) is not None
         if not (full and one.count >= min_full) and not (denied and one.count >= min_denied):
             continue
         yield Finding(

@@ -310,11 +310,32 @@ def test_a_gzip_file_that_breaks_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "statement", "duration"),
+    [
+        ("FEHLER", "ANWEISUNG", "Dauer: 7.598 ms  Anweisung: SELECT 1"),
+        ("ERREUR", "INSTRUCTION\u00a0", "durée : 7.598 ms, instruction : SELECT 1"),
+        ("ERROR", "文", "期間: 7.598 ミリ秒  文: SELECT 1"),
+        ("ОШИБКА", "ОПЕРАТОР", "продолжительность: 7.598 мс, оператор: SELECT 1"),
+    ],
+)
+def test_in_another_language_errors_are_read_and_the_rest_is_said(
+    tmp_path: Path, error: str, statement: str, duration: str
+) -> None:
+    path = tmp_path / "x.log"
+    path.write_text(lines(f"LOG:  {duration}", f"{error}:  / 0", f"{statement}:  SELECT 1/0") * 5)
+    told = dbtune("slow-queries", "--log", str(path), "-f", "json").ok().json
+    (found,) = told["errors"]
+    assert (found["level"], found["count"], found["statement"]) == ("ERROR", 5, "SELECT $1/$2")
+    assert "messages are not in English" in str(told["skipped"])
+    assert told["log"]["skipped_lines"] == 0
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("", "is empty"),
         ("hello\nworld\n", "no log of PostgreSQL's"),
-        ("2026-11-28 21:00:00 CET [1] FEHLER:  Division durch Null\n", "messages in English"),
+        ("2026-11-28 21:00:00 CET [1] HATA:  sıfıra bölünme\n", "messages in English"),
     ],
 )
 def test_what_is_no_log_is_refused(tmp_path: Path, text: str, words: str) -> None:
