@@ -23,7 +23,6 @@ _NOTHING = 1e-9
 _TRIES = 40
 """Exchanges that are tried in vain before the search gives up."""
 _VARIANT_ROUNDS = 3
-_REFILLS = 3
 _POWERS = (1.0, 0.6, 0.0)
 """Powers of the size that a gain is divided by."""
 _SEVERAL, _OF_EACH = 3, 0.25
@@ -94,6 +93,7 @@ class Search:
         self.whatif = whatif
         self.limits = limits
         self.stopped = False
+        self._strict = False
         self._size = size
         self._upkeep = upkeep
         self._progress = progress
@@ -110,7 +110,7 @@ class Search:
         if self.whatif.calls <= _FEW_CALLS and not self._over():
             other = self._improved(self._greedy(0, 1.0))
             best = min(best, other, key=self.value)
-        best = self._refilled(self._pruned(best), best)
+        best = self._strictly(best)
         if self.limits.slack and not self.is_late():
             best = self._pruned(self._finish(self, best))
         return best
@@ -251,8 +251,9 @@ class Search:
             if added & ~config == 0 or not self.fits(config | added):
                 continue
             if known == step:
-                config |= added
-                step += 1
+                if not self._strict or self._worthy(config | added, added):
+                    config |= added
+                    step += 1
             elif (gain := self.gain(config, added)) > self._least:
                 heapq.heappush(heap, entry(gain, added, step))
         return config
@@ -288,7 +289,7 @@ class Search:
         """Without what does not pay any more, and what is missed least until the rest fits."""
         while True:
             losses = {n: self.loss(config, n) for n in numbers(config & ~keep)}
-            useless = [n for n, loss in losses.items() if loss <= self._least]
+            useless = [n for n, loss in losses.items() if loss <= self._needed(config, n)]
             if useless:
                 config &= ~(1 << max(useless, key=self._size))
                 continue
@@ -310,16 +311,30 @@ class Search:
             config &= ~(1 << worst)
         return config
 
-    def _refilled(self, pruned: int, before: int) -> int:
-        """With others in the place of what gained too little."""
-        for _ in range(_REFILLS):
-            gone = before & ~pruned
-            if not gone or self._over():
+    def _strictly(self, config: int) -> int:
+        """Without what gains less than it has to, and improved by what gains enough.
+
+        What was chosen freely leaves out what only paid without something that has gone since, so
+        that the known plans are started from once more.
+        """
+        best = self._pruned(config)
+        if not self.limits.least_improvement:
+            return best
+        self._strict = True
+        for start in (best, self._estimated(1.0)):
+            if self._over():
                 break
-            self.pool &= ~gone
-            before = self._exchange(self._greedy(pruned, 1.0))
-            pruned = min(pruned, self._pruned(before), key=self.value)
-        return pruned
+            found = self._exchange(self._greedy(self._pruned(start), 1.0))
+            best = min(best, self._pruned(found), key=self.value)
+        self._strict = False
+        return best
+
+    def _worthy(self, config: int, added: int) -> bool:
+        """Whether each of some members of a set gains what it has to."""
+        return all(self.loss(config, n) > self._needed(config, n) for n in numbers(added))
+
+    def _needed(self, config: int, number: int) -> float:
+        return self._required(config, number) if self._strict else self._least
 
     def _required(self, config: int, number: int) -> float:
         """What an index has to gain: of one statement a good part, or of several some of each."""
