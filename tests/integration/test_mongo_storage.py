@@ -127,6 +127,8 @@ def test_one_database_and_less_privilege(new_mongodb: Any) -> None:
     root = server.url()
     only = dbtune("bloat", root, "--schema", "shop", "--min-size", "1", "-f", "json").ok().json
     assert [one["namespace"] for one in only["collections"]] == ["shop.orders"]
+    wrong = dbtune("bloat", root, "--schema", "shopp", "--min-size", "1")
+    assert (wrong.code, "no database shopp" in wrong.err) == (2, True)
     monitor = server.url(user="monitor", password="secret")
     report = dbtune("bloat", monitor, "--min-size", "1", "-f", "json").ok().json
     assert report["collections"][0]["method"] == "statistics"

@@ -9,7 +9,7 @@ from dbtune.bloat import Effort, Selection
 from dbtune.errors import TargetError, Unavailable
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.report import Report
-from dbtune.text import plain, plural
+from dbtune.text import plain
 
 if TYPE_CHECKING:
     from dbtune.mongo.session import Session
@@ -28,7 +28,7 @@ def bloat(session: Session, selection: Selection) -> Report:
     from dbtune.mongo.storage.table import tables
 
     try:
-        every, left_out = read_all(session, selection)
+        every, lost = read_all(session, selection)
     except Unavailable as missing:
         raise TargetError(f"nothing can be read: {missing.reason}\n{missing.remedy}") from None
     large: list[CollectionStorage] = []
@@ -39,13 +39,15 @@ def bloat(session: Session, selection: Selection) -> Report:
     large.sort(key=lambda one: -one.size_bytes)
     found = list(sampled(session, large, selection))
     checks = load_checks(CHECKS)
-    facts: dict[str, object] = {"storage": found, "version": session.version, "role": session.role}
+    # What is to be done about a file is done on the members that have it.
+    files = [file for one in found for file in one.parts or (one,)]
+    facts: dict[str, object] = {"storage": files, "version": session.version, "role": session.role}
     findings, not_run = run_checks(checks, facts, session.profile.thresholds)
     return Report(
         "bloat",
         tables(found, small, selection.limit, selection.min_bytes),
         tuple(findings),
-        (*_blind(session), *_skipped(found, left_out), *not_run),
+        (*_blind(session), *lost, *_skipped(found), *not_run),
         tuple(_notes(found, session, selection)),
         target=session.target(),
         collected_at=session.now(),
@@ -58,17 +60,16 @@ def _blind(session: Session) -> Iterator[Skipped]:
         yield Skipped("databases", missing.reason, missing.remedy)
 
 
-def _skipped(found: Sequence[CollectionStorage], left_out: int) -> Iterator[Skipped]:
+def _skipped(found: Sequence[CollectionStorage]) -> Iterator[Skipped]:
+    from dbtune.mongo.storage.collect import listed
+
     reasons: dict[tuple[str, str], list[str]] = {}
     for one in found:
         if one.unsampled:
             why = (one.unsampled, one.unsampled_remedy)
             reasons.setdefault(why, []).append(plain(one.namespace))
     for (reason, remedy), names in reasons.items():
-        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
-        yield Skipped(f"pages that are not full of {listed}", reason, remedy)
-    if left_out:
-        yield Skipped("further collections", f"{plural(left_out, 'collection')} left out")
+        yield Skipped(f"pages that are not full of {listed(names)}", reason, remedy)
 
 
 def _notes(
@@ -86,3 +87,8 @@ def _notes(
         )
     if session.role in ("primary", "secondary"):
         yield f"these are the files of this {session.role}: each member has its own"
+    if session.role == "mongos":
+        yield (
+            "a mongos asks one member of each shard, which is named: its other members have files "
+            "of their own (dbtune bloat mongodb://MEMBER looks at one)"
+        )

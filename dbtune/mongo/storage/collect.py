@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import bson
 
 from dbtune.bloat import Effort, Selection
-from dbtune.errors import Unavailable
+from dbtune.errors import Unavailable, UsageError
+from dbtune.finding import Skipped
 from dbtune.mongo.indexes.collect import collection_names
 from dbtune.mongo.session import Document, Session
 from dbtune.mongo.storage.facts import CollectionStorage, IndexStorage
 from dbtune.mongo.storage.fresh_size import fresh_ratio
+from dbtune.text import plain, plural
 
 SAMPLE_DOCS = 1_500
 SAMPLE_BYTES = 4 << 20
@@ -23,35 +25,76 @@ SAMPLE_BYTES = 4 << 20
 MOST_COLLECTIONS = 2_000
 _RANDOM_SHARE = 0.049
 _CHEAP_BYTES = 64 << 20
+_DROPPED = "not found"
+"""In what the server says of a collection that was dropped since it was listed."""
 _REUSE = "file bytes available for reuse"
 
 
-def read_all(session: Session, selection: Selection) -> tuple[list[CollectionStorage], int]:
-    """The collections of the databases that are asked for, and how many were left out.
+def read_all(
+    session: Session, selection: Selection
+) -> tuple[list[CollectionStorage], list[Skipped]]:
+    """The collections of the databases that are asked for, and what could not be read.
 
     Raises:
+        UsageError: there is no database of that name.
         Unavailable: they can't be listed.
         TargetError: the connection broke.
     """
+    visible = session.database_names() if selection.schemas else []
+    for one in selection.schemas:
+        if one not in visible:  # of a mistyped one there is no bloat, as if all were well
+            raise UsageError(f"--schema: the server has no database {plain(one)}, or hides it")
     databases = selection.schemas or ("",)
     names = [n for one in databases for n in collection_names(session, one, MOST_COLLECTIONS + 1)]
-    found = []
+    members, skipped = _members(session)
+    found, lost = [], dict[tuple[str, str], list[str]]()
     for name in names[:MOST_COLLECTIONS]:
         try:
-            found.append(_read(session, name))
-        except Unavailable:
-            continue  # dropped meanwhile, or of another user
-    return found, max(0, len(names) - MOST_COLLECTIONS)
+            found.append(_read(session, name, members))
+        except Unavailable as missing:
+            if _DROPPED not in missing.reason:
+                lost.setdefault((missing.reason, missing.remedy), []).append(plain(name))
+    skipped += [Skipped(f"sizes of {listed(of)}", *why) for why, of in lost.items()]
+    if (more := len(names) - MOST_COLLECTIONS) > 0:
+        skipped.append(Skipped("further collections", f"{plural(more, 'collection')} left out"))
+    return found, skipped
 
 
-def _read(session: Session, namespace: str) -> CollectionStorage:
+def listed(names: Sequence[str]) -> str:
+    """Some names for people."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
+
+
+def _members(session: Session) -> tuple[dict[str, tuple[str, ...]], list[Skipped]]:
+    """Members of each shard: ``{host: "rs0/db1:27018,db2:27018"}``; none but through a mongos."""
+    if session.role != "mongos":
+        return {}, []
+    try:
+        shards = session.command("admin", {"listShards": 1}).get("shards") or []
+    except Unavailable as missing:
+        return {}, [Skipped("members of the shards", missing.reason, missing.remedy)]
+    return {
+        str(one.get("_id")): tuple(str(one.get("host", "")).rpartition("/")[2].split(","))
+        for one in shards
+    }, []
+
+
+def _read(
+    session: Session, namespace: str, members: Mapping[str, tuple[str, ...]]
+) -> CollectionStorage:
     database, _, name = namespace.partition(".")
     stages: list[Document] = [{"$collStats": {"storageStats": {}}}]
     command = {"aggregate": name, "pipeline": stages, "cursor": {}}
-    parts = [one["storageStats"] for one in session.documents(database, command)]
+    parts = []
+    for one in session.documents(database, command):
+        part = _storage(namespace, one["storageStats"])
+        if shard := str(one.get("shard") or ""):
+            host = str(one.get("host") or "")
+            part = replace(part, shard=shard, host=host, members=members.get(shard, ()))
+        parts.append(part)
     if not parts:
         raise Unavailable(f"{namespace} has no storage")
-    return _added(namespace, [_storage(namespace, one) for one in parts])
+    return _added(parts)
 
 
 def _storage(namespace: str, stats: Mapping[str, Any]) -> CollectionStorage:
@@ -83,9 +126,9 @@ def _reusable(details: Mapping[str, Any]) -> int | None:
     return None if told is None else int(told)
 
 
-def _added(namespace: str, parts: list[CollectionStorage]) -> CollectionStorage:
+def _added(parts: list[CollectionStorage]) -> CollectionStorage:
     """The parts that the shards of a cluster have, as one."""
-    if len(parts) == 1:
+    if not parts[0].shard:
         return parts[0]
     indexes: dict[str, IndexStorage] = {}
     for part in parts:
@@ -100,7 +143,10 @@ def _added(namespace: str, parts: list[CollectionStorage]) -> CollectionStorage:
             indexes[one.name] = IndexStorage(one.name, size, free)
     return replace(
         parts[0],
-        namespace=namespace,
+        shard="",
+        host="",
+        members=(),
+        parts=tuple(parts),
         count=sum(one.count for one in parts),
         data_bytes=sum(one.data_bytes for one in parts),
         size_bytes=sum(one.size_bytes for one in parts),
@@ -139,4 +185,6 @@ def _sampled(session: Session, one: CollectionStorage) -> CollectionStorage:
     command = {"aggregate": name, "pipeline": [*stages, {"$limit": docs}], "cursor": {}}
     documents = [bson.encode(document) for document in session.documents(database, command)]
     ratio = fresh_ratio(documents, one.compressor or "snappy")
-    return replace(one, fresh_ratio=ratio, sampled=len(documents))
+    # A mongos samples from all shards: documents of one are taken to be like those of another.
+    parts = tuple(replace(part, fresh_ratio=ratio, sampled=len(documents)) for part in one.parts)
+    return replace(one, fresh_ratio=ratio, sampled=len(documents), parts=parts)

@@ -41,6 +41,10 @@ class CollectionStorage:
         orphans: documents that belong to another shard.
         unsampled: why no documents were looked at.
         unsampled_remedy: what would change that; "" if nothing is known.
+        shard: of a cluster, the shard that has this part; "" for a whole collection.
+        host: the member that told of the part.
+        members: all members of the shard, as far as they may be listed.
+        parts: through a mongos, what each shard has.
     """
 
     namespace: str
@@ -56,6 +60,31 @@ class CollectionStorage:
     orphans: int = 0
     unsampled: str = ""
     unsampled_remedy: str = ""
+    shard: str = ""
+    host: str = ""
+    members: tuple[str, ...] = ()
+    parts: tuple[CollectionStorage, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Its name, and the shard of a part."""
+        return self.namespace + self.where
+
+    @property
+    def where(self) -> str:
+        """The shard of a part, as it stands behind a name."""
+        return f" on shard {self.shard}" if self.shard else ""
+
+    @property
+    def index_bytes(self) -> int:
+        """Its indexes' files."""
+        return sum(index.size_bytes for index in self.indexes)
+
+    @property
+    def index_free_bytes(self) -> int | None:
+        """Free blocks in these; ``None`` if not told."""
+        told = [index.free_bytes for index in self.indexes if index.free_bytes is not None]
+        return sum(told) if told else None
 
     @property
     def method(self) -> Method:
@@ -92,6 +121,6 @@ class CollectionStorage:
 
 
 FRESH_ERROR = 0.1
+"""Of the estimate of a freshly written file."""
 _LEFT_BYTES = 128 * 1024
 """More than compact was seen to leave free in a file."""
-"""Of the estimate of a freshly written file."""

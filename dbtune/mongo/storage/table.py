@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dbtune.mongo.storage.facts import CollectionStorage
 from dbtune.report import Column, Row, Table, record
@@ -57,7 +58,34 @@ SUMMARY = (
     Column("small", "not examined", "int", "Collections smaller than --min-size."),
     Column("small_bytes", "size of these", "bytes", "Size of their files."),
 )
-TABLES = (COLLECTIONS, INDEXES, Table("summary", "Total", SUMMARY, record=True))
+SHARDS = Table(
+    "shards",
+    "Shards",
+    (
+        Column("shard", "shard", "text", "Its name."),
+        Column("host", "read from", "text", "The member whose files these are."),
+        Column("members", "members", "list", "Of the shard; null if they can't be listed.", 1),
+        Column("collections", "collections", "int", "Examined ones that have a part here."),
+        Column("size_bytes", "size", "bytes", "Of their files."),
+        Column("bloat_bytes", "bloat", "bytes", "What writing them anew gives back."),
+        Column("free_bytes", "free", "bytes", "Blocks that are free to be written again."),
+        Column("index_bytes", "indexes", "bytes", "Their indexes' files."),
+        Column("index_free_bytes", "free in them", "bytes", "Free blocks in these."),
+        Column("orphans", "orphans", "int", "Documents that belong to another shard.", 2),
+    ),
+    empty="no collection of that size",
+)
+COLLECTIONS_BY_SHARD = Table(
+    "collections_by_shard",
+    "Collections by shard",
+    (
+        Column("shard", "shard", "text", "The shard that has this part."),
+        *(one for one in COLLECTIONS.columns if one.name not in ("sampled_docs", "note")),
+    ),
+    empty="no collection of that size",
+)
+_TOTAL = Table("summary", "Total", SUMMARY, record=True)
+TABLES = (COLLECTIONS, INDEXES, SHARDS, COLLECTIONS_BY_SHARD, _TOTAL)
 _LEAST_INDEX_RATIO = 0.1
 
 
@@ -82,28 +110,56 @@ def tables(
         "bloat_low_bytes": sum(one.bounds[0] for one in found),
         "bloat_high_bytes": None if None in highs else sum(filter(None, highs)),
         "by_method": dict(Counter(one.method for one in found)),
-        "index_bytes": sum(_index_bytes(one) for one in found),
-        "index_free_bytes": sum(_index_free(one) or 0 for one in found),
+        "index_bytes": sum(one.index_bytes for one in found),
+        "index_free_bytes": sum(one.index_free_bytes or 0 for one in found),
         "small": len(small),
         "small_bytes": sum(one.size_bytes for one in small),
     }
     return (
-        Table(
-            COLLECTIONS.name,
-            COLLECTIONS.title,
-            COLLECTIONS.columns,
-            tuple(map(_row, ordered[:limit])),
+        replace(
+            COLLECTIONS,
+            rows=tuple(map(_row, ordered[:limit])),
             footer=f"{rest} more with less waste (--limit)" if rest > 0 else "",
-            empty=COLLECTIONS.empty,
         ),
-        Table(
-            INDEXES.name,
-            INDEXES.title,
-            INDEXES.columns,
-            tuple(indexes[:limit]),
-            empty=INDEXES.empty,
-        ),
+        replace(INDEXES, rows=tuple(indexes[:limit])),
+        *_of_shards(found, limit),
         record("summary", "Total", SUMMARY, values),
+    )
+
+
+def _of_shards(found: Sequence[CollectionStorage], limit: int) -> Iterator[Table]:
+    parts = [part for one in found for part in one.parts]
+    if not parts:
+        return
+    shards: dict[str, list[CollectionStorage]] = {}
+    for part in parts:
+        shards.setdefault(part.shard, []).append(part)
+    rows: list[Row] = [
+        {
+            "shard": name,
+            "host": ", ".join(dict.fromkeys(one.host for one in ones)),
+            "members": list(ones[0].members) or None,
+            "collections": len(ones),
+            "size_bytes": sum(one.size_bytes for one in ones),
+            "bloat_bytes": sum(one.bloat_bytes for one in ones),
+            "free_bytes": sum(one.free_bytes or 0 for one in ones),
+            "index_bytes": sum(one.index_bytes for one in ones),
+            "index_free_bytes": sum(one.index_free_bytes or 0 for one in ones),
+            "orphans": sum(one.orphans for one in ones),
+        }
+        for name, ones in sorted(shards.items())
+    ]
+    yield replace(SHARDS, rows=tuple(rows))
+    parts.sort(key=lambda one: (-one.bloat_bytes, one.namespace, one.shard))
+    shown: list[Row] = [{"shard": one.shard, **_row(one)} for one in parts[:limit]]
+    rest = len(parts) - limit
+    yield replace(
+        COLLECTIONS_BY_SHARD,
+        rows=tuple(
+            {column.name: row[column.name] for column in COLLECTIONS_BY_SHARD.columns}
+            for row in shown
+        ),
+        footer=f"{rest} more with less waste (--limit)" if rest > 0 else "",
     )
 
 
@@ -121,20 +177,11 @@ def _row(one: CollectionStorage) -> Row:
         "documents": one.count,
         "data_bytes": one.data_bytes,
         "compressor": one.compressor or None,
-        "index_bytes": _index_bytes(one),
-        "index_free_bytes": _index_free(one),
+        "index_bytes": one.index_bytes,
+        "index_free_bytes": one.index_free_bytes,
         "sampled_docs": one.sampled,
         "note": one.unsampled or ("capped: a fixed size by wish" if one.capped else None),
     }
-
-
-def _index_bytes(one: CollectionStorage) -> int:
-    return sum(index.size_bytes for index in one.indexes)
-
-
-def _index_free(one: CollectionStorage) -> int | None:
-    told = [index.free_bytes for index in one.indexes if index.free_bytes is not None]
-    return sum(told) if told else None
 
 
 def _index_rows(found: Sequence[CollectionStorage], min_bytes: int) -> Iterator[Row]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dbtune.finding import Remedy
 from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.storage.facts import CollectionStorage
+from dbtune.text import plain
 
 
 def major_of(version: str) -> tuple[int, int]:
@@ -16,9 +18,9 @@ def major_of(version: str) -> tuple[int, int]:
     return (parts[0], parts[1]) if len(parts) == 2 else (0, 0)
 
 
-def compact_remedy(namespace: str, version: str, role: str, more: str = "") -> Remedy:
+def compact_remedy(storage: CollectionStorage, version: str, role: str) -> Remedy:
     """How to give space back to the file system, as this version can."""
-    database, _, name = namespace.partition(".")
+    database, _, name = storage.namespace.partition(".")
     known = major_of(version)
     force = ", force: true" if role == "primary" and known >= (4, 4) else ""
     where = f"db.getSiblingDB({shell_text(database)})"
@@ -32,16 +34,22 @@ def compact_remedy(namespace: str, version: str, role: str, more: str = "") -> R
             "lets reads and writes go on, blocks only changes of the collection itself "
             "(drop, createIndex), and reads and writes the file for minutes to hours"
         )
-    order = (
-        "Run it on one secondary after the other, the primary last after a step-down: compact is "
-        "not replicated. "
-        if role in ("primary", "secondary")
-        else ""
-    )
+    order = ""
+    if role in ("primary", "secondary"):
+        order = (
+            "Run it on one secondary after the other, the primary last after a step-down: compact "
+            "is not replicated. "
+        )
+    elif role == "mongos":
+        members = plain(", ".join(storage.members)) or f"the members of {plain(storage.shard)}"
+        order = (
+            f"A mongos has no compact: connect to {members} directly, one secondary after the "
+            "other, the primary last after a step-down: compact is not replicated. "
+        )
     return Remedy(
         f"{order}compact gives back what is free at the end of the file after moving blocks there; "
         "if it gives back nothing, an initial sync of a member writes all files anew. "
-        f"Space that is free is used again by later writes.{more}",
+        "Space that is free is used again by later writes.",
         sql=sql,
         effect=effect,
     )

@@ -26,7 +26,7 @@ def orphaned_documents(
             continue
         share = ratio_text(one.orphans / max(1, one.count))
         yield Finding(
-            subject=plain(one.namespace),
+            subject=plain(one.label),
             message=f"{count_text(one.orphans)} documents ({share}) belong to another shard",
             evidence={"orphans": one.orphans, "documents": one.count},
             remedy=Remedy(

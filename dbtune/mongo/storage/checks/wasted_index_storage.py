@@ -35,11 +35,11 @@ def wasted_index_storage(
             if free < min_bytes or free < min_ratio * index.size_bytes:
                 continue
             yield Finding(
-                subject=plain(f"{one.namespace} {index.name}"),
+                subject=plain(f"{one.namespace} {index.name}{one.where}"),
                 message=(
                     f"{bytes_text(free)} of {bytes_text(index.size_bytes)} "
                     f"({ratio_text(free / index.size_bytes)}) are free blocks"
                 ),
                 evidence={"size_bytes": index.size_bytes, "free_bytes": free},
-                remedy=compact_remedy(one.namespace, version, role),
+                remedy=compact_remedy(one, version, role),
             )

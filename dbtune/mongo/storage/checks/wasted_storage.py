@@ -40,7 +40,7 @@ def wasted_storage(
         at_most = f" to {bytes_text(high)}" if high is not None and high > low else ""
         free = f", {bytes_text(one.free_bytes)} of it free blocks" if one.free_bytes else ""
         yield Finding(
-            subject=plain(one.namespace),
+            subject=plain(one.label),
             message=(
                 f"{bytes_text(one.bloat_bytes)} of {bytes_text(one.size_bytes)} "
                 f"({ratio_text(ratio)}) would be given back{free}; between {bytes_text(low)}"
@@ -55,7 +55,7 @@ def wasted_storage(
                 "data_bytes": one.data_bytes,
                 "sampled_docs": one.sampled,
             },
-            remedy=compact_remedy(one.namespace, version, role),
+            remedy=compact_remedy(one, version, role),
             level=Level.warning if low >= warning_ratio * one.size_bytes else None,
             confidence=Confidence.estimated if one.sampled else Confidence.measured,
         )
