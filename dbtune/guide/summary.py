@@ -28,7 +28,7 @@ def summary(
     """
     return (
         _scope(materials, lost),
-        _state(problems),
+        _state(problems, unseen=any(one.unexamined for one in materials)),
         _worst(problems, materials),
         _time(materials),
         _next(materials, problems),
@@ -54,9 +54,9 @@ def _scope(materials: Sequence[Material], lost: Sequence[Skipped]) -> str:
     return f"{servers} {noun} examined{at}, by {plural(checks, 'check')}{left}{gone}."
 
 
-def _state(problems: Sequence[Problem]) -> str:
+def _state(problems: Sequence[Problem], *, unseen: bool) -> str:
     if not problems:
-        return "No problem was found."
+        return "No problem was found" + (" in what could be examined." if unseen else ".")
     levels = Counter(one.finding.level or Level.info for one in problems)
     critical, warnings, infos = (levels[level] for level in sorted(Level, reverse=True))
     harms = Counter(one.harm for one in problems if one.finding.level == Level.critical)

@@ -82,4 +82,6 @@ def tables(span: Span) -> Iterator[Table]:
     log = span.maybe(oplog)
     if log:
         yield replace(OPLOG, rows=(asdict(log),))
-    yield replace(SIZES, rows=tuple(asdict(one) for one in span.maybe(profiling) or ()))
+    sizes = (asdict(one) for one in span.maybe(profiling) or ())
+    known = [one.name for one in SIZES.columns]
+    yield replace(SIZES, rows=tuple({name: row[name] for name in known} for row in sizes))

@@ -43,8 +43,6 @@ READS = frozenset(
 of reads."""
 
 INTERNAL = frozenset(("admin", "config", "local"))
-"""The server's own databases."""
-INTERNAL = frozenset(("admin", "config", "local"))
 """Databases of the server's own."""
 _EXPLAINED = frozenset(("aggregate", "count", "distinct", "find"))
 _WRITING_STAGES = frozenset(("$out", "$merge"))
@@ -227,7 +225,8 @@ class Session:
             )
         if error.code == 13:  # Unauthorized
             who = self.user or "this user"
-            role = ("read", database) if _reads_data(command) else ("clusterMonitor", "admin")
+            data = _reads_data(command) and database not in INTERNAL
+            role = ("read", database) if data else ("clusterMonitor", "admin")
             return Unavailable(
                 f"{who} may not read {_purpose(command)}", grant_text(self.user, *role)
             )

@@ -345,5 +345,6 @@ def from_session(session: Session, options: Options) -> Report:
     try:
         current = config.read(session).values
     except Unavailable as missing:
-        raise TargetError(f"{profile.name}: {missing}") from None
+        remedy = f"\n{missing.remedy}" if missing.remedy else ""
+        raise TargetError(f"{profile.name}: {missing.reason}{remedy}") from None
     return replace(generate(inputs, current), target=session.target())

@@ -47,6 +47,7 @@ class Session:
         limits: how long it may keep us waiting.
         user: the ACL user that is logged in; ``default`` unless one is named.
         info: the server's INFO, by field; empty where this user may not read it.
+        no_info: why it is empty.
         node: its host and port, if it is read as one of several nodes.
         sent: how many of each command it has sent.
         closed_with: sessions that are closed together with this one.
@@ -61,6 +62,7 @@ class Session:
         self.node = node
         self.closed_with: list[Session] = []
         self.sent: Counter[str] = Counter()
+        self.no_info: Unavailable | None = None
         self._connection, self.user, self.database = connect(profile, limits)
         try:
             self._introduce()
@@ -166,7 +168,8 @@ class Session:
     def _read_info(self) -> dict[str, str]:
         try:
             info = parse_info(str(self.command("INFO")))
-        except Unavailable:
+        except Unavailable as missing:
+            self.no_info = missing
             return {}
         if info.get("redis_mode") == "sentinel":
             raise UsageError(

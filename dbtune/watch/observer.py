@@ -29,6 +29,18 @@ _TWICE = frozenset({"compare.statement-slower", "compare.workload-slower", "comp
 """Load alone can do these: they have to be there in two intervals one after the other."""
 
 
+def _blind(snapshot: Snapshot) -> Iterator[Event]:
+    """What will not be seen, by what would mend that; what has no remedy is as it is."""
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for name, fact in snapshot.facts.items():
+        if isinstance(fact, dict) and fact.get("unavailable") and fact.get("remedy"):
+            remedy = str(fact["remedy"]).partition("\n")[0]
+            lacking.setdefault((str(fact["unavailable"]), remedy), []).append(name)
+    for (reason, remedy), names in lacking.items():
+        message = f"not watched: {', '.join(names)}: {reason}; what would change that: {remedy}"
+        yield Event(snapshot.collected_at, "note", message)
+
+
 class Observer:
     """Sees snapshots of one target, one after the other.
 
@@ -77,6 +89,7 @@ class Observer:
         """What check finds at the beginning is known: it is no regression."""
         findings, _, _ = judge(Engine(snapshot.engine), Held(snapshot), self._thresholds)
         self._known = {one.fingerprint for one in findings}
+        yield from _blind(snapshot)
         worst = [one for one in findings if (one.level or Level.info) >= self._level]
         if worst:
             yield Event(

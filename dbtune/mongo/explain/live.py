@@ -14,7 +14,7 @@ from dbtune.errors import TargetError, Unavailable, UsageError
 from dbtune.mongo.plans.build import build
 from dbtune.mongo.plans.find import Found
 from dbtune.mongo.plans.model import Plan
-from dbtune.mongo.session import Session
+from dbtune.mongo.session import Session, grant_text
 from dbtune.text import plain
 
 _WRITING = frozenset(("$out", "$merge"))
@@ -104,9 +104,10 @@ def namespace_of(session: Session, collection: str) -> tuple[str, str]:
         return session.database, collection
     if dot:
         known = ", ".join(sorted(databases)) or "none"
+        grant = f"\n{grant_text(session.user, 'read', before)}" if session.user else ""
         raise UsageError(
             f"--collection {plain(collection)}: {session.user or 'this user'} sees no database "
-            f"{plain(before)}; it sees: {plain(known)}"
+            f"{plain(before)}; it sees: {plain(known)}" + grant
         )
     raise UsageError(
         f"--collection {plain(collection)} names no database, and neither does the URL: write "

@@ -17,13 +17,18 @@ MOST = 500
 
 @fact("collections")
 def collections(session: Session) -> tuple[Collection, ...]:
-    """At most 500, of all databases. Least privilege: clusterMonitor."""
+    """At most 500, of all databases. Least privilege: clusterMonitor, and read on each."""
+    if (missing := session.blind()) is not None:
+        raise missing
     found = []
+    refused: Unavailable | None = None
     for name in collection_names(session, "", MOST):
         try:
             found.append(read_collection(session, name))
-        except Unavailable:
-            continue  # dropped meanwhile, or a view
+        except Unavailable as lacking:  # of a database that may not be read, or dropped meanwhile
+            refused = lacking if lacking.remedy else refused
+    if refused is not None and not found:
+        raise refused
     used = with_usage(session, found)
     return tuple(replace(one, indexes=tuple(map(_plain, one.indexes))) for one in used)
 

@@ -237,6 +237,8 @@ def _told(error: psycopg.Error, session: Session, request: Request) -> Exception
         hint = "this server is a standby: execute it on the primary"
     elif isinstance(error, errors.ReadOnlySqlTransaction):
         hint = "add --allow-write to execute it and roll it back"
+    elif denied := _DENIED.match(message):
+        hint = _grant(denied[1], request.sql, session.user)
     elif "cannot be prepared" in message:
         hint = "SELECT INTO creates a table; leave INTO out"
     elif "multiple commands" in message:
@@ -249,6 +251,19 @@ def _told(error: psycopg.Error, session: Session, request: Request) -> Exception
         hint = "pg_stat_statements keeps no constants, and this one needs them: use --sql"
     place = _place(error, request)
     return UsageError(f"{request.origin}{place}: {message}" + (f"\n{hint}" if hint else ""))
+
+
+_DENIED = re.compile(r"permission denied for (?:table|view|materialized view|foreign table) (.+)")
+
+
+def _grant(relation: str, statement: str, user: str) -> str:
+    """What lets a role plan a statement: the server wants the privileges that it needs to run."""
+    words = set(re.findall(r"[A-Z]+", statement.upper())) & {"INSERT", "UPDATE", "DELETE"}
+    wanted = ", ".join(["SELECT", *sorted(words)])
+    grant = sql.SQL("GRANT {} ON {} TO {};").format(
+        sql.SQL(wanted), sql.Identifier(relation), sql.Identifier(user)
+    )
+    return grant.as_string() + "  -- or the role pg_read_all_data, from PostgreSQL 14 on"
 
 
 def _syntax_hint(request: Request) -> str:

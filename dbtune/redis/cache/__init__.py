@@ -124,11 +124,15 @@ def _report(
     of_health = load_checks("dbtune.redis.health.checks")
     checks = [*load_checks(CHECKS), *(one for one in of_health if one.name in _OF_HEALTH)]
     findings, not_run = run_checks(checks, facts, thresholds)
+    said, quiet = list(found.skipped), set(found.quiet)
+    if isinstance(settings, Unavailable):
+        said.append(Skipped("settings", settings.reason, settings.remedy))
+        quiet |= {one.name for one in checks if "config" in one.needs}
     return Report(
         "cache",
         _tables(info, found, limit),
         tuple(findings),
-        (*found.skipped, *(one for one in not_run if one.what not in found.quiet)),
+        (*said, *(one for one in not_run if one.what not in quiet)),
         tuple(_notes(target, info, found)),
         examined=tuple(one.name for one in checks),
     )
@@ -165,7 +169,14 @@ def _keys(session: Session, selection: Selection, info: Info, wait: Wait, *, loo
 
 def _without(missing: Unavailable) -> _Found:
     skip = Skipped("keys", missing.reason, missing.remedy)
-    return _Found(missing, missing, missing, missing, (skip,), _needing("keys", "growth"))
+    return _Found(
+        missing,
+        missing,
+        missing,
+        missing,
+        (skip,),
+        _needing("keys", "families", "growth", "hot_keys"),
+    )
 
 
 def _judged(

@@ -41,6 +41,8 @@ def bloat(session: Session, selection: Selection) -> Report:
     )
 
     skipped: list[Skipped] = []
+    if session.no_info is not None:
+        skipped.append(Skipped("memory", session.no_info.reason, session.no_info.remedy))
     keys: Keyspace | Unavailable
     found: list[Encoded] | Unavailable
     try:
@@ -71,11 +73,14 @@ def bloat(session: Session, selection: Selection) -> Report:
         if known
         else ()
     )
+    # Why there are no keys, or no encodings, is said once, and not of each check again.
+    quiet = {one.name for one in checks if not {"keys", "encodings"}.isdisjoint(one.needs)}
+    memory = (memory_table(session.info, known),) if session.info else ()
     return Report(
         "bloat",
-        (memory_table(session.info, known), *rows),
+        (*memory, *rows),
         tuple(findings),
-        (*skipped, *not_run),
+        (*skipped, *(one for one in not_run if known or one.what not in quiet)),
         tuple(_notes(session, known)),
         target=session.target(),
         collected_at=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbtune.errors import Unavailable
 from dbtune.finding import Finding, Remedy, check
 from dbtune.mongo.facts.profiling import Profiling
 
@@ -19,7 +20,7 @@ def profiler_on(profiling: tuple[Profiling, ...]) -> Iterator[Finding]:
     Remedy: Level 1 with slowms, or 0.
     """
     for one in profiling:
-        if one.level >= 2:
+        if one.level is not None and one.level >= 2:
             yield Finding(
                 f"database {one.database}",
                 f"the profiler of {one.database} is at level 2",
@@ -28,3 +29,5 @@ def profiler_on(profiling: tuple[Profiling, ...]) -> Iterator[Finding]:
                 ),
                 {"level": one.level},
             )
+    if unread := [one for one in profiling if one.level is None]:
+        raise Unavailable(unread[0].unread, unread[0].remedy)
