@@ -261,17 +261,17 @@ def poolers(draw: st.DrawFn) -> Pooler:
 
 loads = st.builds(
     PoolInputs,
-    requests_per_second=st.one_of(st.none(), st.floats(0.1, 20_000)),
-    hold_time_ms=st.floats(0.1, 500),
-    cpus=st.one_of(st.none(), st.floats(0.5, 128)),
+    requests_per_second=st.one_of(st.none(), st.floats(0.001, 20_000), st.floats(1e4, 1e6)),
+    hold_time_ms=st.one_of(st.floats(0.01, 500), st.floats(500, 600_000)),
+    cpus=st.one_of(st.none(), st.floats(0.5, 512)),
     wait_share=st.one_of(st.none(), st.floats(0, 0.95)),
-    max_connections=st.one_of(st.none(), st.integers(20, 2000)),
+    max_connections=st.one_of(st.none(), st.integers(20, 2000), st.integers(2000, 200_000)),
     superuser_reserved=st.integers(0, 5),
     reserved_connections=st.integers(0, 10),
     other_connections=st.integers(0, 20),
     poolers=st.integers(1, 3),
     users=st.integers(1, 4),
-    instances=st.one_of(st.none(), st.integers(1, 50)),
+    instances=st.one_of(st.none(), st.integers(1, 50), st.just(10_000)),
 )
 
 

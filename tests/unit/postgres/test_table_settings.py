@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dbtune.finding import Confidence
 from dbtune.postgres.bloat.facts import Counters, Kind, Relation, Sizes
@@ -194,3 +197,66 @@ def test_nothing_to_do() -> None:
     do, undo = artifacts([], "d")
     assert "Nothing is worth setting." in do.text
     assert "ALTER" not in undo.text
+
+
+RANGES = {
+    "fillfactor": (10, 100),
+    "autovacuum_vacuum_scale_factor": (0, 100),
+    "autovacuum_vacuum_insert_scale_factor": (0, 100),
+    "autovacuum_analyze_scale_factor": (0, 100),
+    "autovacuum_vacuum_threshold": (0, 2**31 - 1),
+    "toast_tuple_target": (128, 8160),
+    "statistics": (0, 10_000),
+    "n_distinct": (-1, 1e15),
+}
+"""What PostgreSQL takes (reloptions.c, attoptcache.h)."""
+rows = st.one_of(st.just(0), st.integers(0, 10_000), st.integers(0, 10**12))
+
+
+@given(
+    counters=st.builds(
+        Counters, live=rows, dead=rows, inserted=rows, updated=rows, deleted=rows
+    ).flatmap(
+        lambda one: st.integers(0, one.updated).map(lambda hot: replace(one, hot_updated=hot))
+    ),
+    counted=st.one_of(st.none(), rows.map(float)),
+    size=st.integers(0, 10**14),
+    moved=st.one_of(st.none(), rows),
+    days=st.floats(0, 4000),
+    version=st.integers(13, 18),
+    width=st.integers(1, 8000),
+    distinct=st.one_of(st.floats(-1, 0), st.floats(0, 1e9)),
+    common=st.lists(st.floats(1e-9, 0.01), max_size=200),
+)
+def test_any_table_gets_values_that_postgresql_takes(
+    counters: Counters,
+    counted: float | None,
+    size: int,
+    moved: int | None,
+    days: float,
+    version: int,
+    width: int,
+    distinct: float,
+    common: list[float],
+) -> None:
+    columns = (
+        column("key", n_distinct=distinct, common_ratios=tuple(sorted(common, reverse=True))),
+        column("body", width, storage="x"),
+    )
+    given = known(
+        counters,
+        columns=columns,
+        moved=moved,
+        version=version * 10_000,
+        days=days,
+        rows=counted,
+        size_bytes=size,
+    )
+    relation = replace(given.sizes.relations[1], counters=counters)
+    advised = list(advise(replace(given, sizes=replace(given.sizes, relations={1: relation}))))
+    for one in advised:
+        low, high = RANGES[one.option]
+        assert low <= one.value <= high, one
+        if one.option not in ("n_distinct", "autovacuum_vacuum_scale_factor"):
+            assert re.fullmatch(r"-?[0-9.]+", one.text), one
+    assert len({(one.column, one.option) for one in advised}) == len(advised)

@@ -24,9 +24,10 @@ CHECKS = load_checks("dbtune.postgres.config.checks")
 machines = st.builds(
     Inputs,
     ram_bytes=st.one_of(
-        st.integers(512 * MB, 1024 * GB), st.integers(0, 11).map(lambda n: 512 * MB << n)
+        st.integers(512 * MB, 12 * 1024 * GB),
+        st.integers(0, 14).map(lambda n: 512 * MB << n),
     ),
-    cpus=st.one_of(st.integers(1, 256), st.floats(0.1, 4)),
+    cpus=st.one_of(st.integers(1, 512), st.floats(0.1, 4)),
     storage=st.sampled_from(Storage),
     workload=st.sampled_from(Workload),
     version=st.integers(OLDEST, NEWEST),
