@@ -294,6 +294,8 @@ def one_query(session: Session, given: dict[str, Any], **more: Any) -> list[str]
         ({"name": {"$regex": "^Aab"}}, {}, ["{name: 1}"]),
         ({"store": 5}, {"projection": {"_id": 0, "amount": 1}}, ["{store: 1, amount: 1}"]),
         ({"$expr": {"$eq": ["$customer", 77]}}, {}, ["{customer: 1}"]),
+        ({"$expr": {"$and": [{"$eq": ["$customer", 77]}, {"$gt": ["$amount", "$score"]}]}}, {},
+         ["{customer: 1}"]),
     ],
 )  # fmt: skip
 def test_one_query_gets_its_best_index(
@@ -319,6 +321,7 @@ def test_one_query_gets_its_best_index(
         ({"name": {"$regex": "^a", "$options": "i"}}, {}),
         ({"$where": "this.a == 1"}, {}),
         ({"$expr": {"$gt": ["$amount", "$score"]}}, {}),
+        ({"$expr": {"$eq": ["$tags", 4]}}, {}),  # which is no search in arrays
         ({}, {}),
         ({"a": 3}, {"collection": "few"}),
         ({"none": {"$exists": False}}, {}),
@@ -358,6 +361,24 @@ def test_a_collation_has_an_index_of_its_own(session: Session, client: Client) -
     finally:
         orders.drop_indexes()
     assert one_query(session, {"customer": 77}, collation=NOCASE) == ["{customer: 1}"]
+
+
+def test_a_collection_may_have_a_collation_for_all(session: Session, client: Client) -> None:
+    client.shop.drop_collection("folded")
+    client.shop.create_collection("folded", collation=NOCASE)
+    client.shop.folded.insert_many({**one, "_id": None} | {"_id": n}
+                                   for n, one in enumerate(documents_cache()))  # fmt: skip
+    suggested = '{name: 1} collation {locale: "en", strength: 2}'
+    given = {"name": "aabcb"}
+    assert one_query(session, given, collection="folded") == [suggested]
+    client.shop.folded.create_index([("name", 1)])
+    assert one_query(session, given, collection="folded") == []
+    full = {**NOCASE, "caseFirst": "off", "alternate": "non-ignorable"}
+    assert one_query(session, given, collection="folded", collation=full) == []
+    assert one_query(session, given, collection="folded", collation={"locale": "simple"}) == [
+        '{name: 1} collation {locale: "simple"}'
+    ]
+    assert one_query(session, {"customer": 77}, collection="folded") == ["{customer: 1}"]
 
 
 def test_queries_of_two_collations_share_no_texts() -> None:
@@ -628,6 +649,11 @@ def test_redundant_indexes_all_and_none_falsely(new_mongodb: Callable[[], MongoD
         ("t_longer", [("t", 1), ("a", 1)], {}, False),
         ("text_collated", [("n", 1)], {"collation": {"locale": "en", "strength": 2}}, False),
         ("n_longer", [("n", 1), ("a", 1)], {}, False),
+        ("ignores_signs", [("n2", 1)], {"collation": {"locale": "en", "alternate": "shifted"}},
+         False),
+        ("n2_longer", [("n2", 1), ("a", 1)], {"collation": {"locale": "en"}}, False),
+        ("same_collation", [("n3", 1)], {"collation": {"locale": "en", "strength": 3}}, True),
+        ("n3_longer", [("n3", 1), ("a", 1)], {"collation": {"locale": "en"}}, False),
         ("hashed", [("h", "hashed")], {}, False),
         ("h_longer", [("h", 1), ("a", 1)], {}, False),
         ("geo", [("g", "2dsphere")], {}, False),

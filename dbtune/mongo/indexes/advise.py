@@ -24,6 +24,7 @@ from dbtune.mongo.indexes.choose import (
     preferred,
     worth,
 )
+from dbtune.mongo.indexes.collation import in_effect
 from dbtune.mongo.indexes.commands import Unknown
 from dbtune.mongo.indexes.facts import Collection, Index, Proposal
 from dbtune.mongo.indexes.propose import estimated_size
@@ -87,7 +88,11 @@ class Advice:
 def advise(sample: Sample, collection: Collection, usages: Sequence[Usage]) -> Advice:
     """Indexes for the queries on a collection."""
     existing = [one for one in collection.indexes if not one.hidden]
-    cases = [one for usage in usages if (one := _case(sample, usage, existing)) is not None]
+    cases = [
+        one
+        for usage in usages
+        if (one := _case(sample, usage, existing, collection.indexes)) is not None
+    ]
     chosen = _select(sample, collection, cases, _options(sample, cases, existing))
     chosen = merged_leaves(cases, _spared(sample, cases, chosen))
     return Advice(
@@ -100,8 +105,13 @@ def advise(sample: Sample, collection: Collection, usages: Sequence[Usage]) -> A
     )
 
 
-def _case(sample: Sample, usage: Usage, existing: Sequence[Index]) -> Case | None:
-    examples = tuple(filled(usage.queries, sample))
+def _case(
+    sample: Sample, usage: Usage, existing: Sequence[Index], every: Sequence[Index]
+) -> Case | None:
+    examples = tuple(
+        replace(one, collation=in_effect(one.collation, every))
+        for one in filled(usage.queries, sample)
+    )
     if not examples:
         return None
     now, uses = best_now(sample, examples, existing)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from dbtune.errors import Unavailable
+from dbtune.mongo.indexes.collation import normal
 from dbtune.mongo.indexes.facts import Collection, Index
 from dbtune.mongo.session import Document, Session
 
@@ -92,7 +93,7 @@ def _index(namespace: str, told: Mapping[str, Any], sizes: Mapping[str, Any]) ->
         sparse=bool(told.get("sparse")),
         partial=dict(told.get("partialFilterExpression") or {}),
         expire_seconds=None if expires is None else float(expires),
-        collation=_collation(told.get("collation")),
+        collation=normal(told.get("collation")),
         hidden=bool(told.get("hidden")),
         size_bytes=int(sizes[name]) if name in sizes else None,
     )
@@ -104,17 +105,6 @@ def _text_keys(told: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         (str(path), way) for path, way in told["key"].items() if path not in ("_fts", "_ftsx")
     ]
     return (*before, *((str(path), "text") for path in told.get("weights") or {}))
-
-
-def _collation(told: object) -> dict[str, Any]:
-    """A collation by what makes it differ; the server fills in the defaults."""
-    if not isinstance(told, Mapping):
-        return {}
-    return {
-        key: told[key]
-        for key in ("locale", "strength", "caseLevel", "numericOrdering")
-        if told.get(key) not in (None, False) and not (key == "strength" and told[key] == 3)
-    }
 
 
 def read_sample(

@@ -68,6 +68,8 @@ class Counted:
         for one in self.query.conditions:
             array = bool(one.path and self.sample.field(one.path).array)
             bound = bound_of(one, array) if one.path else None
+            if array and "$expr" in one.siblings:
+                continue
             if bound is not None:
                 by_path.setdefault(one.path, []).append((one, bound))
         return {path: self._field(path, found) for path, found in by_path.items()}

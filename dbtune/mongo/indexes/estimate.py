@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any
 
 from dbtune.mongo.indexes.bson_order import STRING, Key
+from dbtune.mongo.indexes.collation import alike
 from dbtune.mongo.indexes.counted import Counted, Ranged, in_all
 from dbtune.mongo.indexes.facts import Index, Keys, Proposal
 from dbtune.mongo.indexes.query import Query
@@ -111,7 +112,7 @@ class Estimator:
         return True
 
     def _compares_alike(self, paths: Sequence[str], collation: Mapping[str, Any]) -> bool:
-        return dict(collation) == dict(self.query.collation) or not self.compares_texts(paths)
+        return alike(collation, self.query.collation) or not self.compares_texts(paths)
 
     def compares_texts(self, paths: Sequence[str]) -> bool:
         """Whether it makes a difference to the query how an index on some fields compares texts."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from dbtune.mongo.indexes.collation import normal
 from dbtune.mongo.indexes.match import is_operators
 from dbtune.mongo.indexes.places import GEO
 
@@ -22,7 +23,8 @@ class Condition:
         path: the field, with dots; "" for conditions on no field (``$where``, ``$text``).
         operator: ``$eq``, ``$in``, ``$gt``, ...
         operand: what it is compared with.
-        siblings: the operators beside it (``$options``).
+        siblings: the operators beside it (``$options``); ``$expr`` if it is an expression, which
+            no index over arrays serves.
         element: the array whose one element must meet all conditions of the same name: of
             ``$elemMatch``; "" for conditions that any element may meet.
     """
@@ -100,7 +102,7 @@ def query_of(
         needed,
         kind,
         distinct,
-        collation or {},
+        normal(collation),
     )
 
 
@@ -126,9 +128,10 @@ def _split(
                 branches = [tuple(one[0]) for one in inner]
                 undecided |= any(one[2] for one in inner)
         elif key.startswith("$"):
-            expressed = _of_expression(value) if key == "$expr" else None
-            if expressed is not None:
-                found.append(expressed)
+            if key == "$expr":
+                parts = [_of_expression(one) for one in _all_of(value)]
+                found += [one for one in parts if one is not None]
+                undecided |= None in parts
             elif key == "$text":
                 found.append(Condition("", "$text", value))
             elif key != "$comment":
@@ -162,18 +165,29 @@ _EXPRESSED = {"$eq": "$eq", "$gt": "$gt", "$gte": "$gte", "$lt": "$lt", "$lte": 
 _TURNED = {"$eq": "$eq", "$gt": "$lt", "$gte": "$lte", "$lt": "$gt", "$lte": "$gte"}
 
 
+def _all_of(value: Any) -> Iterator[Any]:
+    """An expression, or all that its ``$and`` has."""
+    inner = value.get("$and") if isinstance(value, Mapping) and len(value) == 1 else None
+    if not isinstance(inner, list):
+        yield value
+        return
+    for one in inner:
+        yield from _all_of(one)
+
+
 def _of_expression(value: Any) -> Condition | None:
     """``$expr`` that compares a field with a constant, which an index serves."""
     if not isinstance(value, Mapping) or len(value) != 1:
         return None
     operator, operands = next(iter(value.items()))
+    told = {"$expr": value}
     if operator not in _EXPRESSED or not isinstance(operands, list) or len(operands) != 2:
         return None
     left, right = operands
     if isinstance(left, str) and left.startswith("$") and not _is_expression(right):
-        return Condition(left[1:], _EXPRESSED[operator], right)
+        return Condition(left[1:], _EXPRESSED[operator], right, told)
     if isinstance(right, str) and right.startswith("$") and not _is_expression(left):
-        return Condition(right[1:], _TURNED[operator], left)
+        return Condition(right[1:], _TURNED[operator], left, told)
     return None
 
 
