@@ -178,7 +178,10 @@ def _odd(rng: random.Random, docs: Any, kind: str) -> Drawn:
             {"store": value(rng, docs, "store"), "status": {"$ne": value(rng, docs, "status")}},
             {"ref": {"$exists": True}},
             {"ref": rng.randrange(1000)},
-            {"age": {"$mod": [10, 3]}},
+            {rng.choice(["age", "ref"]): {"$mod": [10, 3]}},
+            {rng.choice(["gone", "ref"]): {"$type": "int"}},
+            {"amount": {"$not": {"$lt": rng.choice([100, 1000])}}},
+            {"$expr": {"$eq": ["$store", value(rng, docs, "store")]}},
             {"state": "closed"},
             {"state": "open"},
         ]
