@@ -517,6 +517,23 @@ def test_no_index_beside_one_of_another_kind(
         client.shop.places.drop_index(name)
 
 
+@pytest.mark.parametrize(
+    ("projection", "served"),
+    [({"attributes": 1}, True), ({"words": 0}, True), ({"words": 1}, False),
+     ({"attributes.k3": 0}, False)],
+)  # fmt: skip
+def test_a_wildcard_index_may_leave_fields_out(
+    session: Session, client: Client, projection: dict[str, int], served: bool
+) -> None:
+    fill_places(client)
+    client.shop.places.create_index([("$**", 1)], wildcardProjection=projection)
+    try:
+        found = one_query(session, {"attributes.k3": 7}, collection="places")
+        assert (found == []) is served
+    finally:
+        client.shop.places.drop_indexes()
+
+
 def test_what_a_hash_and_a_wildcard_do_not_serve(session: Session, client: Client) -> None:
     fill_places(client)
     client.shop.places.create_index([("stars", "hashed")])

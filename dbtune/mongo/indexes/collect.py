@@ -94,6 +94,7 @@ def _index(namespace: str, told: Mapping[str, Any], sizes: Mapping[str, Any]) ->
         partial=dict(told.get("partialFilterExpression") or {}),
         expire_seconds=None if expires is None else float(expires),
         collation=normal(told.get("collation")),
+        projection=dict(told.get("wildcardProjection") or {}),
         hidden=bool(told.get("hidden")),
         size_bytes=int(sizes[name]) if name in sizes else None,
     )

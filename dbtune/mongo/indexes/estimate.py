@@ -26,7 +26,7 @@ from dbtune.mongo.indexes.counted import Counted, Ranged, in_all
 from dbtune.mongo.indexes.facts import Index, Keys, Proposal
 from dbtune.mongo.indexes.query import Query
 from dbtune.mongo.indexes.sample import Sample
-from dbtune.mongo.indexes.special import is_ordinary, needs_special, with_special
+from dbtune.mongo.indexes.special import is_ordinary, is_projected, needs_special, with_special
 from dbtune.mongo.indexes.work import Work
 
 MOST_MERGED_SCANS = 200
@@ -72,6 +72,8 @@ class Estimator:
     def with_index(self, index: Index) -> Work | None:
         """The work with an index; ``None`` if the planner would not use it for this query."""
         if index.hidden or not self._fits(index):
+            return None
+        if index.projection and not any(is_projected(index.projection, one) for one in self.ranged):
             return None
         within = self.sample.all
         if index.partial:

@@ -24,6 +24,7 @@ class Index:
         partial: only documents that meet this filter are in it.
         expire_seconds: of a TTL index; ``None`` if it is none.
         collation: its collation, if it is not the simple one.
+        projection: the fields that a wildcard index has, or has not; empty for all.
         hidden: the planner does not use it.
         size_bytes: on disk.
         ops: operations that used it, on all members that were asked; ``None`` if not told.
@@ -40,6 +41,7 @@ class Index:
     partial: Mapping[str, Any] = field(default_factory=dict)
     expire_seconds: float | None = None
     collation: Mapping[str, Any] = field(default_factory=dict)
+    projection: Mapping[str, Any] = field(default_factory=dict)
     hidden: bool = False
     size_bytes: int | None = None
     ops: int | None = None

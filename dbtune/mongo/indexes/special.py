@@ -5,7 +5,8 @@ A text index is not here: what it reads depends on words, and nothing else can d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from dbtune.mongo.indexes.bson_order import order_key
 from dbtune.mongo.indexes.counted import Ranged, in_all
@@ -31,6 +32,14 @@ def needs_special(query: Query) -> bool:
     """Whether only an index of its own kind can answer: $text and $near fail without."""
     condition = geo_condition(query)
     return has_text(query) or (condition is not None and is_near(condition))
+
+
+def is_projected(projection: Mapping[str, Any], path: str) -> bool:
+    """Whether a wildcard index with such a projection has a field."""
+    named = {name: on for name, on in projection.items() if name != "_id"}
+    includes = any(map(bool, named.values()))
+    inside = any(path == name or path.startswith(name + ".") for name in named)
+    return inside == includes
 
 
 def with_special(estimator: Estimator, keys: Keys, within: int, whole: bool) -> Work | None:
