@@ -72,7 +72,7 @@ _OPTIONS: dict[str, Any] = {
     "wait_share": _float(
         "wait_share",
         _LOAD,
-        "Share of that time off the CPU: I/O, locks, the client.",
+        "Share of that time off the CPU, as 80%: I/O, locks, the client.",
         parse=parse_share,
     ),
     "variance": _float(

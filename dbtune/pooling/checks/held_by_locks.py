@@ -35,6 +35,8 @@ def held_by_locks(
     worst = max(load.uses, key=lambda one: one.lock)
     contended = contended_of(load)
     turns = None if contended is None else turns_cap(contended)
+    if turns is not None and turns >= whole.held / load.count:
+        turns = None  # they are few enough
     few = "" if turns is None else f"; {turns} keep it as busy, since they take turns"
     own = (
         ""

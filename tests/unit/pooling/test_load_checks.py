@@ -174,6 +174,8 @@ def test_sessions_that_take_turns_at_a_lock_get_a_pool_of_their_own() -> None:
     assert "; 2 keep it as busy" in finding.message
     assert "a pool of 2 of their own" in finding.remedy.text
     assert finding.evidence["turns_connections"] == 2
+    (finding,) = found("held-by-locks", replace(stuck, turns=Turns(5, 30.0, 1.0)))
+    assert "pool of" not in finding.remedy.text  # no fewer than are held keep so many locks busy
 
 
 def test_mixed_hold_times() -> None:
