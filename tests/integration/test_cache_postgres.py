@@ -341,7 +341,7 @@ def test_names_of_databases_do_not_end_a_shells_words() -> None:
     from dbtune.postgres.caching.facts import Read, ToMaterialise
 
     view = rewrite('SELECT "a$b%c", count(*) FROM t GROUP BY 1', {})
-    one = ToMaterialise(Read("", 1, 1, 1, 1, 1, 1), view, "pub'lic", refresh_seconds=60)
+    one = ToMaterialise(Read("", 1, 1, 1, 1, 1, 1), view, "pub'lic", refresh_every_seconds=60)
     ways = schedules(one, "shop; rm -rf '/")
     assert "--dbname='shop; rm -rf '\"'\"'/'" in ways["cron"]
     assert "\n" not in ways["cron"]

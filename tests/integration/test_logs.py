@@ -88,7 +88,7 @@ def test_every_kind_of_event_in_every_format(logs: Logs) -> None:
         assert constants["hosts"] == ["[local]"]
         prepared = row(statements, statement="SELECT amount + $3, pg_sleep($4) FROM stock")
         assert prepared["calls"] == 10
-        assert prepared["plan_ms"] > 0
+        assert prepared["planning_ms"] > 0
         assert row(statements, statement="SELECT $1,")["calls"] == 1
 
         deadlock = row(found["deadlocks"], count=1)

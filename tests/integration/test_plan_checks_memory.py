@@ -447,6 +447,8 @@ def test_waiting_for_a_row_lock_is_suspected(database: tuple[Postgres, str]) -> 
             with holder.transaction():
                 run(holder, "UPDATE locked SET n = n + 1")
                 held.set()
+                while not server.psql("SELECT count(*) FROM pg_locks WHERE NOT granted")[0][0]:
+                    time.sleep(0.02)
                 time.sleep(0.6)
 
         thread = threading.Thread(target=hold)

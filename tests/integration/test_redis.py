@@ -507,7 +507,12 @@ def test_a_server_that_is_held_up_or_goes_away(new_redis: Callable[[], Redis]) -
     ):
         thread = threading.Thread(target=client.eval, args=(busy, 0))
         thread.start()
-        time.sleep(0.3)
+        with (
+            pytest.raises(redis.exceptions.TimeoutError),
+            redis.Redis.from_url(server.url(), socket_timeout=0.2, retry=None) as probe,
+        ):
+            while True:  # until the script runs and nobody else is answered
+                probe.ping()
         with pytest.raises(TargetError, match=r"lost the connection .* Timeout"):
             session.command("SLOWLOG", "GET", 1)
         thread.join()

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from tests.command import Result, dbtune
+from tests.health import running
 from tests.servers import PgBouncer, Postgres, fresh_database
 
 LISTED, EACH = 40, 50
@@ -248,12 +249,12 @@ def test_without_the_extension_activity_is_sampled_and_the_way_out_is_said(
     database18: tuple[Postgres, str],
 ) -> None:
     pg, name = database18
-    secret = "SELECT pg_sleep(3), 'topsecret'"
-    sleeper = threading.Thread(target=lambda: pg.psql(secret, name))
-    sleeper.start()
-    time.sleep(0.3)
-    result = dbtune("slow-queries", pg.dsn(name), "--interval", "1s", "-f", "json").ok()
-    sleeper.join()
+    secret = "SELECT pg_sleep(600), 'topsecret'"
+    with pg.connect(name) as session, running(session, secret):
+        asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND pid = "
+        while not pg.psql(f"{asleep}{session.info.backend_pid}")[0][0]:
+            time.sleep(0.02)
+        result = dbtune("slow-queries", pg.dsn(name), "--interval", "1s", "-f", "json").ok()
     assert result.json["summary"]["sampled"] is True
     row = statement(result, "pg_sleep")
     assert row["statement"] == "SELECT pg_sleep(?), ?"
