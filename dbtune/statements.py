@@ -30,7 +30,7 @@ class Order(StrEnum):
     io = "io"
     temp = "temp"
     wal = "wal"
-    plan = "plan"
+    planning = "planning"
     jit = "jit"
 
 
@@ -68,7 +68,7 @@ class Statement:
         histogram: executions by power of ten of their time (likewise).
         hours: executions and their time by hour (likewise).
         rows: rows (documents, elements) returned or changed by all calls.
-        plan_ms: planning time of all calls.
+        planning_ms: planning time of all calls.
         io_ms: time spent reading and writing blocks, all calls.
         hit_ratio: blocks found in the server's cache, of all blocks asked for.
         read_bytes: bytes that came from outside the server's cache.
@@ -106,7 +106,7 @@ class Statement:
     histogram: Mapping[str, int] | None = None
     hours: tuple[Hour, ...] = ()
     rows: int | None = None
-    plan_ms: float | None = None
+    planning_ms: float | None = None
     io_ms: float | None = None
     hit_ratio: float | None = None
     read_bytes: int | None = None
@@ -196,7 +196,7 @@ _KEYS: dict[Order, Callable[[Statement], float | None]] = {
     Order.io: lambda s: s.io_ms if s.io_ms else s.read_bytes,
     Order.temp: lambda s: s.temp_bytes,
     Order.wal: lambda s: s.wal_bytes,
-    Order.plan: lambda s: s.plan_ms,
+    Order.planning: lambda s: s.planning_ms,
     Order.jit: lambda s: s.jit_ms,
 }
 
@@ -235,7 +235,7 @@ STATEMENTS = Table(
             "Part of the WAL that is full-page images, before compression.",
             None,
         ),
-        Column("plan_ms", "planning", "ms", "Planning time of all calls.", 4),
+        Column("planning_ms", "planning", "ms", "Planning time of all calls.", 4),
         Column("jit_ms", "JIT", "ms", "Time spent compiling.", 4),
         Column("docs_examined", "docs", "int", "Documents looked at (MongoDB).", 1),
         Column("keys_examined", "keys", "int", "Index keys looked at (MongoDB).", 2),

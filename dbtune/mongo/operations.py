@@ -11,7 +11,7 @@ from typing import Any
 from dbtune.mongo.shape import Shape, query_hash, shape_of
 from dbtune.statements import Statement
 
-_OPTIONAL = ("docs", "keys", "rows", "read_bytes", "read_ms", "plan_ms")
+_OPTIONAL = ("docs", "keys", "rows", "read_bytes", "read_ms", "planning_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Operation:
         write_conflicts: times it had to start again because another wrote the same document.
         read_bytes: bytes read from disk into the cache.
         read_ms: time that took.
-        plan_ms: planning time (since 6.2).
+        planning_ms: planning time (since 6.2).
         hash: the server's hash of the shape.
         cursor: number of the cursor that it opened or read on; 0 if none.
         getmore: it fetched a further batch of a query.
@@ -54,7 +54,7 @@ class Operation:
     write_conflicts: int = 0
     read_bytes: int | None = None
     read_ms: float | None = None
-    plan_ms: float | None = None
+    planning_ms: float | None = None
     hash: str = ""
     cursor: int = 0
     getmore: bool = False
@@ -114,7 +114,7 @@ def operation_of(document: Mapping[str, object]) -> Operation:
         write_conflicts=_count(document, "writeConflicts") or 0,
         read_bytes=_count(data, "bytesRead"),
         read_ms=None if read_us is None else read_us / 1000,
-        plan_ms=None if plan_us is None else plan_us / 1000,
+        planning_ms=None if plan_us is None else plan_us / 1000,
         hash=query_hash(document),
         cursor=_count(document, "cursorid") or 0,
         getmore=document.get("op") == "getmore",
@@ -170,7 +170,7 @@ class Sums:
     Attributes:
         calls: operations; a getMore is part of the query whose cursor it reads.
         squares: sum of the squares of the durations.
-        numbers: ``docs``, ``keys``, ``rows``, ``read_bytes``, ``read_ms``, ``plan_ms`` as
+        numbers: ``docs``, ``keys``, ``rows``, ``read_bytes``, ``read_ms``, ``planning_ms`` as
             :class:`Operation` has them; what no operation told is not there.
         plans: operations by plan summary.
         hashes: the server's hashes of the shape.
@@ -222,7 +222,7 @@ class Sums:
             min_ms=self.min_ms if self.calls else 0.0,
             max_ms=self.max_ms,
             rows=counts.get("rows"),
-            plan_ms=self.numbers.get("plan_ms"),
+            planning_ms=self.numbers.get("planning_ms"),
             io_ms=self.numbers.get("read_ms"),
             read_bytes=counts.get("read_bytes"),
             docs_examined=counts.get("docs"),

@@ -35,7 +35,7 @@ _MEASURES = {
     Order.io: "read_bytes",
     Order.temp: "temp_bytes",
     Order.wal: "wal_bytes",
-    Order.plan: "plan_ms",
+    Order.planning: "planning_ms",
     Order.jit: "jit_ms",
 }
 

@@ -71,6 +71,22 @@ def test_a_name_has_one_type_in_all_commands() -> None:
     assert {name for name, got in kinds.items() if len(got) > 1} == OF_TWO_TYPES
 
 
+def test_one_thing_has_one_name() -> None:
+    """What a number's name was once beside another one for the same thing."""
+    others = {"plan_ms": "planning_ms", "exec_ms": "execution_ms", "duration_seconds": "seconds"}
+    assert [where for where, one in columns() if one.name in others] == []
+
+
+def test_a_word_is_of_one_unit_in_a_table() -> None:
+    """``refresh_ms`` beside ``refresh_seconds`` would be two things by one word."""
+    units: dict[tuple[str, str], set[str]] = {}
+    for where, one in columns():
+        stem, _, unit = one.name.rpartition("_")
+        if unit in ("ms", "seconds"):
+            units.setdefault((where.rpartition(".")[0], stem), set()).add(unit)
+    assert {name for name, got in units.items() if len(got) > 1} == set()
+
+
 def test_every_field_is_explained() -> None:
     assert [where for where, one in columns() if not one.help.endswith((".", "..."))] == []
 

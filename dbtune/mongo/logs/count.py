@@ -290,7 +290,7 @@ def _add_numbers(one: Logged, attr: Mapping[str, Any], command: Mapping[str, Any
     if storage := get("storage"):
         _add_storage(numbers, storage)
     if (planned := get("planningTimeMicros")) is not None:
-        numbers["plan_ms"] = numbers.get("plan_ms", 0.0) + _number(planned) / 1000
+        numbers["planning_ms"] = numbers.get("planning_ms", 0.0) + _number(planned) / 1000
     plan = get("planSummary")
     if plan and type(plan) is str:
         plan = plan[:200]

@@ -101,7 +101,7 @@ class ToMaterialise:
         refused: why it can't be, or is not worth it.
         rows: of the view, estimated by the planner.
         refresh_ms: of one refresh, from the mean time and the costs of both plans.
-        refresh_seconds: from one refresh to the next.
+        refresh_every_seconds: from one refresh to the next.
         read_ms: of reading the view once, a guess.
         saved_ms_per_second: execution time saved, refreshes subtracted.
     """
@@ -112,6 +112,6 @@ class ToMaterialise:
     refused: str = ""
     rows: float = 0.0
     refresh_ms: float = 0.0
-    refresh_seconds: float = 0.0
+    refresh_every_seconds: float = 0.0
     read_ms: float = 0.0
     saved_ms_per_second: float = 0.0

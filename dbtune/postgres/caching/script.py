@@ -73,7 +73,7 @@ def cron(seconds: float) -> str:
 def schedules(one: ToMaterialise, database: str) -> dict[str, str]:
     """How to refresh it regularly: by pg_cron, by cron, by a timer of systemd."""
     assert one.view is not None
-    fields, statement = cron(one.refresh_seconds), refresh(one)
+    fields, statement = cron(one.refresh_every_seconds), refresh(one)
     name, job = one.view.name, sql.Literal(f"refresh {one.view.name}").as_string()
     command = f"psql --no-psqlrc --dbname={_shell(database)} --command={_shell(statement)}"
     # In a crontab, % ends the command.
@@ -82,7 +82,7 @@ def schedules(one: ToMaterialise, database: str) -> dict[str, str]:
     timer = (
         f"# {unit}.service\n[Service]\nType=oneshot\nExecStart={_unit(database, statement)}\n"
         f"# {unit}.timer (systemctl enable --now {unit}.timer)\n[Timer]\n"
-        f"OnUnitInactiveSec={nice_seconds(one.refresh_seconds)}\nOnActiveSec=60\n"
+        f"OnUnitInactiveSec={nice_seconds(one.refresh_every_seconds)}\nOnActiveSec=60\n"
         "[Install]\nWantedBy=timers.target"
     )
     literal = sql.Literal(statement).as_string()
@@ -127,7 +127,7 @@ def _block(one: ToMaterialise, database: str) -> str:
     lines = [
         f"{read.calls:,.0f} calls of {ms_text(read.mean_ms)} each; saves about "
         f"{ms_text(one.saved_ms_per_second)} of execution time a second, refreshes included",
-        f"refreshed each {ms_text(nice_seconds(one.refresh_seconds) * 1000)}, about "
+        f"refreshed each {ms_text(nice_seconds(one.refresh_every_seconds) * 1000)}, about "
         f"{ms_text(one.refresh_ms)} each time",
         "In place of:",
         *(f"  {line}" for line in read.text.splitlines()),

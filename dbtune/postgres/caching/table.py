@@ -36,7 +36,9 @@ TO_MATERIALISE = Table(
         Column("mean_ms", "mean", "ms", "Of an execution."),
         Column("writes_per_second", "writes/s", "float", "Rows written to its tables.", 1),
         Column("rows", "rows", "int", "Of the view, by the planner.", 1),
-        Column("refresh_seconds", "refresh each", "seconds", "As often as its tables ask for.", 1),
+        Column(
+            "refresh_every_seconds", "refresh each", "seconds", "As often as its tables ask for.", 1
+        ),
         Column("refresh_ms", "refresh", "ms", "How long one takes, estimated.", 1),
         Column("saved_ms_per_second", "saves a second", "ms", "Execution time, refreshes paid."),
         Column("reason", "why not", "text", "Why it can't be a view, or is not worth it."),
@@ -83,7 +85,9 @@ def view_rows(found: Iterable[ToMaterialise], database: str) -> Iterator[Row]:
             "mean_ms": read.mean_ms,
             "writes_per_second": read.writes_per_second,
             "rows": round(one.rows) if can else None,
-            "refresh_seconds": script.nice_seconds(one.refresh_seconds) if can else None,
+            "refresh_every_seconds": script.nice_seconds(one.refresh_every_seconds)
+            if can
+            else None,
             "refresh_ms": one.refresh_ms if can else None,
             "saved_ms_per_second": one.saved_ms_per_second if can else None,
             "reason": one.refused or None,

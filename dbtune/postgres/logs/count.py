@@ -404,7 +404,7 @@ class Counting:
                 if self._accepts(who):
                     self._add_cell(logged, self._digest.hours, hour, who, cell)
             if found.planned:
-                logged.plan_ms += sum(map(float, found.planned))
+                logged.planning_ms += sum(map(float, found.planned))
                 found.planned.clear()
             found.clear()
         self._touched.clear()

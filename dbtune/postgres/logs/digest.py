@@ -110,4 +110,4 @@ def _fold(statements: dict[str, Logged], cells: int) -> None:
 
 
 def _weight(one: Logged) -> float:
-    return one.total_ms + one.plan_ms
+    return one.total_ms + one.planning_ms

@@ -17,7 +17,7 @@ class Logged:
         squares: sum of the squares of the durations.
         buckets: how many executions lie in which bucket of
             :func:`~dbtune.logs.tally.buckets`.
-        plan_ms: time of parse and bind.
+        planning_ms: time of parse and bind.
         temp_bytes: temporary files it wrote.
         hours: executions and their time by hour.
         users, databases, applications, hosts: likewise by whose they were.
@@ -34,7 +34,7 @@ class Logged:
     min_ms: float = 0.0
     max_ms: float = 0.0
     buckets: dict[int, int] = field(default_factory=dict)
-    plan_ms: float = 0.0
+    planning_ms: float = 0.0
     temp_bytes: int = 0
     temp_files: int = 0
     hours: dict[str, Sum] = field(default_factory=dict)
@@ -77,7 +77,16 @@ class Logged:
 
 
 _ADDED = (
-    *("calls", "total_ms", "squares", "buckets", "plan_ms", "temp_bytes", "temp_files", "hours"),
+    *(
+        "calls",
+        "total_ms",
+        "squares",
+        "buckets",
+        "planning_ms",
+        "temp_bytes",
+        "temp_files",
+        "hours",
+    ),
     *("users", "databases", "applications", "hosts", "bursts", "burst_calls", "parents", "errors"),
 )
 

@@ -56,7 +56,7 @@ def _statement(key: str, one: Logged) -> Statement:
         p99_ms=p99,
         histogram=decades(one.buckets),
         hours=hours_of(one.hours),
-        plan_ms=one.plan_ms or None,
+        planning_ms=one.planning_ms or None,
         temp_bytes=one.temp_bytes,
         databases=_names(one.databases),
         users=_names(one.users),

@@ -75,7 +75,7 @@ def _statement(entries: Sequence[Entry], block_bytes: int, io_timed: bool) -> St
         min_ms=min((e.min_ms for e in entries if e.min_ms is not None), default=None),
         max_ms=max((e.max_ms for e in entries if e.max_ms is not None), default=None),
         rows=blocks("rows"),
-        plan_ms=total("total_plan_time"),
+        planning_ms=total("total_plan_time"),
         io_ms=total(*_IO_TIMES) if io_timed else None,
         hit_ratio=hit / (hit + read) if hit + read else None,
         read_bytes=read * block_bytes,

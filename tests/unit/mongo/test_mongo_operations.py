@@ -44,7 +44,7 @@ def test_what_the_profiler_tells_is_read() -> None:
         )
     )
     assert (one.docs, one.keys, one.rows) == (20, 30, 5)
-    assert (one.read_bytes, one.read_ms, one.plan_ms) == (4096, 2.5, 1.5)
+    assert (one.read_bytes, one.read_ms, one.planning_ms) == (4096, 2.5, 1.5)
     assert (one.sorted_in_memory, one.used_disk, one.failed) == (True, True, True)
     assert (one.write_conflicts, one.hash, one.plan) == (3, "07AE3385", "IXSCAN { a: 1 }")
 

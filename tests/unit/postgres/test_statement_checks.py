@@ -40,7 +40,7 @@ SORT = statement("SELECT * FROM t ORDER BY a", 20, 100, rows=20, temp_bytes=20 *
 COLD = statement(
     "SELECT sum(x) FROM big", 50, 100, rows=50, hit_ratio=0.4, blocks=500_000, read_bytes=300 * MIB
 )
-PLANNED = statement("SELECT 1 FROM v", 1000, 1, rows=1000, plan_ms=5000)
+PLANNED = statement("SELECT 1 FROM v", 1000, 1, rows=1000, planning_ms=5000)
 SHAKY = statement("SELECT * FROM t WHERE a = $1", 1000, 10, rows=1000, stddev_ms=60, max_ms=900)
 COMPILED = statement("SELECT avg(a) FROM t", 10, 300, rows=10, jit_ms=2000, users=("app",))
 LOGGED = statement(
@@ -104,8 +104,8 @@ CASES: list[tuple[Check, list[Statement], list[list[Statement]]]] = [
         high_plan_time,
         [PLANNED],
         [
-            [replace(PLANNED, plan_ms=900)],
-            [replace(PLANNED, plan_ms=None)],
+            [replace(PLANNED, planning_ms=900)],
+            [replace(PLANNED, planning_ms=None)],
             [replace(PLANNED, total_ms=9e4)],
         ],
     ),

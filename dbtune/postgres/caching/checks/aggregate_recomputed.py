@@ -31,7 +31,9 @@ def aggregate_recomputed(
     Verify: Run the statement and the query on the view beside each other, and compare the answers.
     """
     for one in to_materialise:
-        refresh_ms = one.refresh_ms / one.refresh_seconds if one.refresh_seconds else 0.0
+        refresh_ms = (
+            one.refresh_ms / one.refresh_every_seconds if one.refresh_every_seconds else 0.0
+        )
         if one.saved_ms_per_second < min_saved_ms_per_second:
             continue
         if one.saved_ms_per_second < (min_saved_times - 1) * refresh_ms:
@@ -49,13 +51,13 @@ def aggregate_recomputed(
                 "mean_ms": read.mean_ms,
                 "writes_per_second": read.writes_per_second,
                 "refresh_ms": one.refresh_ms,
-                "refresh_seconds": nice_seconds(one.refresh_seconds),
+                "refresh_every_seconds": nice_seconds(one.refresh_every_seconds),
                 "saved_ms_per_second": one.saved_ms_per_second,
             },
             remedy=Remedy(
                 "Make a materialised view, read it in place of the statement "
                 f"({plain(shorten(read_query(one), 500))}), and refresh it each "
-                f"{ms_text(nice_seconds(one.refresh_seconds) * 1000)}: {refresh(one)}",
+                f"{ms_text(nice_seconds(one.refresh_every_seconds) * 1000)}: {refresh(one)}",
                 sql=create(one),
                 effect="CREATE reads the tables once and locks out nobody; answers are as old as "
                 "the last refresh.",

@@ -29,27 +29,27 @@ def high_plan_time(
     max_prepared_statements), lower the number of partitions or joins it sees, or of indexes on its
     tables.
     """
-    everything = sum(one.total_ms + (one.plan_ms or 0) for one in statements if not one.nested)
+    everything = sum(one.total_ms + (one.planning_ms or 0) for one in statements if not one.nested)
     for one in statements:
-        plan_ms = one.plan_ms or 0
+        planning_ms = one.planning_ms or 0
         if (
-            plan_ms < min_plan_ms
-            or plan_ms < min_plan_ratio * one.total_ms
-            or plan_ms < min_share_of_all * everything
+            planning_ms < min_plan_ms
+            or planning_ms < min_plan_ratio * one.total_ms
+            or planning_ms < min_share_of_all * everything
         ):
             continue
         yield Finding(
             subject=subject(one),
             message=(
-                f"planning took {ms_text(plan_ms)}, execution {ms_text(one.total_ms)}: "
-                f"{ms_text(plan_ms / one.calls)} and {ms_text(one.mean_ms)} a call over "
+                f"planning took {ms_text(planning_ms)}, execution {ms_text(one.total_ms)}: "
+                f"{ms_text(planning_ms / one.calls)} and {ms_text(one.mean_ms)} a call over "
                 f"{count_text(one.calls)} calls"
             ),
             evidence={
-                "plan_ms": plan_ms,
+                "planning_ms": planning_ms,
                 "total_ms": one.total_ms,
                 "calls": round(one.calls),
-                "plan_share_ratio": plan_ms / everything,
+                "plan_share_ratio": planning_ms / everything,
             },
             remedy=Remedy(
                 "Prepare it in the driver, so that the plan is kept.",

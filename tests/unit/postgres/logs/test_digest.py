@@ -169,7 +169,7 @@ def test_parse_bind_and_execute() -> None:
         )
     )
     [one] = found.statements.values()
-    assert (one.calls, one.total_ms, one.plan_ms) == (1, 12.0, 3.0)
+    assert (one.calls, one.total_ms, one.planning_ms) == (1, 12.0, 3.0)
     assert found.events.other == 0
 
 
