@@ -20,7 +20,12 @@ from dbtune.report import Column, Report, Row, Table
 from dbtune.text import plain, shorten, visible
 
 _SQL_MINIMUM = 30
+_SQL_MINIMUM_NARROW = 14
+_NARROW = 60
+"""Columns of a terminal on which a statement has to do with less."""
 _TEXT_MINIMUM = 12
+_WRAPPED = frozenset({"text", "list", "object"})
+"""Kinds whose cells may take several lines; in two, or cut, a number would be another one."""
 _SQL_PORTION = 0.35
 _BAR_WIDTH = 8
 _UNLIMITED = 100_000
@@ -124,10 +129,10 @@ def _print_rows(console: Console, table: Table, style: Style) -> None:
         rich_table.add_column(
             Text(column.title),
             justify="right" if column.kind in RIGHT else "left",
-            no_wrap=column.kind != "text" or style.width is None,
+            no_wrap=column.kind not in _WRAPPED or style.width is None,
             overflow="ellipsis" if is_sql else "fold",
             ratio=1 if is_sql and style.width else None,
-            min_width=_SQL_MINIMUM if is_sql else None,
+            min_width=_sql_minimum(style.width) if is_sql else None,
             max_width=narrowed.get(column.name),
         )
     for row in table.rows[: table.shown]:
@@ -173,29 +178,50 @@ def _fitting(table: Table, width: int | None) -> tuple[list[Column], list[Column
         if column.rank == 0 or used + need <= width:
             chosen.add(column.name)
             used += need
+    least = {one.name: _least_width(one, table.rows, width) + 2 for one in candidates}
+    # What a row is about stays: its first column, and its statement.
+    others = [one for one in candidates if one.name in chosen][1:]
+    others = [one for one in others if one.kind != "sql"]
+    for column in sorted(others, key=lambda one: one.rank or 0)[::-1]:
+        if sum(least[name] for name in chosen) > width + 2:
+            chosen.remove(column.name)
     shown = [column for column in candidates if column.name in chosen]
     return shown, [column for column in candidates if column.name not in chosen]
 
 
 def _narrowed(columns: list[Column], rows: Sequence[Row], width: int | None) -> dict[str, int]:
-    """How wide the widest text may be, so that a statement beside it keeps its least width."""
+    """How wide texts may be, so that a statement beside them keeps its least width."""
     if width is None or not any(column.kind == "sql" for column in columns):
         return {}
     widths = {
-        column.name: _SQL_MINIMUM if column.kind == "sql" else _natural_width(column, rows, width)
+        column.name: _sql_minimum(width)
+        if column.kind == "sql"
+        else _natural_width(column, rows, width)
         for column in columns
     }
-    texts = [column.name for column in columns if column.kind == "text"]
-    over = sum(widths.values()) + 2 * len(columns) - width
-    if over <= 0 or not texts:
-        return {}
-    widest = max(texts, key=lambda name: widths[name])
-    return {widest: max(_TEXT_MINIMUM, widths[widest] - over)}
+    narrowed: dict[str, int] = {}
+    texts = [column.name for column in columns if column.kind in _WRAPPED]
+    for widest in sorted(texts, key=lambda name: -widths[name]):
+        over = sum(widths.values()) + 2 * len(columns) - width
+        if over > 0 and widths[widest] > _TEXT_MINIMUM:
+            widths[widest] = narrowed[widest] = max(_TEXT_MINIMUM, widths[widest] - over)
+    return narrowed
+
+
+def _sql_minimum(width: int | None) -> int:
+    return _SQL_MINIMUM_NARROW if width is not None and width < _NARROW else _SQL_MINIMUM
+
+
+def _least_width(column: Column, rows: Sequence[Row], width: int) -> int:
+    if column.kind == "sql":
+        return _sql_minimum(width)
+    natural = _natural_width(column, rows, width)
+    return min(natural, _TEXT_MINIMUM) if column.kind in _WRAPPED else natural
 
 
 def _natural_width(column: Column, rows: Sequence[Row], width: int) -> int:
     if column.kind == "sql":
-        return max(_SQL_MINIMUM, round(width * _SQL_PORTION))
+        return max(_sql_minimum(width), round(width * _SQL_PORTION))
     longest = max(len(_rich_cell(column, row).plain) for row in rows)
     return max(len(column.title), longest)
 

@@ -326,3 +326,32 @@ def test_a_long_text_leaves_a_statement_its_width() -> None:
     )
     assert "SELECT something FROM a_table" in shown
     assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_no_number_is_cut_or_parted_from_its_unit(width: int) -> None:
+    columns = (
+        Column("relation", "relation", "text", "."),
+        *(Column(f"b{n}", f"size {n}", "bytes", ".") for n in range(4)),
+        Column("took", "took", "ms", ".", 1),
+        Column("users", "users", "list", ".", 1),
+        Column("statement", "statement", "sql", "."),
+    )
+    row = {
+        "relation": "public.a_name_of_some_length",
+        **{f"b{n}": 1_234_567_890 + n * 10**9 for n in range(4)},
+        "took": 123.4,
+        "users": ["an_application", "another_application"],
+        "statement": "SELECT something FROM a_table_of_mine",
+    }
+    sizes = ("1.15 GiB", "2.08 GiB", "3.01 GiB", "3.94 GiB")
+    for left_out in ("", "statement", "users"):
+        chosen = tuple(one for one in columns if one.name != left_out)
+        table = Table("sizes", "Sizes", chosen, (row,))
+        shown = render(Report("bloat", (table,)), "table", Style(width=width))
+        lines = shown.splitlines()
+        assert max(map(len, lines)) <= max(40, width)
+        hidden = " ".join(lines).partition("not shown at this width: ")[2]
+        for number, size in enumerate(sizes):
+            assert (size in shown) != (f"size {number}" in hidden)
+        assert ("123 ms" in shown) != ("took" in hidden)
