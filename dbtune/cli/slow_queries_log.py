@@ -6,12 +6,13 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from select import select
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from dbtune.cli.command import Format, Output
 from dbtune.cli.log_options import AUTO
 from dbtune.errors import UsageError
 from dbtune.logs.files import STDIN
+from dbtune.logs.kind import DetectedT, DigestT, WantedT
 from dbtune.postgres.logs.formats import LogFormat
 from dbtune.report import Report
 from dbtune.statements import Order, Selection
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from dbtune.cli.command import Run
-    from dbtune.logs.kind import DetectedT, DigestT, WantedT
+    from dbtune.logs.follow import Interval
     from dbtune.logs.slow_queries import Told
     from dbtune.mongo.logs.stream import Wanted as WantedOfMongo
     from dbtune.postgres.logs.stream import Wanted
@@ -109,43 +110,102 @@ def of_logs(run: Run, given: Given, selection: Selection) -> Report:
     if looks_like_mongo(head):
         from dbtune.mongo.logs.kind import TOLD as MONGODB
 
-        return _told(run, given, selection, MONGODB, _wanted_of_mongo(given, selection))
+        return _Reading(run, given, selection, MONGODB, _wanted_of_mongo(given, selection)).report()
     if selection.order in _NOT_IN_A_LOG:
         raise UsageError(_not_told(selection.order, _NOT_IN_A_LOG))
     from dbtune.postgres.logs.kind import TOLD as POSTGRES
 
-    return _told(run, given, selection, POSTGRES, given.wanted(selection))
+    return _Reading(run, given, selection, POSTGRES, given.wanted(selection)).report()
 
 
-def _told(
-    run: Run,
-    given: Given,
-    selection: Selection,
-    told: Told[WantedT, DetectedT, DigestT],
-    wanted: WantedT,
-) -> Report:
-    """The report on logs of an engine.
+@dataclass(frozen=True, slots=True)
+class _Reading(Generic[WantedT, DetectedT, DigestT]):
+    """Logs of an engine, and what a person wants of them."""
 
-    Raises:
-        UsageError: options do not go together, or a log can't be read.
-    """
-    if given.baseline and (given.follow or given.state is not None):
-        other = "--follow" if given.follow else "--state"
-        raise UsageError(f"--baseline does not go with {other}")
-    if given.follow:
-        return _follow(run, given, selection, told, wanted)
-    if given.every_seconds != EVERY_SECONDS:
-        raise UsageError("--every is for --follow")
-    if given.state is not None:
-        return _since_last_time(run, given, given.state, selection, told, wanted)
-    return told.of_logs(
-        given.names,
-        selection,
-        wanted,
-        baseline=given.baseline,
-        progress=run.reading,
-        thresholds=run.thresholds,
-    )
+    run: Run
+    given: Given
+    selection: Selection
+    told: Told[WantedT, DetectedT, DigestT]
+    wanted: WantedT
+
+    def report(self) -> Report:
+        """The report on them.
+
+        Raises:
+            UsageError: options do not go together, or a log can't be read.
+        """
+        given = self.given
+        if given.baseline and (given.follow or given.state is not None):
+            other = "--follow" if given.follow else "--state"
+            raise UsageError(f"--baseline does not go with {other}")
+        if given.follow:
+            return self._follow()
+        if given.every_seconds != EVERY_SECONDS:
+            raise UsageError("--every is for --follow")
+        if given.state is not None:
+            return self._since_last_time(given.state)
+        return self.told.of_logs(
+            given.names,
+            self.selection,
+            self.wanted,
+            baseline=given.baseline,
+            progress=self.run.reading,
+            thresholds=self.run.thresholds,
+        )
+
+    def _since_last_time(self, path: Path) -> Report:
+        """Read what is new, remember it, and report on all that is remembered."""
+        from dbtune.cli.output import write_file
+        from dbtune.logs.state import read_on, read_state, state_bytes
+
+        for option, value in (
+            ("--since", self.given.since),
+            ("--until", self.given.until),
+            ("--show-parameters", self.given.show_parameters),
+        ):
+            if value:
+                raise UsageError(
+                    f"{option} does not go with --state, which remembers all that was read, masked"
+                )
+        kind = self.told.kind
+        before = read_state(path, kind, self.wanted)
+        new = read_on(kind, self.given.names, self.wanted, before, self.run.reading)
+        write_file(path, state_bytes(new.state), force=True)
+        return self.told.of_state(
+            new, before.remembered.updated_at, self.selection, thresholds=self.run.thresholds
+        )
+
+    def _follow(self) -> Report:
+        """Print what is logged, interval after interval; the report is on the last of them."""
+        from dbtune.logs.follow import Interrupted, watch
+
+        given = self.given
+        output = _stream_output(self.run, given)
+        intervals = watch(
+            self.told.kind, given.names, self.wanted, given.every_seconds, self.run.say,
+            begun=given.begun,
+        )  # fmt: skip
+        try:
+            for one in intervals:
+                if one.ended:
+                    return self._of(one)
+                self._show(one, output)
+        except Interrupted as interrupted:
+            self._show(interrupted.last, output)
+            raise
+        raise AssertionError("what is watched ends with a last interval")
+
+    def _of(self, one: Interval[DigestT]) -> Report:
+        return self.told.of_interval(one, self.selection, thresholds=self.run.thresholds)
+
+    def _show(self, one: Interval[DigestT], output: Output) -> None:
+        from dbtune.cli.output import emit
+
+        if output.format in (None, Format.table) and not one.digest.seen.records:
+            self.run.say("nothing was logged")
+        else:
+            emit(self._of(one), output)
+            print(flush=True)  # noqa: T201
 
 
 def _not_told(order: Order, missing: Collection[Order]) -> str:
@@ -183,69 +243,6 @@ def _wanted_of_mongo(given: Given, selection: Selection) -> WantedOfMongo:
     if selection.order in _NOT_IN_MONGOS_LOG:
         raise UsageError(_not_told(selection.order, _NOT_IN_MONGOS_LOG))
     return WantedOfMongo(given.since, given.until, selection.database, given.jobs)
-
-
-def _since_last_time(
-    run: Run,
-    given: Given,
-    path: Path,
-    selection: Selection,
-    told: Told[WantedT, DetectedT, DigestT],
-    wanted: WantedT,
-) -> Report:
-    """Read what is new, remember it, and report on all that is remembered."""
-    from dbtune.cli.output import write_file
-    from dbtune.logs.state import read_on, read_state, state_bytes
-
-    for option, value in (
-        ("--since", given.since),
-        ("--until", given.until),
-        ("--show-parameters", given.show_parameters),
-    ):
-        if value:
-            raise UsageError(
-                f"{option} does not go with --state, which remembers all that was read, masked"
-            )
-    before = read_state(path, told.kind, wanted)
-    new = read_on(told.kind, given.names, wanted, before, run.reading)
-    write_file(path, state_bytes(new.state), force=True)
-    return told.of_state(new, before.remembered.updated_at, selection, thresholds=run.thresholds)
-
-
-def _follow(
-    run: Run,
-    given: Given,
-    selection: Selection,
-    told: Told[WantedT, DetectedT, DigestT],
-    wanted: WantedT,
-) -> Report:
-    """Print what is logged, interval after interval; the report is on the last of them."""
-    from dbtune.cli.output import emit
-    from dbtune.logs.follow import Interrupted, Interval, watch
-
-    output = _stream_output(run, given)
-
-    def of(one: Interval[DigestT]) -> Report:
-        return told.of_interval(one, selection, thresholds=run.thresholds)
-
-    def show(one: Interval[DigestT]) -> None:
-        if output.format in (None, Format.table) and not one.digest.seen.records:
-            run.say("nothing was logged")
-        else:
-            emit(of(one), output)
-            print(flush=True)  # noqa: T201
-
-    try:
-        for one in watch(
-            told.kind, given.names, wanted, given.every_seconds, run.say, begun=given.begun
-        ):
-            if one.ended:
-                return of(one)
-            show(one)
-    except Interrupted as interrupted:
-        show(interrupted.last)
-        raise
-    raise AssertionError("what is watched ends with a last interval")
 
 
 def _stream_output(run: Run, given: Given) -> Output:
