@@ -22,7 +22,7 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     """Could not connect, authenticate, or a time limit passed."""
     INCOMPLETE = 4
-    """Something was skipped, and ``--strict`` was given."""
+    """Something was skipped, and ``--strict`` was given; or what was to be changed was not."""
     BUG = 70
     """A bug in dbtune."""
     INTERRUPTED = 130

@@ -118,6 +118,7 @@ class Report:
         skipped: what could not be examined.
         examined: names of the checks that ran, with findings or without.
         unreachable: one of several targets could not be reached.
+        failed: something that was to be changed was not.
         document: what people read in place of the tables.
         notes: sentences about completeness and age of the data.
         target: what was examined, without secrets; ``None`` when there was no target.
@@ -135,6 +136,7 @@ class Report:
     artifacts: tuple[Artifact, ...] = field(default=())
     examined: tuple[str, ...] = ()
     unreachable: bool = False
+    failed: bool = False
     document: Document | None = None
 
     def exit_code(self, fail_on: Level | None, *, strict: bool = False) -> Exit:
@@ -145,7 +147,7 @@ class Report:
             return Exit.FINDINGS
         if self.unreachable:
             return Exit.UNREACHABLE
-        return Exit.INCOMPLETE if strict and self.skipped else Exit.OK
+        return Exit.INCOMPLETE if self.failed or (strict and self.skipped) else Exit.OK
 
 
 def record(

@@ -66,8 +66,8 @@ SECTIONS = {
 
 EPILOG = """\
 Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage or configuration, 3 target
-unreachable or timed out, 4 something was skipped and --strict, 70 a bug in dbtune,
-130 interrupted."""
+unreachable or timed out, 4 something was skipped and --strict, or --apply failed, 70 a bug
+in dbtune, 130 interrupted."""
 
 
 class LazyGroup(TyperGroup):

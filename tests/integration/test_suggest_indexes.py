@@ -102,7 +102,10 @@ def test_a_script_of_statements_within_a_budget(shop: str, tmp_path: Path) -> No
     assert found(suggest(shop, "--file", str(script), "--budget", "1MB")) == [
         "public.customers (email)"
     ]
-    assert len(found(suggest(shop, "--file", str(script), "--max-indexes", "1"))) == 1
+    for limit in ("--max-indexes", "--max-per-table"):
+        one = suggest(shop, "--file", str(script), limit, "1")
+        more = [note for note in one.json["notes"] if "1 more index would help" in note]
+        assert (len(found(one)), len(more)) == ((1, 1) if limit == "--max-indexes" else (2, 0))
 
 
 def test_a_budget_that_nothing_fits_into_is_not_said_to_be_no_help(shop: str) -> None:

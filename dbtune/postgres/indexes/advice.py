@@ -131,6 +131,7 @@ class Advice:
         unserved: conditions that no index can serve, the dearest first.
         relied: oids of the existing indexes that statements' plans read.
         budget_bytes: what all suggestions had to fit into; ``None`` for no limit.
+        beyond: how many more indexes would help, but for the limits of their number.
     """
 
     suggestions: tuple[Suggestion, ...]
@@ -146,3 +147,4 @@ class Advice:
     unserved: tuple[Unserved, ...] = ()
     relied: frozenset[int] = frozenset()
     budget_bytes: float | None = None
+    beyond: int = 0

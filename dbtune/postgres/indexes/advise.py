@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dbtune.postgres.indexes.advice import Advice, Effect, FormEffect, Options, Suggestion
@@ -120,7 +121,8 @@ class _Adviser:
             Finish(self._is_new, self._frugal, self._existing.absorbing),
         )
         chosen = search.run()
-        return self._advice(whatif, works, search, chosen, upkeep)
+        beyond = search.beyond(chosen)
+        return replace(self._advice(whatif, works, search, chosen, upkeep), beyond=beyond)
 
     # ---------------------------------------------------------------------------- statements
 

@@ -165,6 +165,7 @@ def _with(
         findings=_left_to_do(report.findings, built, advice),
         skipped=(*report.skipped, *skipped),
         notes=tuple(notes),
+        failed=any(one.outcome == "failed" for one in built),
     )
 
 

@@ -219,6 +219,9 @@ def _none(advice: Advice) -> str:
 
 def _notes(advice: Advice) -> list[str]:
     notes = ["costs are the planner's estimates; nothing was executed"]
+    if advice.beyond:
+        count = plural(advice.beyond, "more index", "more indexes")
+        notes.append(f"{count} would help: --max-indexes and --max-per-table leave no room")
     if advice.stopped:
         notes.append("the deadline ended the search: these are the best indexes found so far")
     return notes

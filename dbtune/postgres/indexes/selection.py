@@ -12,7 +12,7 @@ import heapq
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.variants import variants
@@ -20,6 +20,7 @@ from dbtune.postgres.indexes.whatif import WhatIf, numbers
 
 _NOTHING = 1e-9
 """Share of the workload's cost below which a difference is none."""
+_ANY = 1_000_000
 _TRIES = 40
 """Exchanges that are tried in vain before the search gives up."""
 _VARIANT_ROUNDS = 3
@@ -115,6 +116,16 @@ class Search:
             best = self._pruned(self._finish(self, best))
         return best
 
+    def beyond(self, config: int) -> int:
+        """How many more the limits of number keep out; as many as are found in the time left."""
+        limits, stopped, most = self.limits, self.stopped, self._most_of_a_table(config)
+        if config.bit_count() < limits.most_indexes and most < limits.most_per_table:
+            return 0
+        self.limits = replace(limits, most_indexes=_ANY, most_per_table=_ANY)
+        more = self._pruned(self._greedy(config, 1.0))
+        self.limits, self.stopped = limits, stopped  # the choice itself is not cut short by this
+        return (more & ~config).bit_count()
+
     def _improved(self, config: int) -> int:
         """After all exchanges, with variants of what was chosen."""
         config = self._exchange(config)
@@ -180,8 +191,10 @@ class Search:
         limits = self.limits
         if self.size(config) > limits.budget_bytes or config.bit_count() > limits.most_indexes:
             return False
-        tables = Counter(self._table(n) for n in numbers(config))
-        return max(tables.values(), default=0) <= limits.most_per_table
+        return self._most_of_a_table(config) <= limits.most_per_table
+
+    def _most_of_a_table(self, config: int) -> int:
+        return max(Counter(self._table(n) for n in numbers(config)).values(), default=0)
 
     def _table(self, number: int) -> tuple[str, str]:
         candidate = self.whatif.candidates[number]

@@ -148,6 +148,10 @@ def test_limits_are_kept() -> None:
     whatif, sizes, _ = problem(3)
     few = search(whatif, sizes, Limits(most_indexes=2))
     assert few.run().bit_count() <= 2
+    assert few.beyond(few.run()) > 0
+    assert few.limits.most_indexes == 2
+    enough = search(whatif, sizes, Limits())
+    assert enough.beyond(enough.run()) == 0
     one_each = search(whatif, sizes, Limits(most_per_table=1))
     tables = [whatif.candidates[n].table for n in numbers(one_each.run())]
     assert len(tables) == len(set(tables))
