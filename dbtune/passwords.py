@@ -34,7 +34,11 @@ def _from_command(profile: Profile, command: tuple[str, ...]) -> Secret:
         # No shell. Its stdin and stderr are ours: it may ask for a passphrase.
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
     except FileNotFoundError:
-        raise TargetError(f"{what} was not found; is it installed and on PATH?") from None
+        # Its name is not repeated: who takes the key for the password's would see that printed.
+        raise TargetError(
+            f"password_command of profile {profile.name!r}: the program was not found; is it "
+            "installed and on PATH?"
+        ) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it holds a NUL character"
         raise TargetError(f"{what} could not be run: {reason}") from None

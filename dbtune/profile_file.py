@@ -25,10 +25,11 @@ from typing import Any, NamedTuple
 
 from dbtune.errors import UsageError
 from dbtune.profile import Profile
-from dbtune.text import plain
+from dbtune.text import bytes_text, plain
 
 FILENAME = "dbtune.yaml"
 
+_MOST_BYTES = 1_048_576
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 
 
@@ -147,6 +148,8 @@ def load(location: Location, environ: Mapping[str, str] = os.environ) -> Profile
     try:
         if not location.own and os.name == "posix":
             _refuse_planted(path)
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(f"{path} is larger than {bytes_text(_MOST_BYTES)}: no profile file is")
         private = os.name != "posix" or not path.stat().st_mode & 0o077
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -96,7 +96,7 @@ def style(output: Output, stream: object, *, to_file: bool = False) -> Style:
     terminal = not to_file and bool(getattr(stream, "isatty", lambda: False)())
     columns = os.environ.get("COLUMNS", "")
     width: int | None
-    if columns.isdigit() and int(columns) > 0 and not to_file:
+    if columns.isdecimal() and int(columns) > 0 and not to_file:
         width = max(40, int(columns))
     else:
         width = max(40, shutil.get_terminal_size().columns) if terminal else None

@@ -24,6 +24,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
+from dbtune.cli.command import Output
+from dbtune.cli.output import style
 from dbtune.finding import Finding, Remedy, Skipped
 from dbtune.plan_tree import Part, PlanTree, TreeNode
 from dbtune.render import FORMATS, Style, render
@@ -355,3 +357,12 @@ def test_no_number_is_cut_or_parted_from_its_unit(width: int) -> None:
         for number, size in enumerate(sizes):
             assert (size in shown) != (f"size {number}" in hidden)
         assert ("123 ms" in shown) != ("took" in hidden)
+
+
+@pytest.mark.parametrize("columns", ["", "0", "-3", "²", "many", "20", "9" * 30])
+def test_any_width_that_the_environment_names(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    wanted = style(Output(), io.StringIO())
+    assert wanted.width is None or wanted.width >= 40

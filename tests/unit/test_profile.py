@@ -354,6 +354,7 @@ def test_a_password_file(tmp_path: Path) -> None:
     ("command", "problem"),
     [
         (("/nonexistent/program",), "was not found"),
+        (("my-pass-word",), "the program was not found"),
         (("false",), "exited with 1"),
         (("true",), "printed nothing"),
         (("printf", "\\nsecond"), "printed nothing"),

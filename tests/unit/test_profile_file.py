@@ -304,6 +304,9 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"profiles: {x: {host: \xe9}}")
     with pytest.raises(UsageError, match="is not UTF-8 text"):
         load(Location(tmp_path / "latin", own=True), {})
+    (tmp_path / "huge").write_bytes(b"#" * 2_000_000)
+    with pytest.raises(UsageError, match="is larger than"):
+        load(Location(tmp_path / "huge", own=True), {})
     (tmp_path / "bom").write_bytes("\ufeffprofiles: {x: {host: h}}".encode())
     assert load(Location(tmp_path / "bom", own=True), {}).names == ("x",)
     (tmp_path / "empty").write_text("# nothing\n")
