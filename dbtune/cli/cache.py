@@ -87,6 +87,7 @@ def cache(
             return from_snapshot(snapshot, wanted, run.thresholds)
         with run.postgres(profile) as postgres:
             return of_postgres(postgres, wanted, interval or 0.0, run.wait)
+    from dbtune.redis.cache import ORDER
     from dbtune.redis.cache import cache as of_redis
     from dbtune.redis.cache import from_snapshot as of_saved_redis
     from dbtune.redis.nodes import over_nodes
@@ -105,7 +106,7 @@ def cache(
                 redis,
                 lambda node: of_redis(node, selection, seconds, run.beside(node.node)),
                 keys=True,
-                order={"families": "size_bytes", "hot_keys": "reads_per_second"},
+                order=ORDER,
                 limit=limit,
             )
         except Unavailable as missing:

@@ -156,7 +156,7 @@ def check_snapshot(
     """As :func:`check`, of what a snapshot holds; of each node, if it is one of a cluster."""
     engine = Engine(snapshot.engine)
     if engine is Engine.redis and not name:
-        from dbtune.redis.facts.nodes import of_nodes
+        from dbtune.redis.facts.nodes import lost_nodes, of_nodes
 
         parts = [
             (node, *check_snapshot(part, asked, thresholds, name=node))
@@ -164,6 +164,7 @@ def check_snapshot(
         ]
         if parts:
             whole = join([(node, made) for node, made, _ in parts], ())
+            whole = replace(whole, skipped=(*lost_nodes(snapshot), *whole.skipped))
             all_of_them = [one for *_, findings in parts for one in findings]
             return snapshot.described(whole), sort_findings(all_of_them)
     checks = _chosen(engine, asked, among_many=False)

@@ -28,19 +28,22 @@ def watch(session: Session, limit: int) -> Watch | NodesWatch:
         TargetError: the connection broke.
     """
     try:
-        opened = open_nodes(session)
+        opened, lost = open_nodes(session)
     except Unavailable as missing:
         alone = Watch(session, limit)
         alone.skipped["nodes"] = Skipped("the other nodes", missing.reason, missing.remedy)
         return alone
-    return NodesWatch(session, opened, limit) if opened else Watch(session, limit)
+    return NodesWatch(session, opened, lost, limit) if opened else Watch(session, limit)
 
 
 class NodesWatch:
     """Looks at several nodes."""
 
-    def __init__(self, session: Session, nodes: Sequence[Session], limit: int) -> None:
+    def __init__(
+        self, session: Session, nodes: Sequence[Session], lost: Sequence[Skipped], limit: int
+    ) -> None:
         self._session = session
+        self._lost = lost
         self._watches = [(one.node, Watch(one, limit)) for one in nodes]
 
     def sample(self) -> None:
@@ -52,7 +55,8 @@ class NodesWatch:
         Raises:
             TargetError: a connection broke.
         """
-        return joined(self._session, [(name, one.look()) for name, one in self._watches])
+        looks = [(name, one.look()) for name, one in self._watches]
+        return joined(self._session.target(), looks, self._lost)
 
 
 class Watch:

@@ -134,7 +134,12 @@ _HINTS = (
     (r"NOAUTH|Authentication required", "give a password: REDISCLI_AUTH, or a profile"),
     (r"protected mode", "the server lets nobody in from other machines: set a password there"),
     (r"max number of clients", "the server has no connection left (maxclients)"),
-    (r"LOADING|MASTERDOWN|CLUSTERDOWN", "try again when the server is ready"),
+    (
+        r"MASTERDOWN",
+        "this replica has lost its master and may not tell what it has (replica-serve-stale-data); "
+        "dbtune check says more",
+    ),
+    (r"LOADING|CLUSTERDOWN", "try again when the server is ready"),
     (r"BUSY", "a script runs on the server (SCRIPT KILL ends it if it has not written)"),
     (r"DB index is out of range", "the server has fewer databases (16 by default, from 0)"),
     (r"certificate verify failed|self.signed", "check ssl_ca_certs (and the host name) in the URL"),
@@ -172,7 +177,7 @@ def connect_problem(error: Exception, profile: Profile, what: str = "can't conne
     return redact(f"{what} {where(profile)}: {message}" + (f"\n{hint}" if hint else ""))
 
 
-def is_passing(error: exceptions.ResponseError) -> bool:
+def is_passing(error: exceptions.ResponseError | str) -> bool:
     """Whether the server can't answer just now: it loads its data, or a script runs."""
     passing = r"(LOADING|BUSY|MASTERDOWN|TRYAGAIN|CLUSTERDOWN)"
     return isinstance(error, exceptions.BusyLoadingError) or bool(re.match(passing, str(error)))

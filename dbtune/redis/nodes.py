@@ -9,7 +9,6 @@ Least privilege: ``+cluster|shards +cluster|slots`` (before 7.0: ``+cluster|slot
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -33,11 +32,13 @@ class Node:
     Attributes:
         host, port: where it listens.
         role: ``master`` or ``replica``.
+        failed: the cluster has marked it so.
     """
 
     host: str
     port: int
     role: str
+    failed: bool = False
 
     @property
     def name(self) -> str:
@@ -46,7 +47,7 @@ class Node:
 
 
 def nodes_of(session: Session) -> list[Node]:
-    """All nodes that are up, masters first; the only one of a server that stands alone.
+    """All nodes, masters first; none of a server that stands alone.
 
     Raises:
         Unavailable: this user may not ask.
@@ -98,10 +99,15 @@ def over_nodes(
     chosen = [one for one in found if one.role == "master" or not keys]
     if not chosen:
         return read(session)
-    reports, lost = read_each(session, chosen, read)
+    reports, lost = read_each(session, [one for one in chosen if not one.failed], read)
+    lost += [_failed(one) for one in chosen if one.failed]
     if not reports:
         raise TargetError("; ".join(one.reason for one in lost))
-    return joined(session, reports, lost, order, limit)
+    return joined(session.target(), reports, lost, order, limit)
+
+
+def _failed(node: Node) -> Skipped:
+    return Skipped(f"node {node.name}", "the cluster has marked it as failed")
 
 
 def read_each(
@@ -136,22 +142,31 @@ def node_profiles(session: Session) -> list[Profile]:
     Raises:
         Unavailable, TargetError: as :func:`nodes_of`.
     """
-    return [replace(profile_of(session.profile, one), name=one.name) for one in nodes_of(session)]
+    return [
+        replace(profile_of(session.profile, one), name=one.name)
+        for one in nodes_of(session)
+        if not one.failed
+    ]
 
 
-def open_nodes(session: Session) -> list[Session]:
-    """A session on every node that can be reached, closed together with this one.
+def open_nodes(session: Session) -> tuple[list[Session], list[Skipped]]:
+    """A session on every node that can be reached, closed together with this one, and the others.
 
     Raises:
         Unavailable, TargetError: as :func:`nodes_of`.
     """
-    opened = []
+    opened, lost = [], []
     for node in nodes_of(session):
+        if node.failed:
+            lost.append(_failed(node))
+            continue
         profile = profile_of(session.profile, node)
-        with contextlib.suppress(TargetError):
+        try:
             opened.append(Session(profile, session.limits, session.trace, node=node.name))
+        except TargetError as error:
+            lost.append(Skipped(f"node {node.name}", str(error)))
     session.closed_with += opened
-    return opened
+    return opened, lost
 
 
 def profile_of(profile: Profile, node: Node) -> Profile:
@@ -166,7 +181,7 @@ def profile_of(profile: Profile, node: Node) -> Profile:
 
 
 def joined(
-    session: Session,
+    target: Mapping[str, object],
     reports: Sequence[tuple[str, Report]],
     lost: Sequence[Skipped] = (),
     order: Mapping[str, str] = MappingProxyType({}),
@@ -201,7 +216,7 @@ def joined(
             note if len(names) == every else f"{', '.join(names)}: {note}"
             for note, names in notes.items()
         ),
-        target={**session.target(), "nodes": [name for name, _ in reports]},
+        target={**target, "nodes": [name for name, _ in reports]},
     )
 
 
@@ -240,8 +255,6 @@ def _of_shards(reply: Any, session: Session) -> list[Node]:
     for shard in reply:
         for fields in _pairs(shard).get("nodes", ()):
             node = _pairs(fields)
-            if node.get("health") == "fail":
-                continue
             # TLS has a port of its own; a node without an endpoint is where it was asked.
             port = node.get("tls-port" if session.tls else "port") or node.get("port")
             host = next(
@@ -254,7 +267,7 @@ def _of_shards(reply: Any, session: Session) -> list[Node]:
             )
             if port:
                 role = "master" if node.get("role") == "master" else "replica"
-                found.append(Node(host, int(port), role))
+                found.append(Node(host, int(port), role, node.get("health") == "fail"))
     return found
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dbtune.redis.session import Session
 
 CHECKS = "dbtune.redis.cache.checks"
+ORDER = {"families": "size_bytes", "hot_keys": "reads_per_second"}
+"""Of several nodes' rows: by which column, largest first."""
 _OF_HEALTH = ("redis.low-hit-ratio", "redis.policy-evicts-nothing", "redis.maxmemory-unset")
 
 
@@ -72,6 +74,32 @@ def from_snapshot(
     Raises:
         UsageError: it has no counters.
     """
+    from dbtune.redis.facts.nodes import lost_nodes, of_nodes
+    from dbtune.redis.nodes import joined
+
+    nodes = of_nodes(snapshot)
+    if not nodes:
+        return snapshot.described(_of_one(snapshot, limit, thresholds))
+    masters = [one for one in nodes if not _is_replica(one[1])] or nodes
+    reports = [(name, _of_one(one, limit, thresholds)) for name, one in masters]
+    lost = lost_nodes(snapshot)
+    made = snapshot.described(joined(snapshot.target, reports, lost, ORDER, limit))
+    return replace(made, target={**snapshot.target, "nodes": [name for name, _ in masters]})
+
+
+def _is_replica(snapshot: Snapshot) -> bool:
+    """Whether a node has the same keys as another one."""
+    from dbtune.redis.facts.info import info
+
+    try:
+        return snapshot.of(info).text("role") == "slave"
+    except Unavailable:
+        return False
+
+
+def _of_one(
+    snapshot: Snapshot, limit: int, thresholds: Mapping[str, Mapping[str, object]]
+) -> Report:
     from dbtune.redis.facts.config import config
     from dbtune.redis.facts.info import info as info_fact
     from dbtune.redis.facts.key_sample import key_sample
@@ -88,7 +116,7 @@ def from_snapshot(
     settings = gather(snapshot, [config])["config"]
     report = _report(snapshot.target, info, settings, found, limit, thresholds)
     note = "counters are those since the server started: dbtune cache TARGET watches them"
-    return snapshot.described(replace(report, notes=(note, *report.notes)))
+    return replace(report, notes=(note, *report.notes))
 
 
 def _saved_hot(limit: int) -> Callable[[Uses, list[float]], Sequence[HotKey]]:

@@ -9,6 +9,7 @@ from typing import Any
 from dbtune.codec import dump
 from dbtune.errors import Unavailable
 from dbtune.facts import Live, Snapshot, fact, load_facts
+from dbtune.finding import Skipped
 from dbtune.redis.nodes import open_nodes
 from dbtune.redis.session import Session
 
@@ -21,11 +22,13 @@ class NodeFacts:
         name: its host and port.
         target: its description.
         facts: as a snapshot has them.
+        lost: why there are none.
     """
 
     name: str
     target: Mapping[str, Any]
     facts: Mapping[str, Any]
+    lost: str = ""
 
 
 @fact("nodes")
@@ -34,8 +37,10 @@ def nodes(session: Session) -> tuple[NodeFacts, ...]:
     +cluster|shards +cluster|slots."""
     if session.node:
         return ()
-    return tuple(
-        NodeFacts(one.node, one.target(), dict(_facts(one))) for one in open_nodes(session)
+    opened, lost = open_nodes(session)
+    return (
+        *(NodeFacts(one.node, one.target(), dict(_facts(one))) for one in opened),
+        *(NodeFacts(one.what, {}, {}, one.reason) for one in lost),
     )
 
 
@@ -61,4 +66,16 @@ def of_nodes(snapshot: Snapshot) -> list[tuple[str, Snapshot]]:
         found = snapshot.of(nodes)
     except Unavailable:
         return []
-    return [(one.name, replace(snapshot, target=one.target, facts=one.facts)) for one in found]
+    return [
+        (one.name, replace(snapshot, target=one.target, facts=one.facts))
+        for one in found
+        if not one.lost
+    ]
+
+
+def lost_nodes(snapshot: Snapshot) -> list[Skipped]:
+    """Nodes that could not be read when the snapshot was taken."""
+    try:
+        return [Skipped(one.name, one.lost) for one in snapshot.of(nodes) if one.lost]
+    except Unavailable:
+        return []

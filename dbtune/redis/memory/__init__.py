@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dbtune.bloat import Selection
@@ -83,7 +84,7 @@ def bloat(session: Session, selection: Selection) -> Report:
         (*skipped, *(one for one in not_run if known or one.what not in quiet)),
         tuple(_notes(session, known)),
         target=session.target(),
-        collected_at=None,
+        collected_at=datetime.now(UTC),
         examined=tuple(one.name for one in checks),
     )
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from dbtune.bloat import Effort, Selection
 from dbtune.errors import TargetError, Unavailable
-from dbtune.redis.connect import connect_beside, where
+from dbtune.redis.connect import connect_beside, is_passing, where
 from dbtune.redis.memory.facts import Counter, Keyspace
 from dbtune.redis.memory.scan import COMMANDS, Key, Lost, Scanner, ServerSays
 from dbtune.redis.session import Session
@@ -66,10 +66,7 @@ def read_keys(
         else:
             whole = True
     except ServerSays as said:
-        names = " ".join(f"+{one.lower().replace(' ', '|')}" for one in COMMANDS)
-        raise Unavailable(
-            f"keys can't be looked at: {plain(str(said))}", f"ACL SETUSER {session.user} ~* {names}"
-        ) from None
+        raise _refused(str(said), session) from None
     except (Lost, OSError) as error:
         raise TargetError(
             f"lost the connection to {where(session.profile)} while looking at keys: {error}"
@@ -86,6 +83,16 @@ def read_keys(
         used_bytes=_number(info, "used_memory"),
         dataset_bytes=_number(info, "used_memory_dataset"),
     )
+
+
+def _refused(said: str, session: Session) -> Unavailable:
+    """What it means that the server says no: for want of a privilege, of the command, for now."""
+    remedy = ""
+    if said.startswith("NOPERM"):
+        names = " ".join(f"+{one.lower().replace(' ', '|')}" for one in COMMANDS)
+        remedy = f"ACL SETUSER {session.user} ~* {names}"
+    now = " now" if is_passing(said) else ""
+    return Unavailable(f"keys can't be looked at{now}: {plain(said)}", remedy)
 
 
 def _count(session: Session) -> int:
