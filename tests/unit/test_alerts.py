@@ -95,12 +95,12 @@ def rules(report_text: str) -> dict[str, Any]:
 @given(
     st.builds(
         PoolInputs,
-        max_connections=st.none() | st.integers(1, 5000),
+        max_connections=st.none() | st.integers(1, 200_000),
         cpus=st.none() | st.floats(0.1, 512),
-        instances=st.none() | st.integers(1, 500),
+        instances=st.none() | st.integers(1, 500) | st.just(10_000),
         threads=st.none() | st.integers(1, 500),
-        requests_per_second=st.none() | st.floats(0.1, 1e5),
-        hold_time_ms=st.none() | st.floats(0.01, 1e4),
+        requests_per_second=st.none() | st.floats(0.001, 1e6),
+        hold_time_ms=st.none() | st.floats(0.01, 600_000),
     ),
     st.floats(1, 86_400),
     st.floats(0.1, 86_400),

@@ -48,12 +48,12 @@ def _lent(row: Mapping[str, Any], client: Mapping[str, Any], now: datetime) -> L
     return Lent(
         row["database"] or "",
         row["user"] or "",
-        row["remote_pid"],
+        row.get("remote_pid") or 0,
         client.get("application_name") or row.get("application_name") or "",
         f"{client['addr']}:{client['port']}" if client else "",
         connected_seconds=(now - _time(row["connect_time"])).total_seconds(),
         silent_seconds=max(0.0, (now - _time(row["request_time"])).total_seconds()),
-        closing=bool(row["close_needed"]),
+        closing=bool(row.get("close_needed")),
     )
 
 

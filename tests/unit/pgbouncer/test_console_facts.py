@@ -220,6 +220,9 @@ def test_servers() -> None:
     assert (last.pid, last.closing, last.client) == (5, True, "")  # whose client has just left
     assert first == Lent("shop", "app", 4711, "web", "10.0.0.1:999", 30, 10)
     assert len(servers_of([SERVER] * (MOST_LENT + 1), [CLIENT]).lent) == MOST_LENT
+    old = {name: SERVER[name] for name in SERVER if name not in ("close_needed", "remote_pid")}
+    (plain,) = servers_of([old], [CLIENT]).lent
+    assert (plain.pid, plain.closing) == (0, False)
     later = servers_of([SERVER, free], [CLIENT | {"request_time": "2026-11-29 12:00:40 CET"}])
     passed = servers_between(seen, later)
     assert (passed.before, passed.kept, passed.seconds) == (3, 2, 10)
