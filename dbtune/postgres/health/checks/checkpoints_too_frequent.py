@@ -23,6 +23,17 @@ def _wanted(checkpoints: Checkpoints) -> int:
     return -(-most // 1024**3) * 1024
 
 
+def _of_another_time(checkpoints: Checkpoints) -> bool:
+    """Whether so little WAL was written that max_wal_size as it is now forced none of them.
+
+    It does so after max_wal_size / (1 + checkpoint_completion_target), at least the half of it, so
+    that a quarter leaves room. They were forced while it was smaller, then, or by hand.
+    """
+    if checkpoints.watched or checkpoints.wal_bytes is None:
+        return False  # sessions report their WAL late: in a watched moment it may be missing
+    return checkpoints.wal_bytes < checkpoints.requested * checkpoints.max_wal_bytes / 4
+
+
 @check("pg.checkpoints-too-frequent", confidence=Confidence.measured, tags=("wal", "checkpoints"))
 def checkpoints_too_frequent(
     checkpoints: Checkpoints, *, min_requested: float = 3, min_ratio: float = 0.3
@@ -40,6 +51,8 @@ def checkpoints_too_frequent(
     """
     done = checkpoints.timed + checkpoints.requested
     if checkpoints.requested < min_requested or checkpoints.requested < min_ratio * done:
+        return
+    if _of_another_time(checkpoints):
         return
     wanted = _wanted(checkpoints)
     yield Finding(
