@@ -59,7 +59,7 @@ def render(report: Report, style: Style) -> str:
 def _rule(finding: Finding) -> dict[str, Any]:
     return {
         "id": finding.rule,
-        "shortDescription": {"text": finding.rule},
+        "shortDescription": {"text": finding.title or finding.rule},
         "fullDescription": {"text": finding.why or finding.rule},
         "help": {"text": f"{finding.why}\nMistaken when: {finding.mistaken_when}"},
         "defaultConfiguration": {"level": _LEVELS[finding.level or Level.info]},
