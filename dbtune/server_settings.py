@@ -40,6 +40,7 @@ class Setting(NamedTuple):
         default: what the server does without it, as its value is told by a running one.
         told: the value as a running server tells it; ``None`` if that is as in the file.
         at_least: a target that has more keeps it.
+        at_most: a target that has less keeps it, but not nothing or less: that means all or off.
         tolerance: a target keeps what differs by no more than this share.
     """
 
@@ -50,6 +51,7 @@ class Setting(NamedTuple):
     default: str
     told: str | None = None
     at_least: bool = False
+    at_most: bool = False
     tolerance: float = 0.0
 
     @property
@@ -60,13 +62,13 @@ class Setting(NamedTuple):
     def good(self, current: str) -> bool:
         """Whether a target that has this value needs no change."""
         wanted = self.as_told
-        if self.at_least or self.tolerance:
+        if self.at_least or self.at_most or self.tolerance:
             try:
                 has, wants = float(current), float(wanted)
             except ValueError:
                 return False
             close = abs(has - wants) <= self.tolerance * wants
-            return close or (self.at_least and has >= wants)
+            return close or (self.at_least and has >= wants) or (self.at_most and 0 < has <= wants)
         return current.strip().lower() == wanted.lower()
 
 

@@ -96,6 +96,7 @@ def settings(inputs: Inputs) -> Iterator[Setting]:
         "Slower operations are logged with plan and counts: dbtune slow-queries reads them.",
         "MongoDB's default",
         "100",
+        at_most=True,
     )
     yield Setting(
         "security.authorization",

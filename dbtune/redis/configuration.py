@@ -233,6 +233,7 @@ def _watching() -> Iterator[Setting]:
         "Microseconds from which a command is kept in SLOWLOG.",
         "Redis' default",
         "10000",
+        at_most=True,
     )
     yield Setting(
         "slowlog-max-len",
