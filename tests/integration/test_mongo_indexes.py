@@ -490,6 +490,32 @@ def test_places_get_an_index_of_their_kind(
 
 
 @pytest.mark.parametrize(
+    "given",
+    [
+        {"at": {"$near": "nowhere"}},
+        {"at": {"$near": {"$geometry": {"type": "Point", "coordinates": [1, 2]},
+                          "$maxDistance": "far"}}},
+        {"at": {"$geoWithin": {"$geometry": {"type": "Polygon", "coordinates": [[1, 2]]}}}},
+        {"at": {"$geoIntersects": {"$geometry": {"type": "LineString",
+                                                 "coordinates": [[1, 2], [3, 4]]}}}},
+        {"flat": {"$geoWithin": {"$box": 3}}},
+        {"area": {"$geoIntersects": WITHIN["at"]["$geoWithin"]}},
+    ],
+)  # fmt: skip
+def test_places_that_cannot_be_told_are_not_estimated(
+    client: Client, session: Session, given: dict[str, Any]
+) -> None:
+    fill_places(client)
+    if "area" in given:
+        area = {"type": "Polygon", "coordinates": [SQUARE]}
+        client.shop.places.update_many({}, {"$set": {"area": area}})
+    command = {"find": "places", "filter": given}
+    report = suggest(session, Request(operation=command, collection="shop.places"))
+    assert report.tables[0].rows == ()
+    assert {one.rule for one in report.findings} == {"mongo.search-without-index"}
+
+
+@pytest.mark.parametrize(
     ("keys", "given", "more"),
     [
         ([("kind", "hashed")], {"kind": 3}, {}),

@@ -12,7 +12,7 @@ from dbtune.mongo.indexes.estimate import Estimator
 from dbtune.mongo.indexes.facts import Keys, Proposal
 from dbtune.mongo.indexes.places import kinds_of
 from dbtune.mongo.indexes.query import Query, geo_condition
-from dbtune.mongo.indexes.special import needs_special
+from dbtune.mongo.indexes.special import inside, needs_special
 
 MOST_EQUALITIES, MOST_RANGES, MOST_FIELDS = 5, 3, 8
 _RARE_SHARE, _MOST_PARTIAL = 0.3, 30
@@ -80,8 +80,8 @@ def _ordinary(estimator: Estimator) -> list[Keys]:
 def _of_places(estimator: Estimator) -> Iterator[Keys]:
     """For a condition on places: equalities before it, and perhaps one more field behind."""
     condition = geo_condition(estimator.query)
-    if condition is None:
-        return
+    if condition is None or inside(estimator.sample, condition) is None:
+        return  # if it can't be told what it leaves, a check says that it needs such an index
     kind = kinds_of(condition)[0]
     narrowing = [one for one in estimator.ranged.values() if one.narrow and one.path != "_id"]
     ranked = sorted(narrowing, key=lambda one: (one.share, one.path))

@@ -53,13 +53,18 @@ def point_of(value: object) -> Point | None:
 def place_test(
     operator: str, operand: Any, siblings: Mapping[str, Any]
 ) -> Callable[[Any], bool] | None:
-    """A test of a value of a field; ``None`` if the condition is not evaluated here."""
+    """A test of a value of a field; ``None`` if the condition is not evaluated here.
+
+    The test raises ValueError if the value is another shape than a point.
+    """
     inside = _near(operator, operand, siblings) if "near" in operator.lower() else _within(operand)
     if inside is None:
         return None
 
     def test(value: Any) -> bool:
         point = point_of(value)
+        if point is None and isinstance(value, Mapping):
+            raise ValueError("a shape that is no point")
         return point is not None and inside(point)
 
     return test

@@ -13,6 +13,7 @@ from dbtune.mongo.indexes.counted import Ranged, in_all
 from dbtune.mongo.indexes.facts import Keys
 from dbtune.mongo.indexes.places import is_near, kinds_of
 from dbtune.mongo.indexes.query import Condition, Query, geo_condition, has_text
+from dbtune.mongo.indexes.sample import Sample
 from dbtune.mongo.indexes.work import Work
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def _of_places(
     lead = [estimator.ranged.get(name) for name in names[:at]]
     if any(one is None or not one.points for one in lead):
         return None
-    reached = estimator.sample.matching(
-        {condition.path: {condition.operator: condition.operand, **_distances(condition)}}
-    )
+    reached = inside(estimator.sample, condition)
     if reached is None:  # shapes that are not evaluated: it serves, however well
         return Work(keys=_CELLS, docs=1.0, returned=1.0)
     share = max(0.5, reached.bit_count()) / max(1, estimator.sample.size)
@@ -112,9 +111,11 @@ def _of_places(
     return work._replace(keys=work.keys * _CELL_FACTOR + _CELLS)
 
 
-def _distances(condition: Condition) -> dict[str, object]:
-    return {
+def inside(sample: Sample, condition: Condition) -> int | None:
+    """Documents of the sample that meet a condition on places; ``None`` if that can't be told."""
+    distances = {
         name: condition.siblings[name]
         for name in ("$maxDistance", "$minDistance")
         if name in condition.siblings
     }
+    return sample.matching({condition.path: {condition.operator: condition.operand, **distances}})
