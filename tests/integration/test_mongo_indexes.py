@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pymongo
 import pytest
-from bson import Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson import Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 
 from dbtune.errors import UsageError
 from dbtune.finding import Finding
@@ -179,6 +179,33 @@ def test_filters_match_what_the_server_matches(client: Client) -> None:
         except pymongo.errors.OperationFailure:
             continue
         assert {one["_id"] for one in some if matches(one, given)} == expected, given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"$mod": one} for one in ([3, 1], [3, -1], [-3, 1], [4, 0], [2.9, 1.2])),
+        *({"$type": one} for one in ("int", "long", "double", "decimal", "number", "bool", "null",
+                                     "array", "object", "binData", "regex", "timestamp", "date",
+                                     "javascript", "objectId", 2, 16, 1.0, ["string", "null"])),
+        {"$not": {"$gt": 2}}, {"$not": {"$in": [2, None]}}, {"$gte": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_types_and_remainders_match_what_the_server_matches(
+    client: Client, given: dict[str, Any]
+) -> None:
+    values: list[Any] = [
+        None, True, 0, 1, 2, -1, -4, 7.9, -7.9, Int64(4), Int64(2**40), Decimal128("1.5"), "x", [],
+        [1, "a"], [[2]], [None], {}, {"a": 1}, b"x", ObjectId("0" * 24), NOW, Timestamp(1, 2),
+        Regex("a"), Code("f()"), float("nan"), float("inf"), Decimal128("4"),
+    ]  # fmt: skip
+    odd = [{"_id": n, "v": one} for n, one in enumerate(values)] + [{"_id": 99}]
+    client.shop.odd.drop()
+    client.shop.odd.insert_many(odd)
+    stored = list(client.shop.odd.find())  # as the driver gives them
+    expected = {one["_id"] for one in client.shop.odd.find({"v": given}, {"_id": 1})}
+    assert {one["_id"] for one in stored if matches(one, {"v": given})} == expected
 
 
 # ------------------------------------------------------------------------------ what is estimated

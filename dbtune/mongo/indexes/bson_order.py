@@ -47,7 +47,7 @@ def order_key(value: object) -> Key:
         return (BOOL, value)
     if isinstance(value, int | float):
         return (NUMBER, -math.inf if value != value else value)
-    if isinstance(value, str):
+    if isinstance(value, str) and not isinstance(value, Code):
         return (STRING, value)
     for kind, rank, make in _KINDS:
         if isinstance(value, kind):

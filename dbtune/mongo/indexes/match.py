@@ -225,7 +225,9 @@ def value_test(operator: str, operand: Any, siblings: Mapping[str, Any]) -> Test
         return lambda value: value is not MISSING and any(test(value) for _, test in types)
     if operator == "$mod":
         divisor, rest = int(operand[0]), int(operand[1])
-        return lambda value: _is_number(value) and math.fmod(int(value), divisor) == rest
+        return lambda value: (
+            (number := _whole(value)) is not None and (math.fmod(number, divisor) == rest)
+        )
     if operator in GEO:
         test = place_test(operator, operand, siblings)
         if test is not None:
@@ -261,8 +263,13 @@ def _comparable(value: Any, key: tuple[int, Any]) -> bool:
     return rank == key[0] and value is not MISSING and comparable is not None
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+def _whole(value: Any) -> int | None:
+    """A number without its fraction; ``None`` if it is none, or has no end."""
+    if isinstance(value, Decimal128):
+        value = float(value.to_decimal())
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value)
 
 
 def is_regex(value: object) -> bool:
