@@ -226,7 +226,8 @@ def value_test(operator: str, operand: Any, siblings: Mapping[str, Any]) -> Test
     if operator == "$mod":
         divisor, rest = int(operand[0]), int(operand[1])
         return lambda value: (
-            (number := _whole(value)) is not None and (math.fmod(number, divisor) == rest)
+            (number := _whole(value)) is not None
+            and abs(number) % abs(divisor) == (rest if number >= 0 else -rest)
         )
     if operator in GEO:
         test = place_test(operator, operand, siblings)

@@ -88,7 +88,7 @@ class Sample:
         """Documents that meet a filter; ``None`` if it can't be evaluated here."""
         try:
             return bits(map(predicate(given), self.documents))
-        except (Undecided, TypeError, ValueError, KeyError, IndexError, AttributeError):
+        except (Undecided, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
             return None
 
     def frequencies(self, path: str) -> tuple[float, float]:
