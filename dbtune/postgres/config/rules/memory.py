@@ -133,6 +133,8 @@ def _never_spilled(plan: Plan) -> bool:
 def maintenance_work_mem(plan: Plan) -> Advice | None:
     """Memory of CREATE INDEX, ALTER TABLE ADD FOREIGN KEY and VACUUM by hand; few run at once."""
     ram, share = plan.inputs.ram_bytes, 8 if plan.inputs.workload is Workload.dw else 16
+    if ram < GB:
+        share = 32  # connections need the rest
     value = _limit(plan, max(16 * MB, min(ram // share, 2 * GB)))
     return Advice(value // MB * MB, f"RAM / {share} = {bytes_text(ram)} / {share}, at most 2 GiB")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbtune.postgres.config.guc import MB
+from dbtune.postgres.config.guc import GB, MB
 from dbtune.postgres.config.inputs import Workload
 from dbtune.postgres.config.plan import Plan
 from dbtune.postgres.config.rule import Advice, at_least, rule
@@ -47,6 +47,8 @@ def max_parallel_workers_per_gather(plan: Plan) -> Advice | None:
     cores, workload = plan.inputs.cores, plan.inputs.workload
     if cores == 1:
         return Advice(0, "none with 1 core")
+    if plan.inputs.ram_bytes < GB:
+        return Advice(0, "none with less than 1 GiB: each is a process with memory of its own")
     least, most = {Workload.dw: (2, 8), Workload.mixed: (1, 4)}.get(workload, (1, 2))
     value = min(max(least, min(cores // 2, most)), plan.count("max_parallel_workers"))
     return Advice(value, f"cores / 2 = {cores} / 2, from {least} to {most} for {workload}")
