@@ -47,9 +47,8 @@ def _read(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(_tokens(text))
 
 
-def places(text: str) -> Iterator[tuple[str, str, int, int]]:
-    """Kind and text of each token, and where it begins and ends; never fails."""
-    position = 0
+def places(text: str, position: int = 0) -> Iterator[tuple[str, str, int, int]]:
+    """Kind and text of each token from a position on, and where it begins and ends; never fails."""
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:  # cannot happen: "other" takes any character
@@ -187,23 +186,42 @@ def parameterised(text: str) -> str:
     return "".join(shown).strip()
 
 
+_EXECUTES = re.compile(r"\\(?:g(?:x|set|exec|desc)?|crosstabview|watch)\b")
+"""psql's commands that execute what was typed before them, as a semicolon does."""
+_COPIED = re.compile(r"(?ims)^(COPY\s[^;]*\sFROM\s+STDIN\b[^;]*;)[^\n]*\n.*?^\\\.\r?$")
+"""COPY with the rows that follow it in a script, as pg_dump writes them."""
+
+
 def split_statements(text: str) -> list[str]:
     """The statements of a script, without the semicolons and comments between them.
 
-    psql's own commands (a line that begins with a backslash) are left out.
+    psql's own commands (a backslash and the rest of its line) are left out.
     """
-    found: list[str] = []
-    start = 0
-    text = re.sub(r"(?m)^[ \t]*\\[^\n]*$", "", text)
-    for kind, word, position, end in places(text):
-        if kind == "other" and word == ";":
-            found.append(text[start:position])
-            start = end
-    found.append(text[start:])
+    text = _COPIED.sub(r"\1", text)
+    found, start = [""], 0
+    while start < len(text):
+        position, end, ends = _stop(text, start)
+        found[-1] += text[start:position]
+        if ends:
+            found.append("")
+        start = end
     bare = (
         re.sub(r"\A(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)+", "", one, flags=re.DOTALL) for one in found
     )
     return [one.rstrip() for one in bare if masked(one)]
+
+
+def _stop(text: str, start: int) -> tuple[int, int, bool]:
+    """Where the next semicolon or command of psql begins and ends, and if a statement does."""
+    for kind, word, position, end in places(text, start):
+        if kind != "other" or word not in ";\\":
+            continue
+        if word == ";" or text.startswith(";", end):
+            return position, end + (word == "\\"), True
+        line_end = text.find("\n", end)
+        end = line_end if line_end >= 0 else len(text)
+        return position, end, bool(_EXECUTES.search(text, position, end))
+    return len(text), len(text), True
 
 
 def with_parameters(text: str, values: Mapping[int, str]) -> str | None:

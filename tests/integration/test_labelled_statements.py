@@ -18,6 +18,7 @@ WAYS = [
     ("", 18, PlannerChoice.lab, True),
     ("", 15, PlannerChoice.auto, False),
     ("shop_", 18, PlannerChoice.lab, False),
+    ("freight_", 18, PlannerChoice.lab, False),
 ]
 
 

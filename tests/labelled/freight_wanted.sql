@@ -5,7 +5,7 @@
 SELECT * FROM container WHERE number = 'MSKU0012395';
 
 -- nullable equality
---: shipment (po_number)...  | shipment (po_number) WHERE po_number IS NOT NULL
+--: shipment (po_number)... | shipment (po_number) WHERE po_number IS NOT NULL
 SELECT id, ref, status FROM shipment WHERE po_number = 'PO-4711';
 
 -- citext equality
@@ -21,7 +21,7 @@ SELECT id, ref, weight_kg FROM shipment WHERE weight_kg > 24900;
 SELECT route_id, seq, done_at FROM stop WHERE consignee_id IN (17, 4711, 80015, 61234);
 
 -- equality and range
---: bill (client_id, issued_on)...
+--: bill (client_id, issued_on)... | bill (client_id)
 SELECT id, amount, issued_on FROM bill WHERE client_id = '4b43b0aee35624cd95b910189b3dc231' AND issued_on >= '2024-06-01' AND issued_on < '2024-09-01';
 
 -- order and limit
@@ -53,11 +53,11 @@ SELECT c.account_no, s.ref FROM client c JOIN shipment s ON s.client_id = c.id W
 SELECT s.id FROM shipment s WHERE s.status = 'exception' AND NOT EXISTS (SELECT 1 FROM bill b WHERE b.shipment_id = s.id);
 
 -- semi-join
---: tracking (code...)... | tracking (...) WHERE code = 'damage'...
+--: tracking (shipment_id) WHERE code = 'damage' | tracking (code, shipment_id) | tracking (code) INCLUDE (shipment_id) | tracking (code...)... | tracking (...) WHERE code = 'damage'...
 SELECT id, ref FROM shipment WHERE id IN (SELECT shipment_id FROM tracking WHERE code = 'damage');
 
 -- group of a range
---: truck_position (truck_id...)...
+--: truck_position (truck_id, at) INCLUDE (speed) | truck_position (truck_id...)...
 SELECT date_trunc('hour', at), max(speed) FROM truck_position WHERE truck_id = 815 GROUP BY 1;
 
 -- queue
@@ -153,5 +153,9 @@ DELETE FROM audit WHERE object = 'shipment:4711';
 SELECT ref, client_name FROM open_shipment WHERE client_id = '0d3a95b2c2a1f15ea9a3a8f9fe4a7a9b' ORDER BY booked_at;
 
 -- foreign key's other side
---: voyage (vessel_id)...
+--: voyage (vessel_id, id)... | voyage (vessel_id, id DESC)...
 SELECT v.name, y.discharge_port FROM vessel v LEFT JOIN LATERAL (SELECT discharge_port FROM voyage WHERE vessel_id = v.id ORDER BY id DESC LIMIT 1) y ON true WHERE v.imo = 9001234;
+
+-- latest of a long list
+--: bill (client_id, id DESC)... | bill (client_id, id)... | bill (client_id)...
+SELECT id, amount FROM bill WHERE client_id = '4b43b0aee35624cd95b910189b3dc231' ORDER BY id DESC LIMIT 10;

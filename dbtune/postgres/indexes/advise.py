@@ -19,7 +19,7 @@ from dbtune.postgres.indexes.forms import Forms, schemas_of
 from dbtune.postgres.indexes.kinds import frugal, special_candidates
 from dbtune.postgres.indexes.obstacles import Unserved, doubt, unserved, without_hopeless
 from dbtune.postgres.indexes.partial import partial_candidates
-from dbtune.postgres.indexes.plan_costs import corrected_cost, reads_most_for_one_row
+from dbtune.postgres.indexes.plan_costs import corrected_cost, rows_of_most
 from dbtune.postgres.indexes.plan_uses import add_from_plan
 from dbtune.postgres.indexes.planner import NotPlannable, Planner
 from dbtune.postgres.indexes.selection import Limits, Search
@@ -40,6 +40,8 @@ _UNPARSED = "its text can't be parsed: candidates come from its plan only"
 _MODEST = 300.0
 """Cost of a statement that finds its rows by an index and reads less than a hundred blocks: that an
 index would store all it reads is worth the space only if it is known to be executed often."""
+_FEW_GROUPS = 1000
+"""Groups that are made without sorting: an index in their order gains nothing by that."""
 _SMALL_PAGES = 10
 """A table of fewer blocks is read in whole as fast as by an index."""
 _CHEAP = 10.0
@@ -192,9 +194,10 @@ class _Adviser:
         uses = work.uses
         if work.base.cost <= _CHEAP:
             return []
-        if not self._options.copies and reads_most_for_one_row(work.base, self._catalog):
-            # Only the least and the greatest can be found without reading them.
-            uses = [Use(use.table, orders=use.orders) for use in uses]
+        few = _FEW_GROUPS if self._options.copies else rows_of_most(work.base, self._catalog)
+        if few < _FEW_GROUPS:
+            # Only the least and the greatest of all can be found without reading them.
+            uses = [Use(use.table, orders=use.orders) for use in uses] if few <= 1 else []
         modest = work.base.cost <= _MODEST and self._workload.seconds is None
         found = self._existing.tables(work.base.existing) if modest else ()
         return [

@@ -22,6 +22,7 @@ ORDERED = 0.9
 """Correlation of a column with the table from which on the table counts as in its order."""
 _READS = frozenset(("Index Scan", "Bitmap Heap Scan"))
 _GATHERS = frozenset(("Gather", "Gather Merge"))
+_SORTS = frozenset(("Sort", "Incremental Sort"))
 
 
 def may_pay_beside(table: Table, column: str, narrow_bytes: float, wider: Index) -> bool:
@@ -48,7 +49,8 @@ def shape(plan: Mapping[str, Any], alias: Mapping[str, str] = MappingProxyType({
     """What a plan does, as text: equal if the same rows are read in the same way.
 
     A bitmap, parallel workers and the name of an index change the planner's cost of reading rows in
-    the table's order, but hardly what is read. What is read from an index alone is as large as
+    the table's order, but hardly what is read; nor does it matter to that whether the index has
+    them in the wanted order or they are sorted. What is read from an index alone is as large as
     that index, so that it keeps its name.
 
     Args:
@@ -60,7 +62,7 @@ def shape(plan: Mapping[str, Any], alias: Mapping[str, str] = MappingProxyType({
 
 def _shape(node: Mapping[str, Any], alias: Mapping[str, str]) -> Iterator[str]:
     kind, children = node["Node Type"], node.get("Plans", ())
-    if kind in _GATHERS:
+    if kind in _GATHERS or (kind in _SORTS and children[0]["Node Type"] in _READS):
         yield from _shape(children[0], alias)
         return
     name = node.get("Index Name", "")

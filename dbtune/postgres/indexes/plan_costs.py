@@ -13,7 +13,7 @@ from dbtune.postgres.relations.facts import Table
 
 _PAGES_PER_RANGE = 128
 _PROCESSES = 2.4
-_PLAIN = ("Aggregate", "Gather", "Limit", "Sort", "Subquery Scan", "Result")
+_PLAIN = ("Aggregate", "Gather", "Gather Merge", "Limit", "Sort", "Subquery Scan", "Result")
 
 
 def corrected_cost(planned: Planned, catalog: Catalog) -> float:
@@ -47,23 +47,28 @@ def _scattered(table: Table, rows: float, catalog: Catalog) -> float:
     return max(0.0, fetched * each - piece * sequential)
 
 
-def reads_most_for_one_row(planned: Planned, catalog: Catalog, *, share: float = 0.5) -> bool:
-    """Whether a statement computes something of most rows of one table, and nothing else.
+def rows_of_most(planned: Planned, catalog: Catalog, *, share: float = 0.5) -> float:
+    """How many rows a statement computes of most rows of one table, if it does nothing else.
 
-    An index would only be a copy of the table, if a narrower one.
+    An index would only be a copy of the table, if a narrower one. The answer is infinite for a
+    statement that does something else, or that may stop before it has read them all.
     """
     node: Mapping[str, Any] = planned.plan["Plan"]
+    computed = float(node["Plan Rows"])
     computes = False
     while len(children := node.get("Plans", ())) == 1 and node["Node Type"] in _PLAIN:
+        if node["Node Type"] == "Limit" and computed > 1:
+            return math.inf
         if node["Node Type"] == "Aggregate":
-            computes |= node.get("Strategy") == "Plain"
+            computes = True
+            computed = 1.0 if node.get("Strategy") == "Plain" else computed
         node = children[0]
     table = catalog.table(node.get("Schema", ""), node.get("Relation Name", ""))
     if not computes or table is None or children:
-        return False
+        return math.inf
     # A parallel scan tells the rows of one process, of which there are some three.
     rows = float(node["Plan Rows"]) * (_PROCESSES if node.get("Parallel Aware") else 1.0)
-    return rows >= share * catalog.rows(table)
+    return computed if rows >= share * catalog.rows(table) else math.inf
 
 
 def _nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

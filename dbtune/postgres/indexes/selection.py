@@ -13,7 +13,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import permutations
 
+from dbtune.postgres.indexes.coverage import covers, form_of_definition
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.variants import variants
 from dbtune.postgres.indexes.whatif import WhatIf, numbers
@@ -112,9 +114,12 @@ class Search:
             other = self._improved(self._greedy(0, 1.0))
             best = min(best, other, key=self.value)
         best = self._strictly(best)
-        if self.limits.slack and not self.is_late():
-            best = self._pruned(self._finish(self, best))
-        return best
+        if self.is_late():
+            return best
+        if self.limits.slack:
+            best = self._finish(self, best)
+        self._acquaint(best)
+        return self._pruned(best)
 
     def beyond(self, config: int) -> int:
         """How many more the limits of number keep out; as many as are found in the time left."""
@@ -323,6 +328,17 @@ class Search:
             worst = min(useless, key=lambda n: (losses[n], -self._size(n)))
             config &= ~(1 << worst)
         return config
+
+    def _acquaint(self, config: int) -> None:
+        """Let statements that use an index know of another one that does all that it does."""
+        candidates = self.whatif.candidates
+        forms = {n: form_of_definition(candidates[n]) for n in numbers(config)}
+        for narrow, wide in permutations(forms, 2):
+            if candidates[narrow][:2] == candidates[wide][:2] and covers(
+                forms[wide], forms[narrow]
+            ):
+                for statement in self.whatif.affected(1 << narrow):
+                    self.whatif.relate(statement, 1 << wide)
 
     def _strictly(self, config: int) -> int:
         """Without what gains less than it has to, and improved by what gains enough.

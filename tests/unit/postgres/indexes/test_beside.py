@@ -88,9 +88,10 @@ SEQ = {"Node Type": "Seq Scan", "Alias": "line"}
 def test_equal_work_has_an_equal_shape() -> None:
     same = {NARROW.name: "line_pkey"}
     gathered = {"Node Type": "Gather", "Plans": [SCAN]}
-    for node in (BITMAP, gathered, {**SCAN, "Index Name": NARROW.name}):
+    ordered = {"Node Type": "Sort", "Plans": [BITMAP]}
+    for node in (BITMAP, gathered, ordered, {**SCAN, "Index Name": NARROW.name}):
         assert shape({"Plan": node}, same) == shape({"Plan": SCAN})
-    for node in (ALONE, SEQ, {**SCAN, "Alias": "other"}):
+    for node in (ALONE, SEQ, {**SCAN, "Alias": "other"}, {"Node Type": "Sort", "Plans": [SEQ]}):
         assert shape({"Plan": node}, same) != shape({"Plan": SCAN})
     assert shape({"Plan": BITMAP}) != shape({"Plan": SCAN}), "another index"
 

@@ -202,3 +202,19 @@ def test_a_far_smaller_index_stands_for_one_though_only_one_statement_was_seen_t
         finish=finish,
     )
     assert [whatif.candidates[n] for n in numbers(found.run())] == [small]
+
+
+def test_an_index_is_not_chosen_beside_one_that_does_all_that_it_does() -> None:
+    """Though the statement that uses it was never seen to use the other."""
+    narrow = Definition("public", "t", (column_key("k"),))
+    wide = narrow._replace(include=("id",))
+    plain = (frozenset[Definition](), 100.0)
+    costs = {
+        "q0": [plain, (frozenset([narrow]), 5.0), (frozenset([wide]), 5.1)],
+        "q1": [plain, (frozenset([narrow]), 90.0), (frozenset([wide]), 5.0)],
+    }
+    whatif = WhatIf(Tabled(costs), [Statement(q, 1.0) for q in costs])
+    for number, known in enumerate((narrow, wide)):
+        whatif.relate(number, whatif.bit(known))
+    found = search(whatif, [1.0, 1.1], Limits(least_improvement=0.2))
+    assert [whatif.candidates[n] for n in numbers(found.run())] == [wide]

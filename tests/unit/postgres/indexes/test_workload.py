@@ -41,6 +41,31 @@ def statement(text: str, total_ms: float = 1.0) -> Statement:
     return Statement(text, calls=1, total_ms=total_ms, mean_ms=total_ms)
 
 
+def test_what_psql_would_do_with_a_script_is_understood() -> None:
+    script = r"""
+\set name it's
+SELECT a FROM t WHERE b = 1 \gx
+SELECT b
+  \echo 'what; is left out'
+  FROM t \g /tmp/out
+SELECT c FROM t\; SELECT d FROM t;
+SELECT $1 \bind 5 \g
+SELECT E'\\
+\x' AS "\" FROM t;
+COPY t (a, b) FROM stdin;
+1\tit's; SELECT 1
+\.
+
+SELECT e FROM t \watch 1
+"""
+    found = [" ".join(one.text.split()) for one in from_script(script, "x.sql").queries]
+    assert found[0] == "SELECT a FROM t WHERE b = 1"
+    assert found[1] == "SELECT b FROM t"
+    assert found[2:5] == ["SELECT c FROM t", "SELECT d FROM t", "SELECT $1"]
+    assert found[5] == r"""SELECT E'\\ \x' AS "\" FROM t"""
+    assert found[6:] == ["SELECT e FROM t"]
+
+
 def test_statements_of_a_server() -> None:
     found = from_statements(
         [
