@@ -20,7 +20,8 @@ _SHORT, _SHORTEST = 8, 3
 
 # Patterns are texts, which re compiles and keeps at the first use: start-up does not pay for them.
 _KEY = r"\w*(?:passw(?:or)?d|passphrase|pwd|secret|token|authMechanismProperties)"
-_URL = r"[a-z][a-z0-9+.-]*://\S*"
+# Of a scheme its end suffices: without a bound each letter of a long text begins one.
+_URL = r"[a-z][a-z0-9+.-]{0,30}://\S*"
 # A libpq connection string's value: quoted (closed or not), or up to a space that is not escaped.
 _SETTING = rf"\b({_KEY})(\s*=\s*)('(?:[^'\\]|\\.)*'?|(?:\\.|[^\s\\])+)"
 # Statements keep the password that CREATE or ALTER ROLE was given, also in pg_stat_statements.

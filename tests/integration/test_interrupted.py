@@ -137,3 +137,43 @@ def test_mcp_ends_though_standard_input_is_open(
     _, err = running.communicate()
     assert (running.returncode, err) == (Exit.INTERRUPTED, "")
     assert list(temporary.iterdir()) == []
+
+
+def test_mcp_survives_what_is_no_message_and_forgets_who_left(
+    database18: tuple[Postgres, str], tmp_path: Path
+) -> None:
+    pg, name = database18
+    file = tmp_path / "dbtune.yaml"
+    file.write_text(yaml.safe_dump({"profiles": {"here": {"url": pg.dsn(name)}}}))
+    file.chmod(0o600)
+    running = start("mcp", DBTUNE_CONFIG=str(file))
+    assert running.stdin is not None
+    assert running.stdout is not None
+    _call(
+        running.stdin, 1, "initialize",
+        protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "t", "version": "1"},
+    )  # fmt: skip
+    running.stdin.write('{"jsonrpc": "2.0", "method": "notifications/initialized"}\n')
+    for line in ("hello", "[]", "5", "null", "[" * 5000, '{"jsonrpc": "2.0", "id": 9}', "\ufffd"):
+        running.stdin.write(line + "\n")
+    _call(running.stdin, 2, "tools/call", name="check", arguments={"target": "x" * 100_000})
+    _call(running.stdin, 3, "tools/call", name="no such tool", arguments={})
+    _call(running.stdin, 4, "tools/call", name="check", arguments={"seconds": "many"})
+    _call(running.stdin, 5, "tools/call", name="list_profiles", arguments={})
+    answers: dict[int, str] = {}
+    while 5 not in answers or len(answers) < 5:
+        line = running.stdout.readline()
+        answers[json.loads(line).get("id")] = line
+    assert all('isError":true' in answers[one] for one in (2, 3, 4))
+    assert "here" in answers[5]
+    # Who closes the connection while a tool works is not there to be waited for.
+    _call(
+        running.stdin, 6, "tools/call",
+        name="pool_size", arguments={"target": "here", "seconds": 60},
+    )  # fmt: skip
+    until_it_asks(pg, name)
+    running.stdin.close()
+    running.stdin = None
+    _, err = running.communicate(timeout=40)  # shorter than what it is asked for
+    assert (running.returncode, "Traceback" in err) == (0, False)
+    assert f":{pg.password}@" not in "".join(answers.values())
