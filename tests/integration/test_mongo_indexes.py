@@ -260,6 +260,9 @@ ESTIMATED: list[tuple[list[tuple[str, int]], dict[str, Any], dict[str, Any]]] = 
     # One element that meets both, not one that meets this and another that meets that.
     ([("items.sku", 1), ("items.qty", 1)],
      {"items": {"$elemMatch": {"sku": {"$in": list(range(20))}, "qty": {"$gt": 6}}}}, {}),
+    ([("flag", 1), ("items.qty", 1), ("score", -1), ("items.sku", 1)],
+     {"flag": 1, "items": {"$elemMatch": {"qty": 3, "sku": {"$lt": 20}}}},
+     {"sort": {"score": -1}}),
 ]  # fmt: skip
 
 

@@ -191,6 +191,7 @@ class Estimator:
             whole: all are.
         """
         sample, query = self.sample, self.query
+        seeks = self._seeks(keys, used, within)
         within &= self._counted.in_one_element(used)
         reached = within & self._counted.both(one.reached for one in used.values())
         kept = within & self._counted.both(one.kept for one in used.values())
@@ -198,7 +199,6 @@ class Estimator:
         entries = self._counted.count([inside, *(one.share for one in used.values())], reached)
         entries *= self._keys_per_document(keys, used, reached)
         decided = self._counted.count([inside, *(one.kept_share for one in used.values())], kept)
-        seeks = self._seeks(keys, used, within)
         covered = self._covers(keys, used) and whole
         residual = (
             self.needs_document
