@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import bson
 import jsonschema
 import pymongo
+import pymongo.errors
 import pytest
 
+from dbtune.mongo.storage.checks.wasted_storage import wasted_storage
+from dbtune.mongo.storage.facts import CollectionStorage
 from dbtune.mongo.storage.fresh_size import fresh_ratio
 from tests import servers
 from tests.command import dbtune
@@ -114,6 +118,32 @@ def test_the_finding_and_its_remedy(server: MongoDB, tmp_path: Any) -> None:
         'db.getSiblingDB("shop").runCommand({compact: "thinned"})'
     )
     assert "shop.zstd" not in found
+
+
+def test_views_time_series_and_capped_collections(mongodb: MongoDB) -> None:
+    with mongodb.client() as client:
+        shop = client.shop
+        shop.plain.insert_many({"n": n} for n in range(100))
+        shop.command("create", "view", viewOn="plain", pipeline=[])
+        shop.create_collection("capped", capped=True, size=100_000)
+        shop.capped.insert_one({})
+        shop.create_collection("series", timeseries={"timeField": "at", "metaField": "of"})
+        now = datetime.now(UTC)
+        shop.series.insert_many({"at": now + timedelta(minutes=n), "of": 1} for n in range(5000))
+        client.admin.command("fsync", 1)
+        with pytest.raises(pymongo.errors.OperationFailure):  # which the remedy relies on
+            shop.command("compact", "series")
+    report = dbtune("bloat", mongodb.url(), "--min-size", "1", "-f", "json").ok().json
+    found = {one["namespace"]: one for one in report["collections"]}
+    assert found.keys() == {"shop.plain", "shop.capped", "shop.series"}
+    assert found["shop.series"]["documents"] > 0
+    assert "time series" in found["shop.series"]["note"]
+    assert "capped" in found["shop.capped"]["note"]
+    assert report["skipped"] == []
+    series = CollectionStorage("shop.series", 9, 9, 400 << 20, 300 << 20, time_series=True)
+    (waste,) = wasted_storage([series], "6.0.5", "primary")
+    assert "can't be compacted" in waste.remedy.text
+    assert not waste.remedy.sql
 
 
 def test_one_database_and_less_privilege(new_mongodb: Any) -> None:

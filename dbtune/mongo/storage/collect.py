@@ -14,10 +14,10 @@ from dbtune.bloat import Effort, Selection
 from dbtune.errors import Unavailable, UsageError
 from dbtune.finding import Skipped
 from dbtune.mongo.indexes.collect import collection_names
-from dbtune.mongo.session import Document, Session
+from dbtune.mongo.session import INTERNAL, Document, Session
 from dbtune.mongo.storage.facts import CollectionStorage, IndexStorage
 from dbtune.mongo.storage.fresh_size import fresh_ratio
-from dbtune.text import plain, plural
+from dbtune.text import count_text, plain
 
 SAMPLE_DOCS = 1_500
 SAMPLE_BYTES = 4 << 20
@@ -46,6 +46,7 @@ def read_all(
             raise UsageError(f"--schema: the server has no database {plain(one)}, or hides it")
     databases = selection.schemas or ("",)
     names = [n for one in databases for n in collection_names(session, one, MOST_COLLECTIONS + 1)]
+    names += [n for one in databases for n in _time_series(session, one)]
     members, skipped = _members(session)
     found, lost = [], dict[tuple[str, str], list[str]]()
     for name in names[:MOST_COLLECTIONS]:
@@ -55,9 +56,25 @@ def read_all(
             if _DROPPED not in missing.reason:
                 lost.setdefault((missing.reason, missing.remedy), []).append(plain(name))
     skipped += [Skipped(f"sizes of {listed(of)}", *why) for why, of in lost.items()]
-    if (more := len(names) - MOST_COLLECTIONS) > 0:
-        skipped.append(Skipped("further collections", f"{plural(more, 'collection')} left out"))
+    if len(names) > MOST_COLLECTIONS:
+        reason = f"only the first {count_text(MOST_COLLECTIONS)} collections were looked at"
+        skipped.append(Skipped("further collections", reason, "dbtune bloat --schema DATABASE"))
     return found, skipped
+
+
+def _time_series(session: Session, database: str) -> list[str]:
+    """Time series, whose collections of buckets are no ordinary ones."""
+    given = database or session.database
+    databases = [given] if given else [n for n in session.database_names() if n not in INTERNAL]
+    command = {
+        "listCollections": 1,
+        "filter": {"type": "timeseries"},
+        "nameOnly": True,
+        "authorizedCollections": True,
+    }
+    return [
+        f"{one}.{told['name']}" for one in databases for told in session.documents(one, command)
+    ]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -104,9 +121,10 @@ def _storage(namespace: str, stats: Mapping[str, Any]) -> CollectionStorage:
     creation = str(engine.get("creationString") or "")
     compressor = re.search(r"block_compressor=(\w*)", creation)
     free = stats.get("freeStorageSize")
+    series = stats.get("timeseries") or {}
     return CollectionStorage(
         namespace,
-        int(stats.get("count") or 0),
+        int(stats.get("count") or series.get("bucketCount") or 0),
         int(stats.get("size") or 0),
         int(stats.get("storageSize") or 0),
         int(free) if free is not None else _reusable(engine),
@@ -116,6 +134,7 @@ def _storage(namespace: str, stats: Mapping[str, Any]) -> CollectionStorage:
             for name, size in sizes.items()
         ),
         capped=bool(stats.get("capped")),
+        time_series=bool(series),
         orphans=int(stats.get("numOrphanDocs") or 0),
     )
 
@@ -162,7 +181,7 @@ def sampled(
     """Collections of some size with the size that a fresh file would have, while time is left."""
     deadline = time.monotonic() + selection.budget_seconds
     for one in collections:
-        if selection.effort is Effort.statistics:
+        if selection.effort is Effort.statistics or one.time_series:
             yield one
         elif not one.count or one.capped:
             yield replace(one, fresh_ratio=0.0 if not one.count else None)

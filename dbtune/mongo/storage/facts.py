@@ -38,6 +38,7 @@ class CollectionStorage:
         fresh_ratio: size of a freshly written file, of ``data_bytes``; ``None`` if not sampled.
         sampled: documents that were looked at for it.
         capped: it keeps a fixed size by wish.
+        time_series: its file holds buckets; ``count`` is theirs.
         orphans: documents that belong to another shard.
         unsampled: why no documents were looked at.
         unsampled_remedy: what would change that; "" if nothing is known.
@@ -57,6 +58,7 @@ class CollectionStorage:
     fresh_ratio: float | None = None
     sampled: int = 0
     capped: bool = False
+    time_series: bool = False
     orphans: int = 0
     unsampled: str = ""
     unsampled_remedy: str = ""

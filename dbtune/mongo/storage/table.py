@@ -180,8 +180,14 @@ def _row(one: CollectionStorage) -> Row:
         "index_bytes": one.index_bytes,
         "index_free_bytes": one.index_free_bytes,
         "sampled_docs": one.sampled,
-        "note": one.unsampled or ("capped: a fixed size by wish" if one.capped else None),
+        "note": one.unsampled or _note(one),
     }
+
+
+def _note(one: CollectionStorage) -> str | None:
+    if one.time_series:
+        return "time series: free blocks only"
+    return "capped: a fixed size by wish" if one.capped else None
 
 
 def _index_rows(found: Sequence[CollectionStorage], min_bytes: int) -> Iterator[Row]:

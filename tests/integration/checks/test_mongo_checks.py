@@ -11,8 +11,11 @@ from typing import Any
 import pymongo
 import pytest
 
+from dbtune.errors import Unavailable
 from dbtune.finding import load_checks
+from dbtune.mongo.facts.profiling import Profiling
 from dbtune.mongo.health.checks import version_end_of_life
+from dbtune.mongo.health.checks.many_collections import many_collections
 from tests.command import dbtune
 from tests.health import findings
 from tests.servers import MongoDB
@@ -75,6 +78,24 @@ def test_the_profiler(mongodb: MongoDB) -> None:
         assert found["subject"] == "database shop"
         client.shop.command("profile", 0)
     assert findings(mongodb, "mongo.profiler-on") == []
+
+
+def test_very_many_collections(mongodb: MongoDB) -> None:
+    rule = "mongo.many-collections"
+    with mongodb.client() as client:
+        for number in range(6):
+            client.tenants[f"t{number}"].insert_one({})
+        [found] = findings(mongodb, rule, max_files=11)
+        assert "tenants has 12 of them" in found["message"]
+        assert findings(mongodb, rule, max_files=12) == []
+        client.drop_database("tenants")
+
+
+def test_collections_that_were_not_looked_at_are_told() -> None:
+    few, many = (Profiling("shop", 0, 100, collections=count) for count in (500, 501))
+    assert list(many_collections((few,))) == []
+    with pytest.raises(Unavailable, match="indexes of 500 of 501 collections"):
+        list(many_collections((many,)))
 
 
 def test_access_control(new_mongodb: Callable[[], MongoDB]) -> None:

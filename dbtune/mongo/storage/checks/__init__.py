@@ -20,6 +20,11 @@ def major_of(version: str) -> tuple[int, int]:
 
 def compact_remedy(storage: CollectionStorage, version: str, role: str) -> Remedy:
     """How to give space back to the file system, as this version can."""
+    if storage.time_series:  # "can't compact a view", nor "a system namespace" (6.0)
+        return Remedy(
+            "A time series can't be compacted. Space that is free is used again by later writes; "
+            "to give it back, make an initial sync of one member after the other."
+        )
     database, _, name = storage.namespace.partition(".")
     known = major_of(version)
     force = ", force: true" if role == "primary" and known >= (4, 4) else ""
