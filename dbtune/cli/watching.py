@@ -109,7 +109,7 @@ class Watch:
                     due = max(due + every, time.monotonic())
             except KeyboardInterrupt:
                 self.interrupted = True
-            with contextlib.suppress(TargetError):
+            with contextlib.suppress(TargetError, UsageError):
                 entries = self._store.entries(self.name) if self.name else []
                 self.kept = len(entries)
                 self.kept_bytes = sum(one.size_bytes for one in entries)
@@ -135,7 +135,9 @@ class Watch:
             self.snapshots += 1
             self.name = entry.target
             self._prune(entry.at)
-        except TargetError as error:  # the store's server: watching goes on without it
+        except (TargetError, UsageError) as error:  # the store's server or its disk
+            if isinstance(error, UsageError) and not self.snapshots:
+                raise  # it never was right
             self.missed += 1
             if self.storing:
                 events.append(Seen(taken.collected_at, "note", str(error)))
@@ -170,7 +172,7 @@ class Watch:
         self.regressions += sum(one.type == "regression" for one in events)
         self.events = [*self.events, *events][-_MOST_EVENTS:]
         if self.name and self.storing:
-            with contextlib.suppress(TargetError):
+            with contextlib.suppress(TargetError, UsageError):
                 self._store.log(self.name, events)
         if not self.streams:
             return

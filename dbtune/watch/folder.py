@@ -121,9 +121,12 @@ class Folder:
             with self._database:
                 _insert(self._database, entry)
         except (OSError, sqlite3.Error) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"{plain(str(self.path))} can't be written: {reason}") from None
+            raise self._not_written(error) from None
         return entry
+
+    def _not_written(self, error: OSError | sqlite3.Error) -> UsageError:
+        reason = getattr(error, "strerror", None) or str(error)
+        return UsageError(f"{plain(str(self.path))} can't be written: {reason}")
 
     def entries(self, target: str = "") -> list[Entry]:
         """What is kept, of all targets or one, earliest first."""
@@ -145,21 +148,32 @@ class Folder:
         return read(self.path / entry.name)
 
     def remove(self, entries: Iterable[Entry]) -> None:
-        """Forget snapshots; a file that can't be removed stays, and is found again."""
+        """Forget snapshots; a file that can't be removed stays, and is found again.
+
+        Raises:
+            UsageError: the disk is full.
+        """
         gone = list(_unlinked(self.path, entries))
-        with self._database:
-            self._database.executemany("DELETE FROM snapshots WHERE file = ?", gone)
+        try:
+            with self._database:
+                self._database.executemany("DELETE FROM snapshots WHERE file = ?", gone)
+        except sqlite3.Error as error:
+            raise self._not_written(error) from None
 
     def log(self, target: str, events: Sequence[Event]) -> None:
-        """Keep events."""
-        with self._database:
-            self._database.executemany(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (target, _time(e.at), e.type, e.level, e.rule, e.subject, e.message)
-                    for e in events
-                ],
-            )
+        """Keep events.
+
+        Raises:
+            UsageError: the disk is full.
+        """
+        rows = [
+            (target, _time(e.at), e.type, e.level, e.rule, e.subject, e.message) for e in events
+        ]
+        try:
+            with self._database:
+                self._database.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        except sqlite3.Error as error:
+            raise self._not_written(error) from None
 
     def events(self, target: str = "") -> list[Event]:
         """Events, earliest first."""

@@ -231,3 +231,30 @@ def test_several_targets_and_one_that_is_away(
     nobody = dbtune("watch", "--tag", "none", "-o", str(folder), env=env)
     assert nobody.code == 2
     assert "no profile has the tag 'none'; tags: all" in nobody.err
+
+
+def test_a_disk_that_is_full_for_a_while_does_not_end_it(
+    new_pg: Callable[[int], Postgres], tmp_path: Path
+) -> None:
+    """No file can be made where the folder was: a full disk that needs no disk of its own."""
+    pg = new_pg(18).start(CONF)
+    folder = tmp_path / "history"
+    watch = Watching(pg.dsn(), "-o", str(folder))
+    try:
+        end = time.monotonic() + 60
+        while len(list(folder.glob("*.json.gz"))) < 2 and time.monotonic() < end:
+            time.sleep(0.1)
+        folder.rename(tmp_path / "away")
+        folder.touch()
+        told = watch.until(lambda: None, event="note", message="can't be written")
+        assert told["level"] is None
+        folder.unlink()
+        (tmp_path / "away").rename(folder)
+        before = len(list(folder.glob("*.json.gz")))
+        end = time.monotonic() + 60
+        while len(list(folder.glob("*.json.gz"))) <= before:
+            assert time.monotonic() < end, "it does not go on"
+            time.sleep(0.1)
+    finally:
+        code, err = watch.stop()
+    assert (code, "Traceback" in err) == (130, False)
