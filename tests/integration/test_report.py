@@ -195,12 +195,14 @@ def test_three_engines_are_in_one_report(
 def test_snapshots_fill_the_log_of_changes(chromium: Browser, tmp_path: Path) -> None:
     names = [str(EXAMPLES / f"{name}.json.gz") for name in ("start", "deploy", "end")]
     given = [word for name in names for word in ("--from", name)]
-    note = "replaced orders_customer by orders_status <b>"
+    note = f"replaced orders_customer by orders_status <b>, https://example.org/{'x' * 60}"
     file = tmp_path / "report.html"
     dbtune("report", *given, "--note", note, "-o", str(file)).ok()
     shown = chromium.open(file, width=360)
     assert shown.errors == []
     assert shown.value("document.documentElement.scrollWidth") == 360
+    headings = "[...document.querySelectorAll('h1, h2, h3, h4')]"
+    assert shown.value(f"{headings}.filter(e => e.scrollWidth > e.clientWidth).length") == 0
     text = shown.value("document.body.textContent")
     for words in (note, "orders_customer gone", "verdict", "a snapshot does not hold"):
         assert words in text, words
