@@ -11,7 +11,12 @@ from dbtune.bench.estimate import estimate
 from dbtune.report import Column, Report, Row, Table, record
 
 RESULT = (
-    Column("best_method", "fastest", "text", "The fastest way of writing, at safe commits."),
+    Column(
+        "best_method",
+        "fastest, at safe commits",
+        "text",
+        "The fastest way of writing, at safe commits.",
+    ),
     Column("rows_per_second", "its rows/s", "float", "Rows per second that it wrote."),
     Column("single_rows_per_second", "one row a commit", "float", "Rows per second one by one."),
     Column("factor", "times faster", "float", "The fastest by one row a commit."),

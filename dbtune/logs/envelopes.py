@@ -140,7 +140,6 @@ class Syslog:
         """
         self._year = year or datetime.now(UTC).year
         self._open: dict[bytes, _Chunks] = {}
-        self._month = 0
 
     def opened(self, text: bytes) -> bytes:
         return b"".join(part for line in text.split(b"\n") if line for part in self._line(line))
