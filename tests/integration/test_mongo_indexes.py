@@ -248,6 +248,10 @@ ESTIMATED: list[tuple[list[tuple[str, int]], dict[str, Any], dict[str, Any]]] = 
      {"store": {"$gt": 100}, "status": {"$in": ["c", "e"]}}, {}),
     ([("store", 1), ("score", 1), ("status", 1)],
      {"store": {"$in": [3, 4]}, "status": {"$in": ["c", "e"]}}, {}),
+    ([("store", 1), ("customer", 1)],
+     {"store": {"$lt": 20}, "customer": {"$in": list(range(0, 2000, 40))}}, {}),
+    ([("flag", 1), ("customer", 1)],
+     {"flag": {"$gte": 0}, "customer": {"$in": list(range(0, 2000, 40))}}, {}),
     # Types and remainders are in the bounds, so that nothing else is read.
     ([("ref", 1)], {"ref": {"$mod": [10, 3]}}, {}),
     ([("ref", 1)], {"ref": {"$type": "number"}}, {}),

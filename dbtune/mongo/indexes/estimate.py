@@ -254,8 +254,7 @@ class Estimator:
             if ranged is not None and ranges:
                 count = self._counted.count(shares, mask)
                 groups = self.sample.distinct_in_all(tuple(before), mask, count)
-                # One key behind the range, and one before the next, unless that is the same.
-                seeks = max(0.0, 2 * groups - groups * groups / max(groups, count))
+                seeks = groups * self._between(ranged, (*before, path), mask, count, groups)
             if ranged is None or not ranged.points:
                 ranges = True
             elif not ranges:
@@ -265,6 +264,18 @@ class Estimator:
                 mask &= ranged.reached
                 shares.append(ranged.share)
         return seeks + points
+
+    def _between(
+        self, ranged: Ranged, paths: tuple[str, ...], mask: int, count: float, groups: float
+    ) -> float:
+        """Keys of a group before, between and behind what is wanted of a field in it.
+
+        One is examined in each gap that has any, to find where to go on: of so many gaps, those
+        that are hit by as many keys as are not wanted.
+        """
+        values = self.sample.distinct_in_all(paths, mask, count) / max(1.0, groups)
+        gaps = max(1, ranged.points) + 1
+        return float(gaps * (1 - (1 - 1 / gaps) ** (values * (1 - ranged.share))))
 
     def _part(self, keys: Keys, reached: int, limit: int, matched: float) -> float:
         """Share of the scan after which a limit is met.
