@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from dbtune.postgres.facts.checkpoints import Checkpoints
+from dbtune.postgres.facts.settings import Setting, Settings
 from dbtune.postgres.health.checks.checkpoints_too_frequent import checkpoints_too_frequent
+from dbtune.postgres.health.checks.wal_buffers_run_full import wal_buffers_run_full
 
 GIB = 1024**3
 FORCED = Checkpoints(
@@ -23,3 +25,13 @@ def test_what_was_forced_before_max_wal_size_was_raised_does_not_raise_it_again(
     # A session that is still busy has not reported its WAL yet.
     watched = replace(FORCED, max_wal_bytes=GIB, watched=True, wal_bytes=0, seconds=3)
     assert len(checkpoints_too_frequent(watched)) == 1
+
+
+def test_buffers_of_the_log_that_are_large_already_are_not_made_larger() -> None:
+    full = replace(FORCED, wal_buffers_full=10_000)
+
+    def settings(blocks: int) -> Settings:
+        return Settings({"wal_buffers": Setting(str(blocks), "8kB")})
+
+    assert len(wal_buffers_run_full(full, settings(256))) == 1
+    assert wal_buffers_run_full(full, settings(8192)) == []

@@ -6,11 +6,19 @@ from collections.abc import Iterator
 
 from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.postgres.facts.checkpoints import Checkpoints
+from dbtune.postgres.facts.settings import Settings
+
+_MOST = 64 * 128
+"""64 MB, which is advised, in blocks of 8 kB."""
 
 
 @check("pg.wal-buffers-run-full", level=Level.info, tags=("wal",))
 def wal_buffers_run_full(
-    checkpoints: Checkpoints, *, min_times: float = 100, min_per_second: float = 1.0
+    checkpoints: Checkpoints,
+    settings: Settings,
+    *,
+    min_times: float = 100,
+    min_per_second: float = 1.0,
 ) -> Iterator[Finding]:
     """WAL is written because its buffers are full.
 
@@ -22,6 +30,8 @@ def wal_buffers_run_full(
     """
     full, seconds = checkpoints.wal_buffers_full or 0, checkpoints.seconds
     if not seconds or full < min_times or full / seconds < min_per_second:
+        return
+    if (settings.number("wal_buffers") or 0) >= _MOST:
         return
     yield Finding(
         "wal_buffers",
