@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -146,14 +146,44 @@ def _is_operand(previous: list[str]) -> bool:
     return last.isalnum() or last in '_$")]?'
 
 
+_MASKED = {"string": _PLACEHOLDER, "number": _PLACEHOLDER, "space": " "}
+_AFTER_LIST = frozenset("limit offset fetch having window union intersect except for".split())
+
+
+def _ordinals(tokens: Sequence[tuple[str, str]]) -> set[int]:
+    """The places of tokens that are the number of a column: ``ORDER BY 2``, ``GROUP BY 1, 2``."""
+    solid = [(at, *one) for at, one in enumerate(tokens) if one[0] != "space"]
+    found, listing, previous = set(), [False], ""  # whether a list is being read, by parentheses
+    for (at, _kind, token), (_, next_kind, following) in zip(
+        solid, [*solid[1:], (0, "word", "")], strict=False
+    ):
+        word = token.lower()
+        if word == "(":
+            listing.append(False)
+        elif word == ")":
+            listing = listing[:-1] or [False]
+        elif word == "by":
+            listing[-1] = previous in ("order", "group")
+        elif word in _AFTER_LIST:
+            listing[-1] = False
+        elif listing[-1] and previous in ("by", ",") and word.isdigit():
+            found |= {at} if next_kind == "word" or following in (",", ")", ";") else set()
+        previous = word
+    return found
+
+
 def masked(text: str) -> str:
     """The statement as written, but with every constant replaced by ``?``; comments are dropped.
 
+    The number of a column in ORDER BY and GROUP BY is no constant.
+
     For texts with real values in them (pg_stat_activity, logs), which nobody should see by default.
     """
+    tokens = _read(text)
+    ordinals = _ordinals(tokens)
     shown = (
-        {"string": _PLACEHOLDER, "number": _PLACEHOLDER, "space": " "}.get(kind, token)
-        for kind, token in _tokens(text)
+        token if at in ordinals else _MASKED.get(kind, token)
+        for at, (kind, token) in enumerate(tokens)
     )
     return "".join(shown).strip()
 
@@ -164,15 +194,16 @@ def parameterised(text: str) -> str:
     Comments are dropped. Parameters that it has keep their numbers.
     """
     tokens = _read(text)
+    ordinals = _ordinals(tokens)
     count = max((int(token[1:]) for kind, token in tokens if kind == "parameter"), default=0)
     shown: list[str] = []
     places: list[int] = []  # of what is no space
-    for kind, token in tokens:
+    for at, (kind, token) in enumerate(tokens):
         if kind == "word" and token.lower() in _CONSTANT_WORDS:
             if _is_constant(token.lower(), shown[places[-1]].lower() if places else ""):
                 count += 1
                 token = f"${count}"
-        elif kind in ("string", "number"):
+        elif kind in ("string", "number") and at not in ordinals:
             before = [shown[at] for at in places[-2:]]
             if before[-1:] in (["-"], ["+"]) and not _is_operand(before[:-1]):
                 del shown[places.pop() :]  # a sign

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 _UNPARSED = "its text can't be parsed: candidates come from its plan only"
+_NO_TIME = "the deadline was near: give --deadline more time"
 _MODEST = 300.0
 """Cost of a statement that finds its rows by an index and reads less than a hundred blocks: that an
 index would store all it reads is worth the space only if it is known to be executed often."""
@@ -48,9 +49,10 @@ _CHEAP = 10.0
 """Cost of a statement that an index could not make noticeably cheaper: it reads a few blocks."""
 _HELPED = 0.5
 """Share of its cost that a statement may keep to be called helped."""
-_EXPLORING, _SEARCHING, _FINISHING = 0.5, 0.75, 0.9
-"""Shares of the time after which candidates are chosen from, known well or not, after which what
-was chosen is only brushed up, and after which nothing but what the report tells is asked."""
+_PLANNING, _EXPLORING, _SEARCHING, _FINISHING = 0.35, 0.5, 0.75, 0.9
+"""Shares of the time after which no more statements are looked at, after which candidates are
+chosen from, known well or not, after which what was chosen is only brushed up, and after which
+nothing but what the report tells is asked."""
 
 
 def advise(
@@ -131,7 +133,9 @@ class _Adviser:
     def _plan_all(self) -> Iterable[Work]:
         forms = Forms(self._planner, self._catalog, self._options.search_path)
         for query in self._workload.queries:
-            self._tick()
+            if self._is_late(_PLANNING):
+                self._passed.append(Passed(query.text, _NO_TIME))
+                continue
             try:
                 found = forms.of(query)
             except NotPlannable as refused:

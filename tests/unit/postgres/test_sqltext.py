@@ -146,3 +146,18 @@ def test_true_false_and_null_are_constants_where_the_server_takes_them_for_such(
     assert fingerprint("SELECT 1 FROM t WHERE a IS NULL") != fingerprint(
         "SELECT 1 FROM t WHERE a IS TRUE"
     )
+
+
+def test_the_number_of_a_column_is_no_constant() -> None:
+    """As pg_stat_statements has it: without it, an order is lost, and a group is invalid."""
+    text = (
+        "SELECT a, f(5) FROM (SELECT 7 FROM t WHERE k IN (1, 2) GROUP BY 1) x WHERE b = 3 "
+        "GROUP BY a, 2 HAVING g(4, 1) ORDER BY 2 DESC, 1 + 1, 1 LIMIT 5, 6"
+    )
+    assert masked(text) == (
+        "SELECT a, f(?) FROM (SELECT ? FROM t WHERE k IN (?, ?) GROUP BY 1) x WHERE b = ? "
+        "GROUP BY a, 2 HAVING g(?, ?) ORDER BY 2 DESC, ? + ?, 1 LIMIT ?, ?"
+    )
+    assert parameterised("SELECT a FROM t WHERE b = 3 ORDER BY 1, 2") == (
+        "SELECT a FROM t WHERE b = $1 ORDER BY 1, 2"
+    )
