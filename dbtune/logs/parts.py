@@ -239,12 +239,14 @@ def _in_processes(
         for worker, mine in workers:
             while not mine.poll(0.1):
                 advance(sum(done[:]))
-                if not worker.is_alive() and not mine.poll():
-                    raise UsageError(
-                        f"a process that read the logs ended with {worker.exitcode}; "
-                        "is there memory enough? --jobs 1 reads without others"
-                    )
-            result = mine.recv()
+            try:
+                result = mine.recv()
+            except EOFError:  # it was killed
+                worker.join()
+                raise UsageError(
+                    f"a process that read the logs ended with {worker.exitcode}; "
+                    "is there memory enough? --jobs 1 reads without others"
+                ) from None
             if isinstance(result, BaseException):
                 raise result
             digest.merge(result)
@@ -283,5 +285,5 @@ def _work(
             base += parts[at].size
             done[number] = base
         out.send(digest)
-    except UsageError as error:
+    except Exception as error:  # for the error boundary of the command, which is not in here
         out.send(error)
