@@ -146,6 +146,13 @@ def suggest_indexes(
     deadline: Annotated[
         float, duration_option(help="Stop searching after so long, with the best so far.")
     ] = "60s",  # type: ignore[assignment]
+    statistics_only: Annotated[
+        bool,
+        typer.Option(
+            "--statistics-only",
+            help="Read no rows of tables: sizes of indexes are from statistics alone.",
+        ),
+    ] = False,
     search_path: Annotated[
         str,
         typer.Option(
@@ -200,8 +207,8 @@ def suggest_indexes(
     """Suggest the indexes that serve a workload best, within a budget.
 
     The workload is pg_stat_statements', or given by --file, --log or --sql. Nothing is executed or
-    created without --apply or --verify: the planner is asked what each statement would cost.
-    --format sql gives a script.
+    created without --apply or --verify: the planner is asked what each statement would cost, and
+    some hundred blocks of tables are read for the sizes of indexes. --format sql gives a script.
 
     Existing indexes that are unused, duplicate, redundant or invalid are named, and foreign keys
     without an index.
@@ -230,7 +237,17 @@ def suggest_indexes(
     )
     if any_index:
         options = replace(options, least_improvement=0.0, slack=0.0, prefixes=True, copies=True)
-    request = Request(script, source, interval, statements, planner, options, not sql, min_observed)
+    request = Request(
+        script,
+        source,
+        interval,
+        statements,
+        planner,
+        options,
+        not sql,
+        min_observed,
+        sample=not statistics_only,
+    )
     if (saved := run.snapshot()) is not None:
         if apply or verify or replica:
             raise UsageError("--apply, --verify and --replica need a server, not --from")
@@ -243,6 +260,8 @@ def suggest_indexes(
             raise UsageError("--file and --sql are for PostgreSQL; MongoDB has --filter and --log")
         if apply:
             raise UsageError("--apply is for PostgreSQL; on MongoDB run the statements yourself")
+        if statistics_only:
+            raise UsageError("--statistics-only is for PostgreSQL; MongoDB needs its samples")
         from dbtune.cli.suggest_indexes_mongo import of_mongo
 
         return of_mongo(run, profile, given, find_limit, tuple(log or ()), verify=verify)

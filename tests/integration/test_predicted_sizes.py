@@ -15,6 +15,7 @@ from dbtune.postgres.indexes.size import IndexSizes, Size
 from dbtune.postgres.relations.collect import read_relations
 from dbtune.profile import profile_from_url
 from dbtune.session import open_postgres
+from tests.command import dbtune
 from tests.index_cases import SYNTHETIC, definition, synthetic_schema
 from tests.servers import Postgres
 
@@ -96,6 +97,39 @@ def test_columns_that_depend_on_each_other(database18: tuple[Postgres, str]) -> 
     )
     for truth, size in zip(truths, predicted(pg, name, texts, sample=False), strict=True):
         assert size.likely_bytes == pytest.approx(truth, rel=0.15)
+
+
+def suggested(url: str, *options: str) -> tuple[int, list[str]]:
+    """The size that suggest-indexes gives its index, and its notes."""
+    statement = "SELECT * FROM line WHERE city = 'c7' AND country = 'n7'"
+    asked = ("suggest-indexes", url, "--sql", statement, "--any-index", "-f", "json")
+    found = dbtune(*asked, *options).ok().json
+    [one] = found["suggestions"]
+    assert one["keys"] == ['"city"', '"country"']
+    assert found["summary"]["size_bytes"] == one["size_bytes"]
+    return one["size_bytes"], found["notes"]
+
+
+def test_suggested_indexes_have_the_sizes_of_samples(database18: tuple[Postgres, str]) -> None:
+    """Tables were sampled by the bench alone, not by the command."""
+    pg, name = database18
+    pg.psql(CORRELATED, name)
+    pg.psql(
+        "ANALYZE; DROP ROLE IF EXISTS size_reader; "
+        "CREATE ROLE size_reader LOGIN PASSWORD 'p' IN ROLE pg_monitor; "
+        "GRANT SELECT ON line TO size_reader",
+        name,
+    )
+    truth = built(pg, name, "line (city, country)")
+    size, notes = suggested(pg.dsn(name))
+    assert size == pytest.approx(truth, rel=0.12)
+    assert not any("sampled" in one for one in notes)
+    size, _ = suggested(pg.dsn(name), "--statistics-only")
+    assert size > 1.5 * truth, "without a sample they seem independent"
+    # What policies hide would be missing in the size.
+    pg.psql("ALTER TABLE line ENABLE ROW LEVEL SECURITY", name)
+    _, notes = suggested(pg.dsn(name, "size_reader", "p"))
+    assert any("public.line was not sampled" in one and "row-level" in one for one in notes)
 
 
 def test_constraints_say_what_statistics_do_not(database18: tuple[Postgres, str]) -> None:

@@ -6,30 +6,64 @@ combinations of columns, and knowing that blocks were drawn and not rows.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
+import psycopg
 from psycopg import sql
 
 from dbtune.errors import Unavailable
+from dbtune.postgres.bloat.measure import reading
+from dbtune.postgres.indexes.advice import Advice
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.key_groups import sampled_groups
+from dbtune.postgres.indexes.size import IndexSizes
 from dbtune.postgres.relations.facts import Frequency, JointDistinct, Relations, Table
-from dbtune.postgres.session import Session
+from dbtune.postgres.session import Row, Session
 
 BLOCKS = 600
 """How many blocks of a table are read."""
+SECONDS = 10.0
+"""How long all tables together may be read."""
 _MOST_SETS = 20
 
 
+def measured_sizes(session: Session, relations: Relations, advice: Advice) -> Advice:
+    """The advice, with sizes of its indexes from samples of their tables where these tell more.
+
+    The choice stays: which indexes are worth their size was decided by statistics.
+    """
+    suggested = [one.index for one in advice.suggestions]
+    relations, notes = with_samples(session, relations, suggested)
+    sizes = IndexSizes(relations)
+    suggestions = tuple(
+        replace(one, size_bytes=sizes.of(one.index).likely_bytes) for one in advice.suggestions
+    )
+    total = sum(one.size_bytes for one in suggestions)
+    if notes:
+        more = f", and {len(notes) - 1} more" if len(notes) > 1 else ""
+        notes = [f"sizes are less sure where a table could not be sampled: {notes[0]}{more}"]
+    return replace(advice, suggestions=suggestions, size_bytes=total, notes=(*advice.notes, *notes))
+
+
 def with_samples(
-    session: Session, relations: Relations, definitions: Iterable[Definition]
+    session: Session,
+    relations: Relations,
+    definitions: Iterable[Definition],
+    seconds: float = SECONDS,
 ) -> tuple[Relations, list[str]]:
     """The relations, with combinations of the columns of these indexes counted where it helps.
 
-    Only b-trees that deduplicate are worth it. What a role may not read, or what takes longer than
-    the session's limit, stays unknown.
+    Only b-trees that deduplicate are worth it. What a role may not read or not in whole (row
+    security), or what takes too long, stays unknown.
+
+    Args:
+        session: an open session.
+        relations: what is known of the tables.
+        definitions: the indexes.
+        seconds: how long all tables together may be read.
 
     Returns:
         The relations, and a sentence for each table that could not be sampled.
@@ -40,6 +74,7 @@ def with_samples(
         whole = not (one.unique or one.include or one.predicate)
         if one.method == "btree" and whole and all(names):
             wanted[one.schema, one.table][names] = None
+    ends = time.monotonic() + seconds
     tables = dict(relations.tables)
     notes = []
     for table in relations.tables.values():
@@ -52,7 +87,7 @@ def with_samples(
         if not sets or table.kind not in "rm":
             continue
         try:
-            counted = _count(session, relations, table, sets[:_MOST_SETS])
+            counted = _count(session, relations, table, sets[:_MOST_SETS], ends)
         except Unavailable as missing:
             notes.append(f"{table.schema}.{table.name} was not sampled: {missing.reason}")
             continue
@@ -73,9 +108,14 @@ def _few(table: Table, names: tuple[str, ...]) -> bool:
 
 
 def _count(
-    session: Session, relations: Relations, table: Table, sets: list[tuple[str, ...]]
+    session: Session, relations: Relations, table: Table, sets: list[tuple[str, ...]], ends: float
 ) -> list[JointDistinct]:
-    """One statement that reads the blocks once, and groups what it read by each set of columns."""
+    """One statement that reads the blocks once, and groups what it read by each set of columns.
+
+    Raises:
+        Unavailable: it may not be read, or there is no time for it.
+        TargetError: the connection broke.
+    """
     blocks = (table.size_bytes or 0) / relations.block_bytes or table.pages
     share = 1.0 if blocks <= BLOCKS else BLOCKS / blocks
     columns = sorted({name for names in sets for name in names})
@@ -105,7 +145,7 @@ def _count(
         parts=sql.SQL(" UNION ALL ").join(parts),
     )
     found: defaultdict[int, list[Frequency]] = defaultdict(list)
-    for row in session.rows(query):
+    for row in _rows(session, query, ends):
         found[row["number"]].append(Frequency(row["keys"], row["blocks"], row["rows"]))
     counted = []
     for number, sample in found.items():
@@ -114,3 +154,14 @@ def _count(
         distinct = max(-1.0, -keys / total) if keys > 0.1 * total else keys
         counted.append(JointDistinct(sets[number], distinct, tuple(sample), share))
     return counted
+
+
+def _rows(session: Session, query: sql.Composed, ends: float) -> list[Row]:
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise Unavailable("there was no time left for it")
+    try:
+        with reading(session, left) as transaction:
+            return transaction.rows(query)
+    except psycopg.Error as error:
+        raise session.translated(error) from None

@@ -51,6 +51,7 @@ class Request:
         existing: whether the indexes that there are, are examined, too.
         min_observed_seconds: how long scans have to be counted to call an index unused.
         logged: statements of logs, in place of pg_stat_statements.
+        sample: whether some blocks of the tables are read, for the sizes of their indexes.
     """
 
     script: str = ""
@@ -62,6 +63,7 @@ class Request:
     existing: bool = True
     min_observed_seconds: float = MIN_OBSERVED_SECONDS
     logged: Logged | None = None
+    sample: bool = True
 
 
 def suggest_indexes(
@@ -119,7 +121,9 @@ def suggest_indexes(
     relations = replace(relations, views=read_views(session, texts))
     with progress("preparing the planner", 1.0) as advance:
         opened = open_planner(session, request.planner, statements=texts, advance=advance)
-    advice, found = _advised(opened.planner, relations, workload, request, progress)
+    advice, found = _advised(
+        opened.planner, relations, workload, request, progress, session if request.sample else None
+    )
     found = replace(found, notes=(*found.notes, f"costs are from: {opened.why}"))
     if changes is not None:
         from dbtune.postgres.indexes.carry_out import carry_out
@@ -221,8 +225,9 @@ def _advised(
     workload: Workload,
     request: Request,
     progress: Progress,
+    samples: Session | None = None,
 ) -> tuple[Advice, Report]:
-    """Ask the planner, which is closed at the end."""
+    """Ask the planner, which is closed at the end; tables are sampled if there is a session."""
     from dbtune.postgres.indexes.advise import advise
     from dbtune.postgres.indexes.report import report
     from dbtune.postgres.indexes.size import IndexSizes
@@ -237,6 +242,10 @@ def _advised(
             size=lambda one: sizes.of(one).likely_bytes,
             progress=advance,
         )
+        if samples is not None:
+            from dbtune.postgres.indexes.sample import measured_sizes
+
+            advice = measured_sizes(samples, relations, advice)
         return advice, report(advice, workload, planner)
 
 
