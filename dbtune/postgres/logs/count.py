@@ -17,7 +17,7 @@ from dbtune.logs.tally import MOST_NAMES, Sum, add, buckets
 from dbtune.postgres.logs.auto_explain import query_text
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.events import Events
-from dbtune.postgres.logs.language import ENGLISH, is_duration
+from dbtune.postgres.logs.language import ENGLISH, LOST, is_duration
 from dbtune.postgres.logs.record import FIELDS, Format, Raw, Record, Who
 from dbtune.postgres.logs.samples import Sampler
 from dbtune.postgres.logs.statement import Logged
@@ -328,6 +328,9 @@ class Counting:
         if level in ENGLISH:
             level = ENGLISH[level]
             self._digest.seen.foreign += 1
+        elif level[:1] == LOST:  # a message or a part of one: nobody can tell
+            self._digest.seen.foreign += 1
+            return
         if (name := _LATER.get(level)) is not None:
             text = decoded(self._format.clean(message))
             if self._record is not None:

@@ -30,7 +30,9 @@ ENGLISH = {
 }
 """Severities by their translation, as PostgreSQL's own catalogues of messages (postgres.po) have
 it."""
-WORDS = "|".join(word for words in _TRANSLATED.values() for word in words.split())
+LOST = b"?"
+"""What a severity consists of that was written before the session had an encoding for it."""
+WORDS = "|".join([*(word for words in _TRANSLATED.values() for word in words.split()), r"\?+"])
 """A pattern for all of them."""
 _A_DURATION = re.compile(rb"[^:\d\n]{2,80}: ?\d+\.\d{3} \S{1,20}(?:$|  |, )")
 

@@ -330,6 +330,19 @@ def test_in_another_language_errors_are_read_and_the_rest_is_said(
     assert told["log"]["skipped_lines"] == 0
 
 
+def test_words_that_were_lost_with_their_encoding_are_no_damage(tmp_path: Path) -> None:
+    """Before it knows the client's encoding, a session writes ? for what is not ASCII."""
+    path = tmp_path / "x.log"
+    path.write_text(
+        lines('FATAL:  ????"w"?????', '??:  ???pg_hba.conf??3???: "host all"', "?????:  ??????")
+        + lines("ERROR:  0 による除算が行われました", "文:  SELECT 1/0") * 5
+    )
+    told = dbtune("slow-queries", "--log", str(path), "-f", "json").ok().json
+    assert told["log"]["skipped_lines"] == 0
+    by_level = {one["level"]: one["count"] for one in told["errors"]}
+    assert by_level == {"FATAL": 1, "ERROR": 5}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
