@@ -61,6 +61,22 @@ def test_an_index_for_one_statement(shop: str) -> None:
     assert finding["confidence"] == "estimated"
 
 
+def test_an_index_for_patterns_that_nobody_knows_is_a_guess(pg: Callable[[int], Postgres]) -> None:
+    with fresh_database(pg(18)) as name:
+        pg(18).psql(
+            "CREATE EXTENSION pg_trgm; CREATE TABLE notes AS SELECT i AS id, md5(i::text) AS body "
+            "FROM generate_series(1, 50000) i; ANALYZE",
+            name,
+        )
+        asked = ("suggest-indexes", pg(18).dsn(name), "-f", "json", "--sql")
+        statement = "SELECT * FROM notes WHERE body ILIKE "
+        for pattern, guess in (("$1", True), ("lower($1)", True), ("'%abcdef%'", False)):
+            rows = dbtune(*asked, statement + pattern).ok().json["suggestions"]
+            [row] = [one for one in rows if one["method"] == "gin"]
+            assert ("patterns that do not begin with" in row["doubt"]) is guess, pattern
+            assert row["confidence"] == ("rule of thumb" if guess else "estimated")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -319,7 +319,12 @@ class _Adviser:
                     self._existing.replaced(index),
                     upkeep.writers(index),
                     tuple(self._catalog.leaves(table)),
-                    doubt(index, table, self._catalog),
+                    doubt(
+                        index,
+                        table,
+                        self._catalog,
+                        ["" if e.query.samples else e.query.text for e in mine],
+                    ),
                     self._existing.beside(index),
                 )
             )

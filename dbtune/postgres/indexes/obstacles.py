@@ -23,6 +23,9 @@ from dbtune.postgres.relations.facts import Table
 
 _COMPARED = ("equality", "list", "range")
 _SIMPLE = re.compile(r"\(?(?:lower|upper)\(\(?\"?([\w$]+)\"?\)?(?:::text)?\)\)?")
+_FOR_PATTERNS = re.compile(r"_(?:pattern|trgm)_ops$")
+_UNKNOWN_PATTERN = re.compile(r"(?:\bI?LIKE\b|!?~~?\*?)\s*(?:\w+\s*)?\(*\s*\$\d", re.IGNORECASE)
+"""LIKE $1, or LIKE lower($1): whether it begins with % is not known."""
 _METHODS = {"gin": "a GIN", "gist": "a GiST", "spgist": "an SP-GiST"}
 _FEWEST_VALUES = 20
 """With fewer different values an equality is true for too many rows."""
@@ -206,8 +209,23 @@ def _values(key: Key, table: Table, catalog: Catalog) -> float:
     return count if len(known) == len(set(names)) and names else float("inf")
 
 
-def doubt(index: Definition, table: Table, catalog: Catalog) -> str:
-    """Why the planner's costs with an index are a guess; "" if they are not."""
+def doubt(index: Definition, table: Table, catalog: Catalog, served: Iterable[str]) -> str:
+    """Why the planner's costs with an index are a guess; "" if they are not.
+
+    Args:
+        index: the index.
+        table: its table.
+        catalog: what is known of it.
+        served: the texts of the statements that the index serves.
+    """
+    if any(_FOR_PATTERNS.search(key.operator_class) for key in index.keys) and all(
+        map(_UNKNOWN_PATTERN.search, served)
+    ):
+        return (
+            "a parameter stands where the pattern is: this index is for patterns that "
+            + ("begin" if index.method == "btree" else "do not begin")
+            + " with what is looked for; a log, or --file with real ones, tells which there are"
+        )
     for key in index.keys:
         if key.column or index.method != "btree" or _is_known(key, table, catalog):
             continue
