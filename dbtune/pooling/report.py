@@ -267,7 +267,7 @@ def plan_notes(plan: PoolPlan) -> Iterator[str]:
         yield f"not known: {listed}"
     if plan.wait is not None:
         yield (
-            "waits are a model's: through a real PgBouncer the mean was 0.76–1.19 of the predicted"
+            "waits are a model's: through a real PgBouncer the mean was 0.79–1.24 of the predicted"
             f" up to {ratio_text(BUSIEST)} busy, and requests that come in bursts wait longer"
         )
     if (
