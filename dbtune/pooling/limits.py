@@ -16,14 +16,14 @@ CAP_OVER_BALANCE = 1.5
 
 IDLE_LOCK = 0.02
 """Share of the time in which nobody may hold a contended lock."""
-IDLE_LOCKS = 0.12
-"""The same where there are several: chance leaves some idle, and each further session brings less
-than those that wait cost."""
+IDLE_LOCKS = 0.05
+"""The same where there are several. Chance leaves some idle however many come, and who comes only
+queues: on TPC-B with ten branches 24 connections did less than 20 (``scripts/bench/pool``)."""
 
 BALANCED = "Denning & Buzen 1978; Goetz 2006"
 CAP = "measured by dbtune: 92–100 % of the best throughput on ten workloads"
 
-TURNS = "machine-repair model (Palm 1947), mean value analysis (Reiser & Lavenberg 1980)"
+TURNS = "machine-repair model (Palm 1947), Erlang B"
 
 
 class Limits(NamedTuple):
@@ -107,14 +107,13 @@ def limits_of(inputs: PoolInputs, steps: list[Step]) -> Limits | None:
 
 
 def turns_cap(contended: Contended) -> int:
-    """Connections that keep a contended lock busy 98 % of the time, or several 88 %.
+    """Connections that keep a contended lock busy 98 % of the time, or each of several 95 %."""
+    each = smallest_taking_turns(contended.working / contended.locks, _idle(contended))
+    return round_up(contended.locks * each)
 
-    Who comes to locks by chance finds some taken and leaves others idle: several need more than as
-    many times what one needs.
-    """
-    working, locks = contended.working, contended.locks
-    one = smallest_taking_turns(working, IDLE_LOCK)
-    return max(one, smallest_taking_turns(working, IDLE_LOCKS, locks)) if locks > 1 else one
+
+def _idle(contended: Contended) -> float:
+    return IDLE_LOCKS if contended.locks > 1 else IDLE_LOCK
 
 
 def parallelism_of(inputs: PoolInputs, steps: list[Step]) -> Parallelism | None:
@@ -130,12 +129,12 @@ def parallelism_of(inputs: PoolInputs, steps: list[Step]) -> Parallelism | None:
     contended = inputs.contended
     if contended is None:
         return by_cpus
-    cap, single = turns_cap(contended), contended.locks <= 1
+    cap = turns_cap(contended)
     steps.append(
         Step(
             "turns",
             "connections that keep the locks busy for which others queue",
-            f"min N: idle(N, n, k) ≤ {ratio_text(IDLE_LOCK if single else IDLE_LOCKS)}",
+            f"k · min N: B(N, n/k − 1) ≤ {ratio_text(_idle(contended))} (Erlang B)",
             f"n = {count_text(contended.working)} wait for none, k ="
             f" {count_text(contended.locks)} locks",
             cap,

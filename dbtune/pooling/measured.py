@@ -27,7 +27,10 @@ PEAK_OVER_MEAN = 2.0
 MOST_WAIT_SHARE = 0.99
 """A share of 1 would mean that the CPUs can serve any number of connections."""
 _SATURATED = 1 / 3
-"""Share of blocked sessions from which on what they wait for is taken to be busy all the time."""
+"""Share of sessions blocked by latches from which on these are taken to be busy all the time."""
+_QUEUEING = 1 / 4
+"""The same for locks, if there is somebody new at them at each look. Of TPC-B with a lock for every
+two connections 0.30 are blocked, and more of them were slower (``scripts/bench/pool``)."""
 _FEWEST_LOCK_LOOKS = 3
 _LEAST_MOVED = 0.5
 """Share of new holders from look to look, from which on sessions take turns."""
@@ -218,12 +221,12 @@ def balanced_of(load: Load, cpus: float | None) -> float | None:
 def contended_of(load: Load) -> Contended | None:
     """What a load is like that takes turns at locks all the time; ``None`` for any other.
 
-    A third or more of the held connections wait, those that are waited for are seen, and they are
+    A quarter or more of the held connections wait, those that are waited for are seen, and they are
     others at each look: a session that sits on a lock is an incident, and no size helps against it.
     """
     whole, turns = load.whole, load.turns
     blocked = whole.lock + whole.latch
-    if not whole.lock or blocked < _SATURATED * whole.held:
+    if not whole.lock or blocked < _QUEUEING * whole.held:
         return None
     if turns.count < _FEWEST_LOCK_LOOKS or turns.moved < _LEAST_MOVED:
         return None

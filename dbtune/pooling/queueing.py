@@ -68,26 +68,23 @@ def erlang_c(offered: float, servers: int) -> float:
     return _wait_probability(erlang_b(offered, servers), offered, servers)
 
 
-def smallest_taking_turns(working: float, idle: float, locks: float = 1) -> int:
-    """The fewest sessions that keep locks busy, each of which one session at a time can hold.
+def smallest_taking_turns(working: float, idle: float) -> int:
+    """The fewest sessions that keep a lock busy, which one of them at a time can hold.
 
-    A session that wants no lock comes back to one of them after a time, by chance: a closed network
-    of equal queues, by mean value analysis (M. Reiser and S. S. Lavenberg, 1980). For one lock that
-    is the machine-repair model (C. Palm, 1947), M/M/1//N. Times that scatter less need fewer.
+    A session that does not want the lock comes back to it after a time; so the lock is the
+    repairman of a machine-repair model, and idle for the share ``B(N, working − 1)`` of the time.
+    Source: C. Palm, 1947; in Kendall's notation M/M/1//N. Times that scatter less need fewer.
 
     Args:
-        working: sessions that don't wait, the locks being busy all the time: their holders, and
-            those in the other parts of their transactions.
-        idle: share of the time in which nobody may hold a lock.
-        locks: how many there are; at least 1, need not be whole.
+        working: sessions that don't wait, the lock being busy all the time: its holder, and those
+            in the other parts of their transactions.
+        idle: share of the time in which nobody may hold the lock.
     """
-    others = max(0.0, working / locks - 1)  # the other parts' time, in times that a lock is held
-    sessions, waiting, busy = 0, 0.0, 0.0
-    while busy < 1 - idle or sessions < FEWEST_TAKING_TURNS:
+    others = max(0.0, working - 1)
+    sessions, blocked = 0, 1.0
+    while blocked > idle or sessions < FEWEST_TAKING_TURNS:
         sessions += 1
-        answer = 1 + waiting / locks  # a session finds those who were there without it
-        rate = sessions / (others + answer)
-        waiting, busy = rate * answer, rate / locks
+        blocked = others * blocked / (sessions + others * blocked)
     return sessions
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-import random
 from dataclasses import replace
 from datetime import datetime
 
@@ -242,7 +240,14 @@ def test_sessions_that_take_turns_at_a_lock() -> None:
     assert contended_of(looked(50, 2, io=1, lock=19)) is None
     assert contended_of(contended(count=2, io=1, lock=19)) is None
     assert contended_of(contended(moved=0.4, io=1, lock=19)) is None
-    assert contended_of(contended(io=14, lock=6)) is None
+    assert contended_of(contended(io=16, lock=4)) is None
+
+
+def test_tpc_b_on_ten_branches_takes_turns() -> None:
+    """At 30 % blocked a third was not reached: its cap was 153, where 20 were best (71 %)."""
+    seen = contended(holders=3, io=2, client=12, lock=6)
+    assert contended_of(seen) == Contended(14, 3)
+    assert 12 <= turns_cap(Contended(14, 3)) <= 22
 
 
 @pytest.mark.parametrize(
@@ -263,32 +268,6 @@ def test_the_derived_size_is_among_those_that_measured_best(
 ) -> None:
     low, high = most
     assert low <= turns_cap(Contended(working, locks)) <= high
-
-
-def done(sessions: int, others: float, locks: int) -> float:
-    """Turns taken at each lock in the time of one turn, by sessions that come to them by chance."""
-    dice = random.Random(1)
-    free = [0.0] * locks
-    waking = [(dice.random() * others, number) for number in range(sessions)]
-    heapq.heapify(waking)
-    turns, end = 0, 4000.0
-    while waking[0][0] < end:
-        now, number = heapq.heappop(waking)
-        lock = dice.randrange(locks)
-        free[lock] = max(now, free[lock]) + 1
-        turns += 1
-        heapq.heappush(waking, (free[lock] + others, number))
-    return turns / end / locks
-
-
-@pytest.mark.parametrize("locks", [1, 2, 3, 10])
-@pytest.mark.parametrize("others", [0.3, 1.0, 3.0, 10.0])
-def test_the_derived_size_keeps_locks_busy_to_which_sessions_come_by_chance(
-    others: float, locks: int
-) -> None:
-    """With as many for each of several locks as for one they were busy 84 to 98 % of the time."""
-    size = turns_cap(Contended(locks * (1 + others), locks))
-    assert done(size, others, locks) > 0.9
 
 
 def test_who_holds_what_others_wait_for_is_followed_from_look_to_look() -> None:
