@@ -17,6 +17,11 @@ def main() -> None:
         command_line()
     except KeyboardInterrupt:
         sys.exit(130)
+    finally:
+        # Python remembers an interrupt that came while a text was executed (so dataclasses are
+        # made), and would end by the signal, not by our exit code; the next text makes it forget
+        # (run_eval_code_obj in Python/pythonrun.c).
+        exec("")  # noqa: S102
 
 
 def _interrupt_again(lost: Any) -> None:

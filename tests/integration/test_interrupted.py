@@ -88,6 +88,20 @@ main()
     assert (done.returncode, done.stdout, done.stderr) == (Exit.INTERRUPTED, "", "")
 
 
+def test_within_a_text_that_is_executed(tmp_path: Path) -> None:
+    """So dataclasses are made: `python -m dbtune` died of the signal, not with exit code 130."""
+    text = """
+import dbtune.cli
+def interrupted(): exec("raise KeyboardInterrupt")
+dbtune.cli.main = interrupted
+from dbtune.__main__ import main
+main()
+"""
+    (tmp_path / "as_module.py").write_text(text)
+    command = [sys.executable, "-m", "as_module"]
+    assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 130
+
+
 def test_several_targets_at_once_are_not_waited_for(
     database18: tuple[Postgres, str], tmp_path: Path
 ) -> None:
