@@ -43,8 +43,8 @@ def measured_sizes(session: Session, relations: Relations, advice: Advice) -> Ad
     )
     total = sum(one.size_bytes for one in suggestions)
     if notes:
-        more = f", and {len(notes) - 1} more" if len(notes) > 1 else ""
-        notes = [f"sizes are less sure where a table could not be sampled: {notes[0]}{more}"]
+        more = f"; {len(notes) - 1} more tables alike" if len(notes) > 1 else ""
+        notes = [f"sizes of indexes are less sure: {notes[0]}{more}"]
     return replace(advice, suggestions=suggestions, size_bytes=total, notes=(*advice.notes, *notes))
 
 

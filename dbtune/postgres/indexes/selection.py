@@ -23,6 +23,7 @@ from dbtune.postgres.indexes.whatif import WhatIf, numbers
 _NOTHING = 1e-9
 """Share of the workload's cost below which a difference is none."""
 _ANY = 1_000_000
+"""Indexes: as good as no limit."""
 _TRIES = 40
 """Exchanges that are tried in vain before the search gives up."""
 _VARIANT_ROUNDS = 3

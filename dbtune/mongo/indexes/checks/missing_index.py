@@ -40,8 +40,8 @@ def missing_index(
             yield Finding(
                 subject=shorten(plain(f"{one.collection.namespace} {keys_text(index)}"), 200),
                 message=(
-                    f"{_served(cases)} would examine {count_text(round(then.keys))} keys and "
-                    f"{count_text(round(then.docs))} documents a call, not {_examined(now)}: "
+                    f"{_served(cases)} would examine {plural(round(then.keys), 'key')} and "
+                    f"{plural(round(then.docs), 'document')} a call, not {_examined(now)}: "
                     f"{shorten(plain(most.usage.text), 120)}"
                 ),
                 evidence={
@@ -84,7 +84,7 @@ def _served(cases: Sequence[Case]) -> str:
 
 
 def _examined(work: Work) -> str:
-    docs = f"{count_text(round(work.docs + work.scanned))} documents"
-    keys = f"{count_text(round(work.keys))} keys and " if work.keys >= 1 else ""
+    docs = plural(round(work.docs + work.scanned), "document")
+    keys = f"{plural(round(work.keys), 'key')} and " if work.keys >= 1 else ""
     sorts = f", sorted {count_text(round(work.sorted))}" if work.sorted >= 1 else ""
     return keys + docs + sorts
