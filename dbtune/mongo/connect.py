@@ -168,9 +168,15 @@ _HINTS = (
         "check the host name",
     ),
     (
-        r"connection closed|reset by peer|message length|invalid reply|opcode|response id",
+        # What a full server does, too: it accepts, and closes without a word.
+        r"connection closed|reset by peer",
         "something answers there, but not with MongoDB's protocol: check the port; if the server "
-        "demands TLS, add ?tls=true",
+        "demands TLS, add ?tls=true; a server that has all the connections it may have "
+        "(net.maxIncomingConnections) closes new ones, too: its log says so",
+    ),
+    (
+        r"message length|invalid reply|opcode|response id",
+        "something answers there, but not with MongoDB's protocol: check the port",
     ),
     (r"timed out|timeout", "is a firewall in between? The limit is --connect-timeout"),
     (r"replica set named|does not match", "check replicaSet in the URL"),

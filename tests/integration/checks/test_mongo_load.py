@@ -16,6 +16,7 @@ import pymongo
 import pytest
 
 from tests import servers
+from tests.command import dbtune
 from tests.conftest import missing
 from tests.health import eventually, findings
 from tests.servers import HOST, MongoDB
@@ -33,13 +34,13 @@ Client = pymongo.MongoClient[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def small() -> Iterator[MongoDB]:
-    """A server with room for 40 connections, whose cursors live for a tenth of a second."""
+    """A server with room for 100 connections, whose cursors live for a tenth of a second."""
     if servers.find_mongod() is None:
         missing("mongod")
     parameters = ("cursorTimeoutMillis=100", "clientCursorMonitorFrequencySecs=1")
     more = (part for one in parameters for part in ("--setParameter", one))
     with MongoDB() as server:
-        server.start("--maxConns", "40", *more)
+        server.start("--maxConns", "100", *more)
         with server.client() as client:
             _fill(client, "part", 6000)
         yield server
@@ -104,10 +105,23 @@ def test_connections_near_the_limit(small: MongoDB) -> None:
     rule = "mongo.connections-near-limit"
     assert eventually(lambda: findings(small, rule), there=False) == []
     with contextlib.ExitStack() as held:
-        for _ in range(33):
+        for _ in range(82):  # which leaves room for those of earlier runs that are being closed
             held.enter_context(socket.create_connection((HOST, small.port)))
         [found] = eventually(lambda: findings(small, rule), there=True)
-        assert found["evidence"]["current"] + found["evidence"]["available"] == 40
+        assert found["evidence"]["current"] + found["evidence"]["available"] == 100
+    assert eventually(lambda: findings(small, rule), there=False) == []
+
+
+def test_a_server_that_has_all_the_connections_it_may_have(small: MongoDB) -> None:
+    with contextlib.ExitStack() as held:
+        for _ in range(100):
+            held.enter_context(socket.create_connection((HOST, small.port)))
+        refused = dbtune("check", small.url())
+    assert refused.code == 3
+    assert "net.maxIncomingConnections" in refused.err
+    rule = "mongo.connections-near-limit"
+    with small.client() as client:
+        client.admin.command("ping")  # the driver waits until there is room for one
     assert eventually(lambda: findings(small, rule), there=False) == []
 
 
