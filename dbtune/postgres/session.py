@@ -191,13 +191,13 @@ class Session:
             if self._as_stored:
                 raise self.translated(error) from None
         except psycopg.Error as error:
-            raise self.translated(error) from None
+            raise self.translated(error, query) from None
         self._as_stored = True
         try:
             return self._rows(query, parameters)
         except psycopg.Error as error:
             self._as_stored = False
-            raise self.translated(error) from None
+            raise self.translated(error, query) from None
 
     def _rows(
         self,
@@ -248,9 +248,30 @@ class Session:
             # One message: a pooler lends the same server until all of it is done.
             cursor.execute("; ".join([f"{how} {TAG}", *afterwards]).encode())
 
-    def translated(self, error: psycopg.Error) -> Exception:
-        """A driver's error as what it means: ``Unavailable``, or ``TargetError`` at a loss."""
-        return _translate(error, self._limits.statement_seconds, self)
+    def translated(
+        self, error: psycopg.Error, statement: str | sql.Composable = ""
+    ) -> TargetError | Unavailable:
+        """A driver's error as what it means: ``TargetError`` if the connection is lost.
+
+        Args:
+            error: it ended the transaction.
+            statement: what was asked, for a remedy that names what was denied.
+        """
+        message = plain(redact((error.diag.message_primary or str(error)).strip()))
+        if self.is_broken or isinstance(error, errors.AdminShutdown | errors.CrashShutdown):
+            return TargetError(f"the connection broke: {message}")
+        if isinstance(error, errors.QueryCanceled):
+            seconds = self._limits.statement_seconds
+            return OutOfTime(f"took longer than {seconds:g} s; raise the limit with --timeout")
+        if isinstance(error, errors.LockNotAvailable):
+            return OutOfTime("waited for a lock too long; try again")
+        if isinstance(error, _NOT_CONVERTED):
+            return WrongEncoding(message)
+        if statement and isinstance(error, errors.InsufficientPrivilege):
+            from dbtune.postgres.denied import grant  # it asks a session
+
+            return Unavailable(message, grant(self, error, statement))
+        return Unavailable(message)
 
     def fact(self, name: str, parameters: Mapping[str, object] | None = None) -> list[Row]:
         """Rows of the query in ``sql/<name>.sql`` or its newest variant for this server.
@@ -320,27 +341,3 @@ def load_sql(name: str, major: int) -> LiteralString:
     file = folder / f"{name}.sql" if newest is None else variants[newest]
     # The header is for people; the server would keep it as part of the statement.
     return _HEADER.sub("", file.read_text(encoding="utf-8")).strip()
-
-
-def _translate(error: psycopg.Error, seconds: float, session: Session) -> Exception:
-    message = plain(redact((error.diag.message_primary or str(error)).strip()))
-    if session.is_broken or isinstance(error, errors.AdminShutdown | errors.CrashShutdown):
-        return TargetError(f"the connection broke: {message}")
-    if isinstance(error, errors.QueryCanceled):
-        return OutOfTime(f"took longer than {seconds:g} s; raise the limit with --timeout")
-    if isinstance(error, errors.LockNotAvailable):
-        return OutOfTime("waited for a lock too long; try again")
-    if isinstance(error, _NOT_CONVERTED):
-        return WrongEncoding(message)
-    if isinstance(error, errors.InsufficientPrivilege):
-        return Unavailable(message, _grant(error, session.user))
-    return Unavailable(message)
-
-
-def _grant(error: psycopg.Error, user: str) -> str:
-    """The statement that would let a role do what it was refused."""
-    role = sql.Identifier(user).as_string()
-    schema = re.search(r"permission denied for schema (\S+)", str(error))
-    if schema:
-        return f"GRANT USAGE ON SCHEMA {sql.Identifier(schema[1]).as_string()} TO {role};"
-    return f"GRANT pg_monitor TO {role};"

@@ -291,6 +291,18 @@ def names(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def called_functions(text: str) -> frozenset[str]:
+    """Names before a parenthesis: functions, and key words that nobody calls a function."""
+    found = set()
+    before = ""
+    for kind, word, _, _ in places(text):
+        if kind == "other" and word == "(" and before:
+            found.add(before)
+        if kind != "space":
+            before = next(iter(names(word)), "") if kind in ("word", "name") else ""
+    return frozenset(found)
+
+
 # ------------------------------------------------------------------------------------------- shape
 
 

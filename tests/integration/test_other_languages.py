@@ -54,6 +54,7 @@ def foreign(request: pytest.FixtureRequest) -> Iterator[Postgres]:
         server.psql("CREATE ROLE w LOGIN PASSWORD 'x'; CREATE ROLE n PASSWORD 'x'")
         server.create_database("private")
         server.psql("REVOKE CONNECT ON DATABASE private FROM public")
+        server.psql('CREATE TABLE "Order s"(id int); CREATE SCHEMA e; CREATE TABLE e.t(id int)')
         yield server
 
 
@@ -82,6 +83,21 @@ def test_why_a_connection_is_refused(foreign: Postgres) -> None:
     finally:
         rules.write_text(before)
         foreign.psql("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize(
+    ("statement", "hint"),
+    [
+        ('DELETE FROM "Order s"', 'GRANT SELECT, DELETE ON public."Order s" TO "w";'),
+        ("SELECT * FROM e.t", 'GRANT USAGE ON SCHEMA e TO "w";'),
+        ("SELECT pg_read_file('x')", "GRANT EXECUTE ON FUNCTION pg_catalog.pg_read_file("),
+        ("SELECT 1; SELECT 2", "explain them one by one"),
+    ],
+)
+def test_why_a_statement_is_refused(foreign: Postgres, statement: str, hint: str) -> None:
+    refused = dbtune("explain", foreign.dsn("postgres", "w", "x"), "--sql", statement)
+    assert refused.code == 2
+    assert refused.err.splitlines()[-1].startswith(hint)
 
 
 @pytest.mark.parametrize("form", ["log", "csv", "json"])

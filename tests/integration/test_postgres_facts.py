@@ -57,7 +57,7 @@ def test_pg_monitor_reads_nearly_all(any_pg: Postgres) -> None:
         any_pg.psql("DROP ROLE facts_monitor")
     missing = {name: value for name, value in found.items() if isinstance(value, Unavailable)}
     assert missing.keys() == not_there(any_pg) | NEED_MORE
-    assert "GRANT EXECUTE ON FUNCTION pg_hba_file_rules()" in missing["hba_rules"].remedy
+    assert "GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules()" in missing["hba_rules"].remedy
     assert found["logins"].passwords_seen is False
 
 

@@ -134,7 +134,7 @@ def _report(
     worth = [one for one in views if not one.refused]
     facts = {"to_cache": cached, "to_materialise": worth}
     checks = load_checks(CHECKS)
-    unseen = workload.hidden_entries + _denied(reads)
+    unseen = workload.hidden_entries + sum(one.denied for one in reads)
     findings, not_run = run_checks(checks, facts, thresholds)
     rows = tuple(cache_rows(cached[: wanted.limit]))
     of_views = tuple(view_rows(views[: wanted.limit], of.name))
@@ -162,7 +162,7 @@ def _skipped(user: str, workload: Workload, reads: Sequence[Read]) -> Iterator[S
             "no rates",
             "dbtune cache TARGET --interval 10min",
         )
-    if denied := _denied(reads):
+    if denied := sum(one.denied for one in reads):
         yield Skipped(
             "plans of statements",
             f"{user} may not read the tables of {plural(denied, 'statement')}, and so not plan "
@@ -175,10 +175,6 @@ def _skipped(user: str, workload: Workload, reads: Sequence[Read]) -> Iterator[S
             f"{plural(workload.hidden_entries, 'entry', 'entries')} hidden from {user}",
             f'GRANT pg_read_all_stats TO "{role}";  -- or pg_monitor, which includes it',
         )
-
-
-def _denied(reads: Sequence[Read]) -> int:
-    return sum("permission denied" in one.refused for one in reads)
 
 
 def _notes(workload: Workload) -> Iterator[str]:

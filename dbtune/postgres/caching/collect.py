@@ -15,7 +15,7 @@ from dbtune.errors import TargetError
 from dbtune.postgres.caching.facts import Source
 from dbtune.postgres.caching.reader import Named, Workload
 from dbtune.postgres.indexes.estimating import Estimate, Estimator
-from dbtune.postgres.indexes.planner import NotPlannable
+from dbtune.postgres.indexes.planner import NotAllowed, NotPlannable
 from dbtune.postgres.session import Session, load_sql
 from dbtune.postgres.statements.collect import read_setup, read_statements
 from dbtune.postgres.statements.group import group
@@ -91,7 +91,9 @@ class Live:
             translated = self._session.translated(error)
             if isinstance(translated, TargetError):
                 raise translated from None
-            raise NotPlannable(f"it can't be planned: {translated}") from None
+            denied = isinstance(error, psycopg.errors.InsufficientPrivilege)
+            refused = NotAllowed if denied else NotPlannable
+            raise refused(f"it can't be planned: {translated}") from None
 
     def named(self, tables: Sequence[str], /) -> list[Named]:
         """See :class:`~dbtune.postgres.caching.reader.Catalog`."""

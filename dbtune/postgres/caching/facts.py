@@ -52,6 +52,7 @@ class Read:
         variants: how many different answers there may be, by the statistics of the columns that
             its parameters are compared with; ``None`` if that can't be told.
         refused: why its answer can't be kept, or "".
+        denied: this role may not plan it.
     """
 
     text: str
@@ -65,6 +66,7 @@ class Read:
     cost: float = 0.0
     variants: float | None = None
     refused: str = ""
+    denied: bool = False
 
     @property
     def writes_per_second(self) -> float | None:

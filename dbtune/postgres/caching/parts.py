@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from dbtune.postgres.sqltext import names, places
+from dbtune.postgres.sqltext import names
 
 CHANGING = frozenset(
     "now current_date current_time current_timestamp localtime localtimestamp clock_timestamp "
@@ -119,15 +119,3 @@ def function_name(one: Any) -> str:
 
     inner = one.this if isinstance(one, exp.Filter) else one
     return str(inner.sql_name()).lower() if isinstance(inner, exp.AggFunc) else ""
-
-
-def called_functions(text: str) -> frozenset[str]:
-    """Names before a parenthesis: functions, and key words that nobody calls a function."""
-    found = set()
-    before = ""
-    for kind, word, _, _ in places(text):
-        if kind == "other" and word == "(" and before:
-            found.add(before)
-        if kind != "space":
-            before = next(iter(names(word)), "") if kind in ("word", "name") else ""
-    return frozenset(found)

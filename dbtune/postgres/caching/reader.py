@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from dbtune.postgres.caching.facts import Read, Source
-from dbtune.postgres.caching.parts import CHANGING, called_functions
+from dbtune.postgres.caching.parts import CHANGING
 from dbtune.postgres.caching.rewrite import Refused, Rewritten, rewrite
 from dbtune.postgres.indexes.estimating import Estimate
-from dbtune.postgres.indexes.planner import NotPlannable
+from dbtune.postgres.indexes.planner import NotAllowed, NotPlannable
 from dbtune.postgres.normalised import normalised
-from dbtune.postgres.sqltext import fingerprint, names, parameterised, shape
+from dbtune.postgres.sqltext import called_functions, fingerprint, names, parameterised, shape
 from dbtune.postgres.statements.facts import TEXT_LIMIT
 from dbtune.statements import Statement
 from dbtune.text import plain
@@ -131,7 +131,8 @@ class Reader:
         try:
             planned = self.catalog.plan(normalised(read.text).text)
         except NotPlannable as missing:
-            return replace(read, refused=str(missing))
+            denied = isinstance(missing, NotAllowed)
+            return replace(read, refused=str(missing), denied=denied)
         tables = {(node["Schema"], node["Relation Name"]) for node in _relations(planned)}
         sources = [self.workload.sources.get(one) for one in sorted(tables)]
         read = replace(

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 import psycopg
 from psycopg import errors, sql
 
-from dbtune.errors import TargetError, Unavailable, UsageError
+from dbtune.errors import TargetError, UsageError
 from dbtune.postgres.plans.model import Node, Plan
 from dbtune.postgres.plans.read import read_plans
 from dbtune.postgres.session import Session, Transaction
@@ -222,26 +222,28 @@ _HINTS: tuple[tuple[type[psycopg.Error], str], ...] = (
     (errors.UndefinedFunction, "is its schema on the role's search_path? --search-path sets it"),
     (errors.IndeterminateDatatype, "give the parameter a type, as in $1::int"),
     (errors.AmbiguousParameter, "give the parameter a type, as in $1::int"),
+    (
+        errors.InsufficientPrivilege,
+        "if it is below a view or in a function, their owner may be who lacks the privilege",
+    ),
 )
 
 
 def _told(error: psycopg.Error, session: Session, request: Request) -> Exception:
     """A driver's error as a sentence about the user's statement."""
-    translated = session.translated(error)
-    if isinstance(translated, TargetError) or not isinstance(translated, Unavailable):
+    translated = session.translated(error, f"{request.search_path} {request.sql}")
+    if isinstance(translated, TargetError):
         return translated
     if isinstance(error, errors.QueryCanceled | errors.LockNotAvailable):
         return TargetError(f"{request.origin}: {translated.reason}")
     message, hint = translated.reason, translated.remedy
-    if "during recovery" in message:
+    if error.diag.source_function == "call_bool_check_hook":  # of BEGIN READ WRITE
         hint = "this server is a standby: execute it on the primary"
     elif isinstance(error, errors.ReadOnlySqlTransaction):
         hint = "add --allow-write to execute it and roll it back"
-    elif denied := _DENIED.match(message):
-        hint = _grant(denied[1], request.sql, session.user)
-    elif "cannot be prepared" in message:
+    elif isinstance(error, errors.InvalidPreparedStatementDefinition):
         hint = "SELECT INTO creates a table; leave INTO out"
-    elif "multiple commands" in message:
+    elif error.diag.source_function == "exec_parse_message":
         message, hint = "there is more than one statement", "explain them one by one"
     elif isinstance(error, errors.SyntaxError):
         hint = _syntax_hint(request)
@@ -251,19 +253,6 @@ def _told(error: psycopg.Error, session: Session, request: Request) -> Exception
         hint = "pg_stat_statements keeps no constants, and this one needs them: use --sql"
     place = _place(error, request)
     return UsageError(f"{request.origin}{place}: {message}" + (f"\n{hint}" if hint else ""))
-
-
-_DENIED = re.compile(r"permission denied for (?:table|view|materialized view|foreign table) (.+)")
-
-
-def _grant(relation: str, statement: str, user: str) -> str:
-    """What lets a role plan a statement: the server wants the privileges that it needs to run."""
-    words = set(re.findall(r"[A-Z]+", statement.upper())) & {"INSERT", "UPDATE", "DELETE"}
-    wanted = ", ".join(["SELECT", *sorted(words)])
-    grant = sql.SQL("GRANT {} ON {} TO {};").format(
-        sql.SQL(wanted), sql.Identifier(relation), sql.Identifier(user)
-    )
-    return grant.as_string() + "  -- or the role pg_read_all_data, from PostgreSQL 14 on"
 
 
 def _syntax_hint(request: Request) -> str:

@@ -27,6 +27,10 @@ class NotPlannable(Exception):
     """The planner refuses a statement; its sentence says why."""
 
 
+class NotAllowed(NotPlannable):
+    """The role lacks the privilege to plan it."""
+
+
 class Planned(NamedTuple):
     """The plan of a statement under hypothetical indexes.
 
