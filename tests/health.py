@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
+from unittest import mock
 
 import yaml
 
+from dbtune.cli.invocation import Run
 from tests.command import dbtune
 from tests.servers import Connection, MongoDB, Postgres, Redis
 
@@ -49,20 +52,34 @@ def findings(
 
 
 @contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Whatever dbtune watches for an interval sees this happen in it, however long it takes."""
+    wait = Run.wait
+
+    def busy(run: Run, *arguments: Any, **options: Any) -> None:
+        work()
+        wait(run, *arguments, **options)
+
+    with mock.patch.object(Run, "wait", busy):
+        yield
+
+
+@contextmanager
 def running(connection: Connection, sql: str) -> Iterator[None]:
     """A statement that runs, or waits, meanwhile; its connection is cancelled afterwards."""
-    started = Event()
 
     def run() -> None:
-        started.set()
         try:
             connection.execute(sql.encode())
         except Exception as error:  # cancelled, as it should be
             assert "cancel" in str(error) or "terminat" in str(error), error  # noqa: PT017
 
+    state = f"SELECT state FROM pg_stat_activity WHERE pid = {connection.info.backend_pid}"
     thread = Thread(target=run)
-    thread.start()
-    started.wait()
+    with type(connection).connect(connection.info.dsn, autocommit=True) as other:
+        thread.start()
+        while thread.is_alive() and other.execute(state.encode()).fetchone() != ("active",):
+            time.sleep(0.01)
     try:
         yield
     finally:
@@ -70,10 +87,14 @@ def running(connection: Connection, sql: str) -> Iterator[None]:
         thread.join()
 
 
-def eventually(ask: Callable[[], Found], *, there: bool, seconds: float = 10) -> Found:
-    """Ask until something is found, or nothing is; the last answer."""
-    import time
+def until_blocked(server: Postgres, pid: int) -> None:
+    """Wait until a session waits for another's lock."""
+    asked = f"SELECT 1 WHERE cardinality(pg_blocking_pids({pid})) > 0"
+    assert eventually(lambda: [{}] * len(server.psql(asked)), there=True), "nobody blocks it"
 
+
+def eventually(ask: Callable[[], Found], *, there: bool, seconds: float = 120) -> Found:
+    """Ask until something is found, or nothing is; the last answer."""
     end = time.monotonic() + seconds
     while True:
         found = ask()

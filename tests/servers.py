@@ -232,7 +232,7 @@ class Server:
 
     kind = "server"
     stop_signal = signal.SIGTERM
-    start_seconds = 60.0
+    start_seconds = 180.0
 
     def __init__(self) -> None:
         self.host = HOST
@@ -309,7 +309,7 @@ class Server:
                 raise ServerFailed(f"{self.kind} was not ready in time", self.log())
             time.sleep(0.01)
 
-    def _end(self, how: signal.Signals, seconds: float = 20) -> None:
+    def _end(self, how: signal.Signals, seconds: float = 120) -> None:
         """End the process, at last by force, and everything in its process group."""
         process, self._process = self._process, None
         if process is None:
@@ -649,7 +649,7 @@ class Postgres(Server):
 
     def connect(self, dbname: str = "postgres", user: str | None = None) -> Connection:
         """A connection in autocommit mode over the Unix socket."""
-        return psycopg.connect(self.dsn(dbname, user, socket=True), autocommit=True)
+        return _Session.connect(self.dsn(dbname, user, socket=True), autocommit=True)
 
     def psql(self, sql: str, dbname: str = "postgres", user: str | None = None) -> list[Row]:
         """Run SQL and return the rows of the last statement that has any."""
@@ -705,7 +705,7 @@ class Postgres(Server):
         other._start(self._conf + conf_text(conf))
         return other
 
-    def wait_for_standby(self, standby: Postgres, seconds: float = 20) -> None:
+    def wait_for_standby(self, standby: Postgres, seconds: float = 120) -> None:
         """Wait until a standby has replayed all that this server has written."""
         lsn = self.psql("SELECT pg_current_wal_lsn()")[0][0]
         deadline = time.monotonic() + seconds
@@ -716,6 +716,30 @@ class Postgres(Server):
 
 Row = tuple[Any, ...]
 Connection = psycopg.Connection[Row]
+
+
+class _Session(psycopg.Connection[Row]):
+    """A connection whose backend has ended once it is closed.
+
+    A backend ends a moment later by itself: until then it is seen, holds what it held, and has
+    not counted what it did.
+    """
+
+    def close(self) -> None:
+        """Close, and wait for the end of the backend, if it can end."""
+        pid = None if self.closed else self.info.backend_pid
+        super().close()
+        deadline = time.monotonic() + 10  # a server that was stopped may have none who ends it
+        while pid is not None and _is_there(pid) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -750,7 +774,7 @@ class StartResult:
 class _Trial(Postgres):
     """A cluster that is started again and again with one configuration after the other."""
 
-    start_seconds = 30.0
+    start_seconds = 180.0
 
     def attempt(self, text: str, override: Conf) -> StartResult:
         """Start with a configuration, read the settings, stop."""

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from tests.command import Result, dbtune
-from tests.health import running
+from tests.health import running, until_blocked
 from tests.servers import MongoDB, PgBouncer, Postgres, Redis, fresh_database
 
 
@@ -42,17 +42,10 @@ def blocking(server: Postgres, name: str) -> Iterator[tuple[int, int, int]]:
         holder.execute("BEGIN")
         holder.execute("UPDATE t SET note = 'geheim' WHERE id = 1")
         with running(first, "ALTER TABLE t ADD x int"):
-            wait_until(server, first.info.backend_pid)
+            until_blocked(server, first.info.backend_pid)
             with running(second, "SELECT * FROM t WHERE note = 'geheim'"):
-                wait_until(server, second.info.backend_pid)
+                until_blocked(server, second.info.backend_pid)
                 yield tuple(one.info.backend_pid for one in (holder, first, second))  # type: ignore[misc]
-
-
-def wait_until(server: Postgres, pid: int) -> None:
-    deadline = time.monotonic() + 20
-    while not server.psql(f"SELECT cardinality(pg_blocking_pids({pid})) > 0")[0][0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_who_waits_for_whom(any_database: tuple[Postgres, str]) -> None:
@@ -157,7 +150,7 @@ def test_what_a_long_command_is_at(pg: Callable[[int], Postgres]) -> None:
                 other.execute("BEGIN")
                 other.execute("INSERT INTO t VALUES (1)")
                 with running(builder, "CREATE INDEX CONCURRENTLY ON t (i)"):
-                    wait_until(server, builder.info.backend_pid)
+                    until_blocked(server, builder.info.backend_pid)
                     [row] = look(server.dsn(name)).json["progress"]
             assert row["command"] == "CREATE INDEX CONCURRENTLY"
             assert row["object"] == "public.t"
@@ -172,7 +165,7 @@ def test_a_prepared_transaction_is_a_root(new_pg: Callable[[int], Postgres]) -> 
         one.execute("LOCK t")
         one.execute("PREPARE TRANSACTION 'it''s'")
     with server.connect() as waiting, running(waiting, "SELECT * FROM t"):
-        wait_until(server, waiting.info.backend_pid)
+        until_blocked(server, waiting.info.backend_pid)
         root = look(server.dsn()).json["blocking"][0]
     assert (root["pid"], root["state"]) == (0, "prepared transaction")
     server.psql(root["frees"])

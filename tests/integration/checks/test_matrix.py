@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.command import Result, dbtune
-from tests.health import running
+from tests.health import eventually, running, until_blocked
 from tests.servers import SUPPORTED, PgBouncer, Postgres
 
 SETTINGS = {
@@ -104,6 +104,10 @@ def with_defects(server: Postgres) -> Iterator[None]:
         idle.execute("UPDATE parent SET name = 'y' WHERE id = 1")
         waiting = stack.enter_context(server.connect())
         with running(waiting, "UPDATE parent SET name = 'z' WHERE id = 1"):
+            until_blocked(server, waiting.info.backend_pid)
+            # What was counted before comes with it, where a collector counts.
+            failed = "SELECT 1 FROM pg_stat_archiver WHERE failed_count > 0"
+            assert eventually(lambda: [{}] * len(server.psql(failed)), there=True)
             yield
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from dbtune.mongo.facts.profiling import Profiling
 from dbtune.mongo.health.checks import version_end_of_life
 from dbtune.mongo.health.checks.many_collections import many_collections
 from tests.command import dbtune
-from tests.health import findings
+from tests.health import eventually, findings, meanwhile
 from tests.servers import MongoDB
 
 CHECKS = {one.name: one for one in load_checks("dbtune.mongo.health.checks")}
@@ -34,11 +34,8 @@ def test_scans_sorts_and_reads(mongodb: MongoDB) -> None:
                 list(client.shop.orders.find({"b": 3}).sort("a", 1).limit(1))
 
     def watched(rule: str, **limits: float) -> list[dict[str, Any]]:
-        thread = threading.Timer(0.7, work)
-        thread.start()
-        found = findings(mongodb, rule, interval="3s", limits=limits)
-        thread.join()
-        return found
+        with meanwhile(work):
+            return findings(mongodb, rule, interval="300ms", limits=limits)
 
     assert len(watched("mongo.collection-scans")) == 1
     assert len(watched("mongo.reads-far-more-than-it-returns")) == 1
@@ -59,14 +56,14 @@ def test_connections_and_errors(mongodb: MongoDB) -> None:
                         continue
 
     for rule, limits in (
-        ("mongo.connections-not-kept", {}),
-        ("mongo.many-errors", {"min_errors": 50.0, "min_per_second": 5.0}),
+        ("mongo.connections-not-kept", {"warning_per_second": 1.0}),
+        ("mongo.many-errors", {"min_errors": 50.0, "min_per_second": 1.0}),
     ):
-        thread = threading.Timer(0.5, work)
-        thread.start()
-        assert len(findings(mongodb, rule, interval="4s", limits=limits)) == 1, rule
-        thread.join()
-        assert findings(mongodb, rule, interval="300ms", limits=limits) == []
+        watch = partial(findings, mongodb, rule, interval="300ms", limits=limits)
+        with meanwhile(work):
+            assert len(watch()) == 1, rule
+        # What clients do when they leave is counted a moment later.
+        assert eventually(watch, there=False) == []
 
 
 def test_the_profiler(mongodb: MongoDB) -> None:
