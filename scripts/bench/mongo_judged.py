@@ -199,10 +199,9 @@ def _indexes(told: object) -> Iterator[str]:
 def try_indexes(database: Any, shape: Shape, sets: Sequence[Made]) -> Measured | None:
     """What a shape takes with some more indexes, the planner choosing; none if that can't be."""
     made: list[tuple[Any, str]] = []
-    there = {(one.keys, one.collection) for one in shape.existing}
     try:
         for one in sets:
-            if not one.keys or (one.keys, one.collection) in there:
+            if not one.keys or one in shape.existing:
                 continue
             collection = database[one.collection or shape.collection]
             name = f"try_{len(made)}"

@@ -80,7 +80,7 @@ def _ordinary(estimator: Estimator) -> list[Keys]:
 def _of_places(estimator: Estimator) -> Iterator[Keys]:
     """For a condition on places: equalities before it, and perhaps one more field behind."""
     condition = geo_condition(estimator.query)
-    if condition is None or inside(estimator.sample, condition) is None:
+    if condition is None or not condition.path or inside(estimator.sample, condition) is None:
         return  # if it can't be told what it leaves, a check says that it needs such an index
     kind = kinds_of(condition)[0]
     narrowing = [one for one in estimator.ranged.values() if one.narrow and one.path != "_id"]

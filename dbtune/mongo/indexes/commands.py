@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dbtune.mongo.indexes.early import matched_early, references
 from dbtune.mongo.indexes.query import Kind, Query, query_of
 
 _PREFIX = ("$match", "$sort", "$limit", "$skip")
@@ -50,6 +51,8 @@ def asked(namespace: str, command: Mapping[str, Any]) -> Iterator[Asked]:
         command: the command, or one statement of an update or delete (``q``, ``u``, ``limit``).
     """
     name = str(next(iter(command), ""))
+    if any("$natural" in _mapping(command.get(one)) for one in ("sort", "hint")):
+        return  # it asks for a collection scan
     if name in _FILTERS:
         yield from _simple(namespace, name, command)
     elif name == "aggregate" and isinstance(command.get("pipeline"), list):
@@ -112,7 +115,8 @@ def _projected(projection: Mapping[str, Any]) -> frozenset[str] | None:
 def _aggregate(
     namespace: str, stages: Sequence[Any], collation: Mapping[str, Any]
 ) -> Iterator[Asked]:
-    known = _matched_first([one for one in stages if isinstance(one, Mapping) and len(one) == 1])
+    known = [one for one in stages if isinstance(one, Mapping) and len(one) == 1]
+    known = matched_early([_nearest(one) if one is known[0] else one for one in known])
     conditions: list[Any] = []
     sort: Mapping[str, Any] = {}
     limit = skip = taken = 0
@@ -145,32 +149,19 @@ def _aggregate(
     yield from _joins(namespace, known)
 
 
-def _matched_first(stages: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """A filter before the renaming that stands before it, as the server itself moves it."""
-    if len(stages) < 2 or "$match" not in stages[1]:
-        return stages
-    name, spec = next(iter(stages[0].items()))
-    given = stages[1]["$match"]
-    if name not in ("$project", "$addFields", "$set") or not isinstance(given, Mapping):
-        return stages
-    made: dict[str, str] = {}
-    for field, value in _mapping(spec).items():
-        if isinstance(value, str) and value.startswith("$") and not value.startswith("$$"):
-            made[field] = value[1:]
-        elif value in (1, True) and name == "$project":
-            made[field] = field
-        else:
-            made[field] = ""  # it is computed, or left out
-    if name == "$project":
-        made.setdefault("_id", "_id")
-    filtered = {}
-    for field, value in given.items():
-        first, dot, rest = str(field).partition(".")
-        old = made.get(field) or made.get(first, first if name != "$project" else "")
-        if not old or first.startswith("$"):
-            return stages
-        filtered[old if field in made else f"{old}{dot}{rest}"] = value
-    return [{"$match": filtered}, stages[0], *stages[2:]]
+def _nearest(stage: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``$geoNear`` as a filter; its field is "" if the stage leaves it to the index."""
+    spec = stage.get("$geoNear")
+    if not isinstance(spec, Mapping):
+        return stage
+    near, operator = spec.get("near"), "$nearSphere" if spec.get("spherical") else "$near"
+    distances = {f"${one}": spec[one] for one in ("minDistance", "maxDistance") if one in spec}
+    condition = (
+        {"$near": {"$geometry": near, **distances}}
+        if isinstance(near, Mapping)
+        else {operator: near, **distances}
+    )
+    return {"$match": {str(spec.get("key", "")): condition, **_mapping(spec.get("query"))}}
 
 
 def _referred(rest: Sequence[Mapping[str, Any]]) -> frozenset[str] | None:
@@ -184,31 +175,15 @@ def _referred(rest: Sequence[Mapping[str, Any]]) -> frozenset[str] | None:
         named = _projected({k: v for k, v in _mapping(spec).items() if not _refers(v)})
         if named is None:
             return None
-        return named | frozenset(_references(spec))
+        return named | frozenset(references(spec))
     if name in ("$group", "$sortByCount"):
-        found = frozenset(_references(spec))
+        found = frozenset(references(spec))
         return None if "" in found else found
     return None
 
 
 def _refers(value: object) -> bool:
     return isinstance(value, Mapping | list | str)
-
-
-def _references(value: object, depth: int = 0) -> Iterator[str]:
-    """Fields that an expression reads; "" for the whole document."""
-    if depth > 30:
-        return
-    if isinstance(value, str) and value.startswith("$$"):
-        yield from [""] if value.startswith(("$$ROOT", "$$CURRENT")) else []
-    elif isinstance(value, str) and value.startswith("$"):
-        yield value[1:]
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _references(one, depth + 1)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _references(one, depth + 1)
 
 
 def _joins(namespace: str, stages: Sequence[Mapping[str, Any]]) -> Iterator[Asked]:

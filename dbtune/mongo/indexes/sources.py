@@ -119,11 +119,15 @@ def from_logs(names: Sequence[str]) -> Source:
     return found
 
 
-def left_out(workload: Workload) -> list[str]:
-    """What of a workload is not judged."""
-    if not workload.left_out:
-        return []
-    return [f"{count_text(workload.left_out)} operations of rarer shapes were left out"]
+def left_out(workload: Workload) -> Iterator[str]:
+    """What of a workload is not judged, or not as it runs."""
+    if workload.left_out:
+        yield f"{count_text(workload.left_out)} operations of rarer shapes were left out"
+    if workload.hinted:
+        yield (
+            f"{plural(workload.hinted, 'operation')} had a hint: while there is one, no other "
+            "index is used, whatever is better"
+        )
 
 
 # ------------------------------------------------------------------------------------ $queryStats

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dbtune.mongo.indexes.commands import Asked, asked
 from dbtune.mongo.indexes.query import Query
+from dbtune.mongo.masking import field as masked
 from dbtune.mongo.shape import shape_of
 
 MOST_EXAMPLES = 3
 """Commands with their values that are kept of each shape: indexes are judged by them."""
 MOST_SHAPES = 2_000
+MOST_VARIANTS = 20
+"""Different fields, told apart, whose names a shape leaves out since they look like data."""
 
 
 @dataclass(slots=True)
@@ -51,17 +55,19 @@ class Workload:
     """Operations added up by shape.
 
     Attributes:
-        usages: by the shape's text and the collection.
+        usages: by the shape's text, the collection, and the fields that the text does not name.
         operations: how many were added.
         writes: operations that write, by collection.
         left_out: operations of shapes beyond the most that are kept.
+        hinted: operations that name the index that they want.
     """
 
     def __init__(self) -> None:
-        self.usages: dict[tuple[str, str], Usage] = {}
+        self.usages: dict[tuple[str, ...], Usage] = {}
+        self._variants: Counter[tuple[str, str]] = Counter()
         self.operations = 0
         self.writes: dict[str, int] = {}
-        self.left_out = 0
+        self.left_out = self.hinted = 0
 
     def add_all(self, documents: Iterable[Mapping[str, Any]]) -> None:
         """Add operations as system.profile keeps them."""
@@ -80,18 +86,23 @@ class Workload:
         if not isinstance(command, Mapping) or "$truncated" in command or "." not in namespace:
             return
         self.operations += 1
+        self.hinted += bool(command.get("hint"))
         text = shape_of(document).text
         for one in asked(namespace, command):
             self._count(text, one, document)
 
     def _count(self, text: str, one: Asked, document: Mapping[str, Any]) -> None:
-        usage = self.usages.get((text, one.query.namespace))
+        namespace = one.query.namespace
+        unnamed = sorted(path for path in one.query.paths if masked(path) != path)
+        key: tuple[str, ...] = (text, namespace, *unnamed)
+        usage = self.usages.get(key)
         if usage is None:
-            if len(self.usages) >= MOST_SHAPES:
+            most = self._variants[text, namespace] >= MOST_VARIANTS
+            if most or len(self.usages) >= MOST_SHAPES:
                 self.left_out += 1
                 return
-            usage = Usage(text, one.query.namespace, joined=one.joined)
-            self.usages[text, one.query.namespace] = usage
+            self._variants[text, namespace] += 1
+            usage = self.usages[key] = Usage(text, namespace, joined=one.joined)
         ms = _number(document.get("millis")) or 0.0
         usage.calls += 1
         usage.total_ms += ms

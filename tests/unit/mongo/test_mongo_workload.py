@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from dbtune.errors import UsageError
 from dbtune.mongo.indexes.advise import filled
 from dbtune.mongo.indexes.commands import UNKNOWN, asked
-from dbtune.mongo.indexes.facts import Proposal
+from dbtune.mongo.indexes.facts import Collection, Proposal
 from dbtune.mongo.indexes.propose import create_text, name_of
 from dbtune.mongo.indexes.query import Query, query_of
 from dbtune.mongo.indexes.sample import Sample
 from dbtune.mongo.indexes.sources import counted, from_logs
 from dbtune.mongo.indexes.usage import member_profile
-from dbtune.mongo.indexes.workload import Workload
+from dbtune.mongo.indexes.workload import MOST_VARIANTS, Workload
 from dbtune.mongo.logfile import Counts, operations
 from dbtune.mongo.query_stats import entry_of
 from dbtune.profile import profile_from_url
@@ -122,7 +122,7 @@ def test_a_joins_pipeline_asks_by_its_variables() -> None:
         ({"$project": {"shop": "$store"}}, {"b": 2}, []),
         ({"$project": {"a": 0}}, {"a": 2}, []),
         ({"$set": {"shop": {"$add": ["$store", 1]}}}, {"shop": 1}, []),
-        ({"$set": {"shop": "$store"}}, {"$or": [{"shop": 1}]}, []),
+        ({"$set": {"shop": "$store"}}, {"$or": [{"shop": 1}]}, ["store"]),
     ],
 )
 def test_a_filter_after_a_renaming_is_one_of_the_collection(
@@ -304,6 +304,24 @@ def test_any_lines_are_read_or_counted(lines: list[str]) -> None:
     assert counts.lines == len(lines)
 
 
+def test_fields_whose_names_a_shape_leaves_out_are_told_apart() -> None:
+    workload = Workload()
+    for name in ("first name", "last name", "first name"):
+        workload.add({"ns": "shop.people", "command": {"find": "people", "filter": {name: 1}}})
+    assert [
+        (one.text, one.calls, {c.path for query in one.queries for c in query.conditions})
+        for one in workload.usages.values()
+    ] == [
+        ("shop.people.find({*: ?})", 2, {"first name"}),
+        ("shop.people.find({*: ?})", 1, {"last name"}),
+    ]
+    for number in range(500):
+        given = {f"seen.{number}": 1}
+        workload.add({"ns": "shop.people", "command": {"find": "people", "filter": given}})
+    assert len(workload.usages) == 2 + MOST_VARIANTS
+    assert workload.left_out == 500 - MOST_VARIANTS
+
+
 def test_only_the_slowest_examples_are_kept() -> None:
     workload = Workload()
     for n in range(50):
@@ -344,7 +362,7 @@ def test_shapes_without_values_get_the_samples() -> None:
 
 def test_statements() -> None:
     index = Proposal((("a", 1), ("b.c", -1)), "a")
-    assert create_text("shop.or'ders", index, name_of(index)) == (
+    assert create_text(index, Collection("shop.or'ders", 1, 1)) == (
         'db.getSiblingDB("shop").getCollection("or\'ders").createIndex({a: 1, "b.c": -1}, '
         '{name: "a_1_b.c_-1_partial", partialFilterExpression: {a: {$exists: true}}})'
     )

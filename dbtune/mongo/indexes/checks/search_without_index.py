@@ -40,7 +40,7 @@ def search_without_index(
             continue
         wanted = _wanted(query)
         if wanted is None or any(
-            way in wanted[2] and (name == wanted[0] or way == "text")
+            way in wanted[2] and wanted[0] in (name, _UNKNOWN)
             for index in collection.indexes
             for name, way in index.keys
         ):
@@ -72,4 +72,8 @@ def _wanted(query: Query) -> tuple[str, str, tuple[str, ...]] | None:
     condition = geo_condition(query)
     if condition is None:
         return None
-    return condition.path, f"searches places ({condition.operator})", kinds_of(condition)
+    return (
+        condition.path or _UNKNOWN,
+        f"searches places ({condition.operator})",
+        kinds_of(condition),
+    )
