@@ -14,6 +14,7 @@ from dbtune.errors import Unavailable
 from dbtune.mongo import APP_NAME
 from dbtune.mongo.operations import Operation, Query, operation_of, queries
 from dbtune.mongo.session import Document, Session
+from dbtune.mongo.shellprint import database_text
 
 MAX_OPERATIONS = 20_000
 """Most operations that are read from one database, the newest; 1 MB holds one or two thousand."""
@@ -154,9 +155,8 @@ def read_operations(
 
 def how_to_enable(databases: Sequence[str]) -> Unavailable:
     """That the profiler is off, and the statements that turn it on and off again."""
-    name = databases[0] if len(databases) == 1 else "DATABASE"
     listed = ", ".join(databases[:5]) + (", …" if databases[5:] else "")
-    here = f'db.getSiblingDB("{name}")'
+    here = database_text(databases[0] if len(databases) == 1 else "DATABASE")
     return Unavailable(
         f"the profiler is off{f' in {listed}' if listed else ''}, and nothing is recorded. On, it "
         "writes each recorded operation to a capped collection of 1 MB, with its values, and "

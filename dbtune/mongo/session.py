@@ -30,6 +30,7 @@ from pymongo import errors
 
 from dbtune.errors import TargetError, Unavailable
 from dbtune.mongo.connect import cause, connect, connect_problem, server_message, where
+from dbtune.mongo.shellprint import database_text, shell_text
 from dbtune.profile import Profile, redact
 from dbtune.session import Limits, Trace
 from dbtune.text import plain, shorten
@@ -256,13 +257,9 @@ def grant_text(user: str, role: str = "clusterMonitor", on: str = "admin") -> st
     """The mongosh statement that gives a user (``name@database``) a role that dbtune needs."""
     name, _, database = (user or "USER@admin").rpartition("@")
     return (
-        f"db.getSiblingDB({_quoted(database)}).grantRolesToUser({_quoted(name)}, "
-        f"[{{role: {_quoted(role)}, db: {_quoted(on)}}}])"
+        f"{database_text(database)}.grantRolesToUser({shell_text(name)}, "
+        f"[{{role: {shell_text(role)}, db: {shell_text(on)}}}])"
     )
-
-
-def _quoted(text: str) -> str:
-    return json_util.dumps(text)
 
 
 def _purpose(command: Mapping[str, Any]) -> str:

@@ -31,6 +31,11 @@ def shell_text(value: object, depth: int = 0) -> str:
     return json.dumps(str(value), ensure_ascii=False)
 
 
+def database_text(name: str) -> str:
+    """A database as mongosh names it, whichever it is in."""
+    return f"db.getSiblingDB({shell_text(name)})"
+
+
 def _key_text(key: object) -> str:
     text = str(key)
     return text if re.fullmatch(r"[A-Za-z_$][\w$]*", text) else json.dumps(text, ensure_ascii=False)

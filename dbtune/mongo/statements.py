@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from dbtune.errors import TargetError, Unavailable, UsageError
 from dbtune.finding import Skipped, load_checks, run_checks
+from dbtune.mongo.shellprint import database_text
 from dbtune.report import Report, Row
 from dbtune.statements import Order, Selection, Wait, Window, narrow, tables
 from dbtune.text import count_text, ms_text, plain, plural, ratio_text
@@ -264,7 +265,7 @@ def _profiler_notes(role: str, profilers: Sequence[Profiler], recorded: Recorded
         else:
             yield (
                 f"the profiler of {where} records every operation (level 2), which costs a write "
-                f'each: db.getSiblingDB("{names[0]}").setProfilingLevel(1) keeps the slow ones'
+                f"each: {database_text(names[0])}.setProfilingLevel(1) keeps the slow ones"
             )
     found = recorded.queries
     for name in recorded.full:

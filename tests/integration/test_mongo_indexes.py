@@ -786,6 +786,23 @@ def test_unused_indexes_on_every_member(new_mongodb: Callable[[], MongoDB]) -> N
         assert any("127.0.0.1:1" in note for note in report.notes)
 
 
+def test_what_is_hidden_is_shown_again(session: Session, client: Client) -> None:
+    client.shop.orders.create_index("customer", name="old", hidden=True)
+    try:
+        command = {"find": "orders", "filter": {"customer": 5}}
+        request = Request(operation=command, collection="shop.orders")
+        (found,) = (f for f in suggest(session, request).findings if f.rule != "mongo.hidden-index")
+        assert found.remedy.sql == (
+            'db.getSiblingDB("shop").getCollection("orders").unhideIndex("old")'
+        )
+        with pytest.raises(pymongo.errors.OperationFailure, match="already exists"):
+            client.shop.orders.create_index("customer", name="customer_1")
+        client.shop.command("collMod", "orders", index={"name": "old", "hidden": False})
+        assert not suggest(session, request).findings
+    finally:
+        client.shop.orders.drop_index("old")
+
+
 def test_a_partial_index_holds_only_what_it_says(client: Client) -> None:
     query = query_of("shop.orders", {"ref": {"$exists": True}})
     estimator = Estimator(Sample(documents_cache(), COUNT), query)
@@ -940,7 +957,7 @@ def test_a_log_as_the_workload(server: MongoDB, tmp_path: Path) -> None:
     ],
 )
 def test_searches_without_regard_to_case(
-    session: Session, given: dict[str, Any], found: bool
+    server: MongoDB, session: Session, given: dict[str, Any], found: bool
 ) -> None:
     command = {"find": "orders", "filter": given}
     report = suggest(session, Request(operation=command, collection="shop.orders"))
@@ -948,3 +965,9 @@ def test_searches_without_regard_to_case(
     assert ("mongo.insensitive-search" in rules) is found
     if found:
         assert "strength: 2" in rules["mongo.insensitive-search"].remedy.sql
+        with server.client() as client:
+            client.shop.orders.create_index("name", collation={"locale": "en", "strength": 2})
+            report = suggest(session, Request(operation=command, collection="shop.orders"))
+            client.shop.orders.drop_indexes()
+        (still,) = (f for f in report.findings if f.rule == "mongo.insensitive-search")
+        assert not still.remedy.sql  # it is there: now the application has to change

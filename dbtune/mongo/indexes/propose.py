@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dbtune.mongo.indexes.bson_order import NUMBER, OBJECT_ID, STRING, Key, terminals
 from dbtune.mongo.indexes.facts import Collection, Index, Proposal, default_name
 from dbtune.mongo.indexes.sample import Sample
-from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.shellprint import database_text, shell_text
 
 _LONGEST_NAME = 100
 _ENTRY_BYTES = 9
@@ -47,14 +47,32 @@ def name_of(index: Proposal, collection: Collection | None = None) -> str:
 def collection_text(namespace: str) -> str:
     """A collection as mongosh names it."""
     database, _, name = namespace.partition(".")
-    return f"db.getSiblingDB({shell_text(database)}).getCollection({shell_text(name)})"
+    return f"{database_text(database)}.getCollection({shell_text(name)})"
 
 
-def create_text(namespace: str, index: Proposal, name: str) -> str:
-    """The statement that makes it."""
-    options = {"name": name, **index.options}
-    keys = shell_text(dict(index.keys))
-    return f"{collection_text(namespace)}.createIndex({keys}, {shell_text(options)})"
+def hidden_one(index: Proposal, collection: Collection) -> str:
+    """The name of the same index, which is there and hidden: no second one can be made beside it.
+
+    "" if there is none.
+    """
+    for one in collection.indexes:
+        same = (one.keys, one.partial, one.collation) == (
+            index.keys,
+            index.partial,
+            dict(index.collation),
+        )
+        if one.hidden and not one.sparse and same:
+            return one.name
+    return ""
+
+
+def create_text(index: Proposal, collection: Collection) -> str:
+    """The statement that makes it, or that shows the one that is hidden."""
+    where = collection_text(collection.namespace)
+    if hidden := hidden_one(index, collection):
+        return f"{where}.unhideIndex({shell_text(hidden)})"
+    options = {"name": name_of(index, collection), **index.options}
+    return f"{where}.createIndex({shell_text(dict(index.keys))}, {shell_text(options)})"
 
 
 def estimated_size(sample: Sample, index: Proposal) -> float:

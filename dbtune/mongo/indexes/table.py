@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dbtune.mongo.indexes.advise import Advice, Case
 from dbtune.mongo.indexes.facts import Collection
-from dbtune.mongo.indexes.propose import create_text, keys_text, name_of
+from dbtune.mongo.indexes.propose import create_text, keys_text
 from dbtune.mongo.indexes.redundant import pairs
 from dbtune.mongo.indexes.work import Work
 from dbtune.report import Column, Row, Table
@@ -121,7 +121,7 @@ def suggestion_rows(advised: Sequence[Advice]) -> Iterator[Row]:
                 "work_ratio": sum(c.then.cost * c.weight for c in cases) / max(before, 1e-9),
                 "size_bytes": round(one.sizes[index]),
                 "replaces": [old.name for old in one.replaced.get(index, ())],
-                "sql": create_text(one.collection.namespace, index, name_of(index, one.collection)),
+                "sql": create_text(index, one.collection),
                 "confidence": "estimated",
             }
 

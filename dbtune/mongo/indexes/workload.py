@@ -94,15 +94,15 @@ class Workload:
     def _count(self, text: str, one: Asked, document: Mapping[str, Any]) -> None:
         namespace = one.query.namespace
         unnamed = sorted(path for path in one.query.paths if masked(path) != path)
-        key: tuple[str, ...] = (text, namespace, *unnamed)
-        usage = self.usages.get(key)
+        which: tuple[str, ...] = (text, namespace, *unnamed)
+        usage = self.usages.get(which)
         if usage is None:
             most = self._variants[text, namespace] >= MOST_VARIANTS
             if most or len(self.usages) >= MOST_SHAPES:
                 self.left_out += 1
                 return
             self._variants[text, namespace] += 1
-            usage = self.usages[key] = Usage(text, namespace, joined=one.joined)
+            usage = self.usages[which] = Usage(text, namespace, joined=one.joined)
         ms = _number(document.get("millis")) or 0.0
         usage.calls += 1
         usage.total_ms += ms

@@ -73,6 +73,10 @@ def test_the_profiler(mongodb: MongoDB) -> None:
         client.shop.command("profile", 2)
         [found] = findings(mongodb, "mongo.profiler-on")
         assert found["subject"] == "database shop"
+        sql = 'db.getSiblingDB("shop").setProfilingLevel(1, {slowms: 100})'
+        assert found["remedy"]["sql"] == sql
+        client.shop.command("profile", 1, slowms=100)
+        assert findings(mongodb, "mongo.profiler-on") == []
         client.shop.command("profile", 0)
     assert findings(mongodb, "mongo.profiler-on") == []
 

@@ -35,7 +35,7 @@ def oplog_window_short(
         "oplog",
         f"the oplog ({bytes_text(oplog.max_bytes)}) holds {ms_text(oplog.window_seconds * 1000)}",
         Remedy(
-            "Make it hold a day.",
+            "Make it hold a day, on each member: the command is not replicated.",
             sql=f"db.adminCommand({{replSetResizeOplog: 1, size: {wanted}.0}})",
         ),
         {"window_seconds": oplog.window_seconds, "max_bytes": oplog.max_bytes},

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dbtune.errors import Unavailable
 from dbtune.finding import Finding, Remedy, check
 from dbtune.mongo.facts.profiling import Profiling
+from dbtune.mongo.shellprint import database_text
+from dbtune.text import plain
 
 
 @check("mongo.profiler-on", tags=("profiler",))
@@ -22,10 +24,11 @@ def profiler_on(profiling: tuple[Profiling, ...]) -> Iterator[Finding]:
     for one in profiling:
         if one.level is not None and one.level >= 2:
             yield Finding(
-                f"database {one.database}",
-                f"the profiler of {one.database} is at level 2",
+                f"database {plain(one.database)}",
+                f"the profiler of {plain(one.database)} is at level 2",
                 Remedy(
-                    "Record slow operations only.", sql="db.setProfilingLevel(1, {slowms: 100})"
+                    "Record slow operations only.",
+                    sql=f"{database_text(one.database)}.setProfilingLevel(1, {{slowms: 100}})",
                 ),
                 {"level": one.level},
             )

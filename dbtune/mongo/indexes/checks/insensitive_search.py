@@ -34,7 +34,10 @@ def insensitive_search(advice: Sequence[Advice], *, min_docs: float = 1000) -> I
             if not path or examined < min_docs:
                 continue
             where = collection_text(one.collection.namespace)
-            keys = shell_text({path: 1})
+            made = any(
+                index.paths[0] == path and index.collation.get("strength") in (1, 2)
+                for index in one.collection.indexes
+            )
             yield Finding(
                 subject=shorten(plain(case.usage.text), 300),
                 message=(
@@ -45,9 +48,13 @@ def insensitive_search(advice: Sequence[Advice], *, min_docs: float = 1000) -> I
                 remedy=Remedy(
                     f"If whole values of {plain(path)} are searched, compare for equality under a "
                     "collation that ignores case; the query has to name the same collation.",
-                    sql=f"{where}.createIndex({keys}, "
+                    sql=""
+                    if made
+                    else f"{where}.createIndex({shell_text({path: 1})}, "
                     '{collation: {locale: "en", strength: 2}})',
-                    effect="building an index reads the collection once; each write maintains it",
+                    effect="a change in the application: the index for it is there"
+                    if made
+                    else "building an index reads the collection once; each write maintains it",
                 ),
             )
 

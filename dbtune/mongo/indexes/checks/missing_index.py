@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.mongo.indexes.advise import Advice, Case
-from dbtune.mongo.indexes.propose import create_text, keys_text, name_of
+from dbtune.mongo.indexes.propose import create_text, hidden_one, keys_text
 from dbtune.mongo.indexes.work import Work
 from dbtune.text import bytes_text, count_text, plain, plural, shorten
 
@@ -58,7 +58,11 @@ def missing_index(
                     "size_bytes": round(one.sizes[index]),
                 },
                 remedy=Remedy(
-                    f"Make the index, about {bytes_text(one.sizes[index])}."
+                    (
+                        "Show the index: it is there, and hidden."
+                        if hidden_one(index, one.collection)
+                        else f"Make the index, about {bytes_text(one.sizes[index])}."
+                    )
                     + (
                         " It can stand in for "
                         + ", ".join(plain(old.name) for old in replaced)
@@ -66,9 +70,7 @@ def missing_index(
                         if replaced
                         else ""
                     ),
-                    sql=create_text(
-                        one.collection.namespace, index, name_of(index, one.collection)
-                    ),
+                    sql=create_text(index, one.collection),
                     effect="reads the collection once; each insert, and each update of its fields, "
                     f"then writes to {len(one.collection.indexes) + 1} indexes, not "
                     f"{len(one.collection.indexes)}",

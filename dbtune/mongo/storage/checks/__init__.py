@@ -7,7 +7,7 @@ The facts are ``storage`` (:class:`~dbtune.mongo.storage.facts.CollectionStorage
 from __future__ import annotations
 
 from dbtune.finding import Remedy
-from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.shellprint import database_text, shell_text
 from dbtune.mongo.storage.facts import CollectionStorage
 from dbtune.text import plain
 
@@ -28,7 +28,7 @@ def compact_remedy(storage: CollectionStorage, version: str, role: str) -> Remed
     database, _, name = storage.namespace.partition(".")
     known = major_of(version)
     force = ", force: true" if role == "primary" and known >= (4, 4) else ""
-    where = f"db.getSiblingDB({shell_text(database)})"
+    where = database_text(database)
     sql = f"{where}.runCommand({{compact: {shell_text(name)}{force}}})"
     if known >= (8, 0):
         sql = f"{where}.runCommand({{compact: {shell_text(name)}, dryRun: true}})\n{sql}"

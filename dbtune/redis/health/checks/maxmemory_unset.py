@@ -32,9 +32,9 @@ def maxmemory_unset(
         "maxmemory",
         f"maxmemory is 0; {bytes_text(used)} of the machine's {bytes_text(total)} are used",
         Remedy(
-            "Set a limit and a policy, for good in redis.conf.",
-            config=f"maxmemory {round(max(0.6 * total, 1.2 * used) / 1024**2)}mb\n"
-            "maxmemory-policy allkeys-lfu  # a cache; noeviction for a store",
+            "Set a limit, for good in redis.conf; of a cache the policy, too (maxmemory-policy "
+            "allkeys-lfu): by default writes are refused at the limit.",
+            config=f"maxmemory {round(max(0.6 * total, 1.2 * used) / 1024**2)}mb",
             effect="CONFIG SET works at once; a limit below what is used evicts or refuses writes",
         ),
         {"used_memory_bytes": used, "total_system_memory_bytes": total},

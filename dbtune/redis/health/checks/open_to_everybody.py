@@ -29,8 +29,8 @@ def open_to_everybody(config: Config) -> Iterator[Finding]:
         "access",
         f"no password, protected-mode no, bound to {' '.join(bound) or 'all addresses'}",
         Remedy(
-            "Ask for a password, and listen inside only.",
-            config="protected-mode yes\nrequirepass ...\nbind 127.0.0.1",
+            "Listen inside only, and ask for a password (requirepass, or ACL users).",
+            config="protected-mode yes\nbind 127.0.0.1",
         ),
         {"bind": config.text("bind")},
     )
