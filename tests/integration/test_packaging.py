@@ -152,9 +152,11 @@ def test_the_action_installs_runs_and_gives_the_exit_code(
     assert found.returncode == 1
     assert "exit-code=1" in outputs.read_text()
     assert "pg.duplicate-index" in summary.read_text()
+    shown = summary.read_text()
     injected = act(package=package, command="check --only $(touch${IFS}pwned);touch pwned")
     assert injected.returncode == 2
     assert not (tmp_path / "pwned").exists()
+    assert summary.read_text() == shown  # not once more the report of the step before
 
 
 def test_the_image_builds_from_what_the_context_keeps() -> None:
