@@ -134,7 +134,8 @@ class Watch:
             entry = self._store.add(taken)
             self.snapshots += 1
             self.name = entry.target
-            self._prune(entry.at)
+            # Of two clocks the earlier one: one that is set wrong makes no snapshot old.
+            self._prune(min(entry.at, datetime.now(UTC)))
         except (TargetError, UsageError) as error:  # the store's server or its disk
             if isinstance(error, UsageError) and not self.snapshots:
                 raise  # it never was right

@@ -21,7 +21,7 @@ from dbtune.facts import Snapshot
 from dbtune.finding import Finding, Level
 from dbtune.health.run import judge
 from dbtune.profile import Engine
-from dbtune.text import plural, shorten
+from dbtune.text import ms_text, plural, shorten
 from dbtune.watch.store import Event
 
 REFERENCE = timedelta(hours=1)
@@ -66,6 +66,8 @@ class Observer:
         """What is to be told now that a snapshot was taken."""
         previous = self._seen[-1] if self._seen else None
         snapshot = taken if previous is None else _carried(previous, taken)
+        if previous is not None and taken.collected_at < previous.collected_at:
+            return [self._anew(snapshot, previous.collected_at)]
         self._seen.append(snapshot)
         while len(self._seen) > 3 and self._seen[1].collected_at < taken.collected_at - REFERENCE:
             self._seen.popleft()
@@ -84,6 +86,19 @@ class Observer:
         events += self._judged(found, taken.collected_at, alone=len(given) == 2)
         self._hold(taken.collected_at, (start, end))
         return events
+
+    def _anew(self, snapshot: Snapshot, before: datetime) -> Event:
+        """The clock was put back: no time lies between what was seen and this, which comes first
+        from now on."""
+        self._seen = deque([snapshot])
+        self._waiting.clear()
+        self._let_go()
+        by = ms_text((before - snapshot.collected_at).total_seconds() * 1000)
+        return Event(
+            snapshot.collected_at,
+            "note",
+            f"the target's clock went back by {by}: nothing before that is compared any more",
+        )
 
     def _first(self, snapshot: Snapshot) -> Iterator[Event]:
         """What check finds at the beginning is known: it is no regression."""
@@ -147,8 +162,12 @@ class Observer:
         if at - self._since <= REFERENCE:
             self._reference = reference
             return
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """What is worse is the new normal: told once, and not again while it lasts."""
         self._reference = self._since = None
-        for key in compared:  # the new normal: told once, and not again while it lasts
+        for key in [key for key, one in self.active.items() if one.rule.startswith("compare.")]:
             self._known.add(key)
             del self.active[key]
 

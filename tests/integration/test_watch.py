@@ -11,12 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jsonschema
 
-from dbtune.facts import read
+from dbtune.facts import Snapshot, read
+from dbtune.snapshots import take
 from tests.command import dbtune
 from tests.servers import Postgres, Redis
 
@@ -258,3 +262,21 @@ def test_a_disk_that_is_full_for_a_while_does_not_end_it(
     finally:
         code, err = watch.stop()
     assert (code, "Traceback" in err) == (130, False)
+
+
+def test_a_clock_that_is_wrong_for_once_costs_no_snapshot(
+    redis_server: Redis, tmp_path: Path
+) -> None:
+    readings: list[Snapshot] = []
+
+    def take_wrongly(*arguments: Any, **keywords: Any) -> Snapshot:
+        taken = take(*arguments, **keywords)
+        years = timedelta(days=3650 * (len(readings) == 1))
+        readings.append(replace(taken, collected_at=taken.collected_at + years))
+        return readings[-1]
+
+    given = ("--every", "1s", "--count", "3", "-o", str(tmp_path / "history"), "-f", "json")
+    with mock.patch("dbtune.snapshots.take", take_wrongly):
+        made = dbtune("watch", redis_server.url(), *given).ok().json
+    assert made["summary"]["kept"] == 3
+    assert [one["event"] for one in made["events"] if "clock" in one["message"]] == ["note"]

@@ -49,6 +49,17 @@ def test_facts_that_were_not_read_are_as_they_were() -> None:
     assert not [one for one in told if one[0] == "change"]
 
 
+def test_a_clock_that_goes_back_begins_anew() -> None:
+    observer = Observer()
+    for one in (START, DEPLOY, END):
+        observer.see(one)
+    told = observer.see(later(END, -90))
+    assert [one.type for one in told] == ["note"]
+    assert "the target's clock went back by 90 min" in told[0].message
+    assert not [one for one in observer.active.values() if one.rule.startswith("compare.")]
+    assert observer.see(later(END, -89)) == []  # and goes on from there
+
+
 def test_levels_below_the_one_asked_for_are_not_told() -> None:
     observer = Observer(Level.critical)
     observer.see(START)
