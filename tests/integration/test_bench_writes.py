@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -194,9 +195,8 @@ def test_without_a_word_nothing_is_built(orders: tuple[Postgres, str]) -> None:
     assert "--allow-write" in result.err
 
 
-def test_interrupted_while_it_is_built(orders: tuple[Postgres, str]) -> None:
-    pg, name = orders
-    process = subprocess.Popen(
+def begin_bench_index(pg: Postgres, name: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [
             *(sys.executable, "-m", "dbtune", *bench_index(pg, name)),
             *("--index", INDEX, "--sql", SELECT),
@@ -206,17 +206,34 @@ def test_interrupted_while_it_is_built(orders: tuple[Postgres, str]) -> None:
         text=True,
         env={**os.environ, "DBTUNE_CONFIG": "/nonexistent"},
     )
-    begun = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE%CONCURR%'"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_interrupted_while_it_is_built(orders: tuple[Postgres, str], again: bool) -> None:
+    pg, name = orders
+    process = begin_bench_index(pg, name)
+    runs = (
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '{}%CONCURR%'"
+    )
+    building, dropping = runs.format("CREATE"), runs.format("DROP")
     try:
         # CREATE INDEX CONCURRENTLY waits for this transaction, which is older; so does the drop.
         with pg.connect(name) as other, other.transaction():
             other.execute('INSERT INTO "Odd orders" (customer) VALUES (1)')
-            assert eventually(lambda: pg.psql(begun, name)[0][0], there=True, seconds=60)
+            assert eventually(lambda: pg.psql(building, name)[0][0], there=True, seconds=60)
             process.send_signal(signal.SIGINT)
-            assert not eventually(lambda: pg.psql(begun, name)[0][0], there=False, seconds=60)
+            assert not eventually(lambda: pg.psql(building, name)[0][0], there=False, seconds=60)
+            if again:
+                assert eventually(lambda: pg.psql(dropping, name)[0][0], there=True, seconds=60)
+                process.send_signal(signal.SIGINT)
+                process.wait(60)
         _, err = process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()
     assert process.returncode == 130, err
+    if again:
+        told = re.search(r"could not remove what was made: interrupted; do it with: (.*);\n", err)
+        assert told
+        pg.psql(told[1], name)
     assert leftovers(pg, name) == []

@@ -15,7 +15,7 @@ from dbtune.errors import TargetError, UsageError
 from dbtune.postgres.bench.executing import execute, try_out
 from dbtune.postgres.bench.permission import require_permission
 from dbtune.postgres.bench.pool import Surroundings
-from dbtune.postgres.bench.scratch import PREFIX, Scratch, leftovers
+from dbtune.postgres.bench.scratch import PREFIX, Scratch, leftovers, remove
 from dbtune.postgres.plans.ddl import quote
 from dbtune.postgres.server import read_server, target
 from dbtune.postgres.session import Row, Session
@@ -217,16 +217,12 @@ def _built(
         kept = request.keep
     finally:
         if not kept:
-            _drop(around, whole)
-
-
-def _drop(around: Surroundings, whole: str) -> None:
-    statement = f"DROP INDEX CONCURRENTLY IF EXISTS {whole}"
-    try:
-        with around.open_writer() as writer:
-            writer.run(statement, lock_seconds=_CLEANUP_SECONDS)
-    except (WriteFailed, TargetError) as failed:
-        around.say(f"could not drop the index: {failed}; do it with: {statement};")
+            remove(
+                f"DROP INDEX CONCURRENTLY IF EXISTS {whole}",
+                around.open_writer,
+                around.say,
+                lock_seconds=_CLEANUP_SECONDS,
+            )
 
 
 def _inserts(

@@ -44,12 +44,7 @@ class Scratch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        statement = f"DROP SCHEMA {quote(self.name)} CASCADE"
-        try:
-            with self._open() as writer:
-                writer.run(statement)
-        except (WriteFailed, TargetError) as failed:
-            self._say(f"could not remove what was made: {failed}; do it with: {statement};")
+        remove(f"DROP SCHEMA IF EXISTS {quote(self.name)} CASCADE", self._open, self._say)
 
     def run(self, *statements: str, search_path: str = "") -> None:
         """Run statements in the schema, one by one.
@@ -72,6 +67,31 @@ class Scratch:
             except KeyboardInterrupt:
                 writer.cancel()
                 raise
+
+
+def remove(
+    statement: str,
+    open_writer: Callable[[], Writer],
+    say: Callable[[str], None],
+    *,
+    lock_seconds: float | None = None,
+) -> None:
+    """Remove what was made, or say how; a second Ctrl-C may come while that waits for a lock.
+
+    Args:
+        statement: that removes it.
+        open_writer: makes a connection that writes.
+        say: tells the person what could not be removed.
+        lock_seconds: how long it may wait for a lock, if not as long as the others.
+    """
+    try:
+        with open_writer() as writer:
+            writer.run(statement, lock_seconds=lock_seconds)
+    except (WriteFailed, TargetError, KeyboardInterrupt) as failed:
+        why = "interrupted" if isinstance(failed, KeyboardInterrupt) else failed
+        say(f"could not remove what was made: {why}; do it with: {statement};")
+        if isinstance(failed, KeyboardInterrupt):
+            raise
 
 
 def leftovers(session: Session) -> list[str]:
