@@ -92,8 +92,8 @@ def check(text: str, path: Path, environ: Mapping[str, str] = os.environ) -> Pro
     return file
 
 
-def edited(text: str, path: Path, editor: Sequence[str], again: Callable[[str], bool]) -> str:
-    """Let a person change a copy of the text until it is right, as visudo does.
+def edit(text: str, path: Path, editor: Sequence[str], again: Callable[[str], bool]) -> bool:
+    """Let a person change a copy of the text until it is right and written, as visudo does.
 
     Args:
         text: the text to start from.
@@ -101,8 +101,12 @@ def edited(text: str, path: Path, editor: Sequence[str], again: Callable[[str], 
         editor: the editor's words; the name of the copy is added.
         again: told what is wrong; whether to open the editor again.
 
+    Returns:
+        Whether anything was changed.
+
     Raises:
-        UsageError: the editor failed, or what it left is wrong. Nothing has changed then.
+        UsageError: the editor failed, or what it left is wrong or can't be written. Nothing has
+            changed then.
     """
     handle, temporary = tempfile.mkstemp(prefix="dbtune-", suffix=".yaml")  # mode 0600
     copy = Path(temporary)
@@ -114,12 +118,14 @@ def edited(text: str, path: Path, editor: Sequence[str], again: Callable[[str], 
             try:
                 changed = copy.read_text(encoding="utf-8")
                 check(changed, path)
+                if changed != text:
+                    write(path, changed)
             except UnicodeDecodeError:
                 problem = f"{path} would not be UTF-8 text"
             except UsageError as error:
                 problem = str(error)
             else:
-                return changed
+                return changed != text
             if not again(problem):
                 raise UsageError(f"{problem}\nnothing has changed")
     except OSError as error:

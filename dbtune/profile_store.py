@@ -140,7 +140,12 @@ class Store:
             text = profile_edit.with_default(text, name, self.path)
         if password:
             profile_edit.write(self._password_path(name), password + "\n")
-        profile_edit.write(self.path, text)
+        try:
+            profile_edit.write(self.path, text)
+        except UsageError:
+            if password:  # no profile would ever remove it
+                self._password_path(name).unlink(missing_ok=True)
+            raise
 
     def remove(self, name: str) -> None:
         """Take a profile out, with the password that :meth:`add` stored for it.
@@ -160,12 +165,8 @@ class Store:
         Raises:
             UsageError: there is no editor, or what was written is wrong.
         """
-        before = self.text()
-        after = profile_edit.edited(before or _TEMPLATE, self.path, self._editor(), again)
-        if after in (before, _TEMPLATE):
-            return False
-        profile_edit.write(self.path, after)
-        return True
+        text = self.text() or _TEMPLATE
+        return profile_edit.edit(text, self.path, self._editor(), again)
 
     def _editor(self) -> list[str]:
         for variable in ("VISUAL", "EDITOR"):

@@ -106,6 +106,9 @@ def check(
 
     What could not be examined is listed as skipped, with what would grant it: skipped is not clean.
     """
+    from dbtune.cli.output import check_writable, write_file
+
+    check_writable(write_baseline, "--write-baseline", force=run.force)
     known = read_baseline(baseline) if baseline else {}
     snapshot = run.snapshot()
     if tag and log:
@@ -140,8 +143,6 @@ def check(
         if nodes:
             report, findings = _many(run, nodes, jobs, ask)
     if write_baseline is not None:
-        from dbtune.cli.output import write_file
-
         write_file(write_baseline, baseline_text(findings) + "\n", force=run.force)
         run.say(f"written to {write_baseline}")
     return report

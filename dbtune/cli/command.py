@@ -197,7 +197,8 @@ def _run(
     if output.path is not None:
         from dbtune.cli.output import check_writable
 
-        check_writable(output)  # before any work is done, not after
+        # Before any work is done, not after.
+        check_writable(output.path, "--output", force=output.force)
     report = function(run, **values)
     return report, run.output or output, given["fail_on"], given["strict"]
 

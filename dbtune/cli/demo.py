@@ -91,7 +91,7 @@ def demo(
     from dbtune.cli.output import check_writable
 
     out = Output(format, output, force, wide, color, quiet)
-    check_writable(out)
+    check_writable(out.path, "--output", force=out.force)
     run = Run(verbose=verbose, quiet=quiet)
     shown: list[Shown] = []
     with interrupted_by_signals():

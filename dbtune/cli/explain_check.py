@@ -78,7 +78,8 @@ def check(
     """
     from datetime import UTC, datetime
 
-    from dbtune.postgres.plan_policy.baseline import write
+    from dbtune.cli.output import write_file
+    from dbtune.postgres.plan_policy.baseline import copies
     from dbtune.postgres.plan_policy.report import report
 
     if policy is None and baseline is None and write_baseline is None:
@@ -95,8 +96,10 @@ def check(
     )
     notes = made.notes
     if write_baseline is not None:
-        count = write(names, write_baseline)
-        notes = (*notes, f"{plural(count, 'file')} copied to {plain(str(write_baseline))}")
+        files = copies(names)
+        for name, content in files.items():
+            write_file(write_baseline / name, content, force=True)
+        notes = (*notes, f"{plural(len(files), 'file')} copied to {plain(str(write_baseline))}")
     return replace(made, notes=notes, skipped=(*given.skipped, *made.skipped))
 
 

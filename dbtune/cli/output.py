@@ -108,19 +108,21 @@ def style(output: Output, stream: object, *, to_file: bool = False) -> Style:
     return Style(width=None if output.wide else width, color=color)
 
 
-def check_writable(output: Output) -> None:
+def check_writable(path: Path | None, option: str, *, force: bool) -> None:
     """Refuse early what could not be written at the end.
+
+    Args:
+        path: the file, if one was named.
+        option: that named it.
+        force: whether it may be overwritten.
 
     Raises:
         UsageError: the file exists (without ``--force``) or its folder does not.
     """
-    path = output.path
-    if path is None:
-        return
-    if not path.is_dir():
-        _refuse_existing(path, force=output.force)
+    if path is not None and not path.is_dir():
+        _refuse_existing(path, force=force)
         if not path.parent.is_dir():
-            raise UsageError(f"--output: the folder {path.parent} does not exist")
+            raise UsageError(f"{option}: the folder {path.parent} does not exist")
 
 
 def _refuse_existing(path: Path, *, force: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -88,6 +89,23 @@ def test_an_index_makes_the_plan_faster_and_check_notices_its_loss(
         "plan.forbidden-seq-scan",
         "plan.index-lost-since-baseline",
     ]
+
+
+def test_a_baseline_that_can_t_be_written_stays_as_it_was(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    kept = base / Path(GOOD).name
+    kept.write_text("the old one")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))  # as a disk that is full
+    try:
+        made = dbtune("explain", "check", GOOD, "--write-baseline", str(base))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert made.code == 2
+    assert f"{kept} can't be written" in made.err
+    assert list(base.iterdir()) == [kept]
+    assert kept.read_text() == "the old one"
 
 
 def check_examples(*options: str) -> Result:

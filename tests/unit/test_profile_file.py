@@ -561,6 +561,30 @@ def test_editing(store: Store, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("dbtune-*"))
 
 
+def test_what_was_edited_and_can_t_be_written_is_not_lost(store: Store, tmp_path: Path) -> None:
+    store.path.symlink_to(tmp_path / "gone" / "p.yaml")
+    program = editor(
+        tmp_path, f'grep "^# mine" "$1" && mkdir {tmp_path}/gone || echo "# mine" >> "$1"'
+    )
+    problems: list[str] = []
+
+    def again(problem: str) -> bool:
+        problems.append(problem)
+        return True
+
+    environ = {"DBTUNE_CONFIG": str(store.path), "EDITOR": program}
+    assert Store(environ).edit(again)
+    assert [f"{store.path} can't be written" in one for one in problems] == [True]
+    assert store.path.read_text().endswith("# mine\n")
+
+
+def test_a_password_is_not_left_without_its_profile(store: Store, tmp_path: Path) -> None:
+    store.path.symlink_to(tmp_path / "gone" / "p.yaml")
+    with pytest.raises(UsageError, match="can't be written"):
+        store.add("x", {"host": "h"}, "hunter22", default=False)
+    assert not list((tmp_path / "passwords").iterdir())
+
+
 def test_listing(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("default: b\nprofiles: {a: {host: own}, b: {host: own}, bad: {hots: x}}")

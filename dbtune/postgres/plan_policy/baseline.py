@@ -42,31 +42,23 @@ def baselines(given: Sequence[Given], folder: Path, read: Reader) -> list[Plan |
     return found
 
 
-def write(names: Sequence[str], folder: Path) -> int:
-    """Copy plan files into the baseline, over what is there; returns how many.
+def copies(names: Sequence[str]) -> dict[str, bytes]:
+    """What a baseline of plan files holds, by the names that they have there.
 
     Raises:
-        UsageError: two files have the same name, one is no file or too large, or a copy failed.
+        UsageError: two files have the same name, or one is no file or too large.
     """
-    copies: dict[str, bytes] = {}
+    found: dict[str, bytes] = {}
     for name in names:
         path = Path(name)
-        if path.name in copies:
+        if path.name in found:
             raise UsageError(f"two files are called {plain(path.name)}: a baseline needs one each")
         if not path.is_file():
             raise UsageError("--write-baseline needs plans in files, which give it their names")
         if path.stat().st_size > _LARGEST_BYTES:
             raise UsageError(f"{plain(name)} is too large for a baseline; keep single plans there")
-        copies[path.name] = path.read_bytes()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in copies.items():
-            (folder / name).write_bytes(data)
-    except OSError as error:
-        raise UsageError(
-            f"--write-baseline {plain(str(folder))}: {error.strerror or error}"
-        ) from None
-    return len(copies)
+        found[path.name] = path.read_bytes()
+    return found
 
 
 def _read(name: str, folder: Path, read: Reader) -> Sequence[Given] | Unavailable:
