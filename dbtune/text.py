@@ -134,6 +134,11 @@ def plural(count: int, noun: str, plural_form: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural_form or noun + 's'}"
 
 
+def were(count: float) -> str:
+    """The verb for so many of them in the past: ``was`` for one."""
+    return "was" if count == 1 else "were"
+
+
 def capital(text: str) -> str:
     """A sentence's first letter made large, the others left as they are."""
     return text[:1].upper() + text[1:]

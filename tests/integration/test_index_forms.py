@@ -16,6 +16,9 @@ CREATE TABLE devices (
     id int PRIMARY KEY, owner_id int, site_id int, state text, gone_at timestamptz,
     lost_at timestamptz, born date, starts date, ends date, label text, price numeric,
     details jsonb);
+CREATE DOMAIN serial AS integer;
+CREATE TABLE parts (serial serial, code text COLLATE "C.utf8" NOT NULL, weight int);
+INSERT INTO parts SELECT i, 'P' || i * 7919 % 60000, i % 99 FROM generate_series(1, 60000) i;
 INSERT INTO sites SELECT i, 's' || i FROM generate_series(1, 50) i;
 INSERT INTO owners SELECT i, 'o' || i FROM generate_series(1, 20000) i;
 INSERT INTO devices SELECT i, 1 + i * 7919 % 20000, 1 + i % 50,
@@ -96,6 +99,25 @@ def test_hypopg_alone_tells_that_it_does_not_see_all(made: Callable[[int], str])
 )
 def test_the_index_for_a_form(made: Callable[[int], str], sql: str, index: str) -> None:
     assert suggested(made(18), sql) == [index]
+
+
+def test_one_index_for_equality_and_for_beginnings(made: Callable[[int], str]) -> None:
+    """The operator class for patterns is searched by = as well; without a use for the order of the
+    default one, a second index would only cost writes."""
+    equality = "SELECT * FROM parts WHERE code = 'P77'"
+    beginning = "SELECT * FROM parts WHERE code LIKE 'P777%'"
+    order = "SELECT * FROM parts ORDER BY code LIMIT 5"
+    patterns = "parts (code text_pattern_ops)"
+    assert suggested(made(18), f"{equality}; {beginning}") == [patterns]
+    assert {*suggested(made(18), f"{order}; {beginning}")} == {"parts (code)", patterns}
+
+
+@pytest.mark.parametrize("value", ["77", "$1", "77::bigint"])
+def test_the_column_of_a_domain(made: Callable[[int], str], value: str) -> None:
+    """Plans cast it to the type that it stands for: an index on that is one on the column."""
+    assert suggested(made(18), f"SELECT weight FROM parts WHERE serial = {value}") == [
+        "parts (serial)"
+    ]
 
 
 def test_nothing_is_stored_where_few_rows_are_found_already(made: Callable[[int], str]) -> None:

@@ -39,6 +39,11 @@ def notes(pg: Callable[[int], Postgres]) -> Iterator[str]:
             "settings of the session",
             "to_tsvector('english'",
         ),
+        (
+            "SELECT * FROM notes WHERE coalesce(state, body) > 'zz'",
+            "a third of the rows",
+            "ANALYZE, once it is there",
+        ),
     ],
 )
 def test_what_would_help(notes: str, sql: str, reason: str, remedy: str) -> None:
@@ -49,6 +54,19 @@ def test_what_would_help(notes: str, sql: str, reason: str, remedy: str) -> None
     assert finding["confidence"] == "rule of thumb"
     assert reason in finding["message"]
     assert remedy in finding["remedy"]["sql"] + finding["remedy"]["text"]
+
+
+def test_an_array_of_integers_with_intarray(pg: Callable[[int], Postgres]) -> None:
+    """Its operators go before PostgreSQL's own, and have an operator class of their own."""
+    server = pg(18)
+    with fresh_database(server) as name:
+        server.psql("CREATE EXTENSION intarray", name)
+        server.psql(SCHEMA.replace("text[]", "int[]").replace("'t' || i % 900, 'all'", "i"), name)
+        server.psql("VACUUM ANALYZE", name)
+        sql = "SELECT * FROM notes WHERE 7 = ANY (tags)"
+        found = dbtune("suggest-indexes", server.dsn(name), "-f", "json", "--sql", sql).ok()
+    [finding] = found.json["findings"]
+    assert 'USING gin ("tags" "public".gin__int_ops)' in finding["remedy"]["sql"]
 
 
 def test_an_expression_without_statistics_is_a_guess(notes: str) -> None:

@@ -43,7 +43,7 @@ SELECT count(*), sum(kwh) FROM reading WHERE at >= '2025-03-01' AND at < '2025-0
 SELECT source, quality, count(*) FROM reading GROUP BY 1, 2;
 
 -- all of a materialised view
-SELECT max(kwh) - min(n) FROM daily_usage WHERE n >= 0;
+SELECT sum(kwh) / sum(n) FROM daily_usage WHERE n >= 0;
 
 -- grouping sets
 SELECT tenant_id, currency, sum(net) FROM invoice_line GROUP BY GROUPING SETS ((tenant_id), (currency), ());

@@ -1,7 +1,7 @@
 -- Statements whose best index is known, some as pg_stat_statements keeps them; see wanted.sql.
 
 -- prepared equality
---: meter (serial)...
+--: meter (serial...)...
 SELECT * FROM meter WHERE serial = $1;
 
 -- prepared tenant and state
@@ -173,7 +173,7 @@ DELETE FROM login_token USING technician t WHERE login_token.technician_id = t.i
 MERGE INTO invoice_line l USING (SELECT 'ref-' || n AS ref, n FROM generate_series(70, 75) n) s ON l.ext_ref = s.ref WHEN MATCHED THEN UPDATE SET memo = 'm' || s.n;
 
 -- prepared queue
---: dispatch (...) WHERE state = 'ready'... | dispatch (queue, state...)... | dispatch (state, queue...)...
+--: dispatch (...) WHERE state = 'ready'... | dispatch (queue, state...)... | dispatch (state, ...)...
 SELECT id, payload FROM dispatch WHERE queue = $1 AND state = 'ready' AND run_at <= $2 ORDER BY priority DESC, run_at LIMIT 10 FOR UPDATE SKIP LOCKED;
 
 -- take from a queue

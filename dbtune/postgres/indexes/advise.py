@@ -31,7 +31,7 @@ from dbtune.postgres.indexes.work import Work
 from dbtune.postgres.indexes.workload import Passed, Workload
 from dbtune.postgres.normalised import normalised
 from dbtune.postgres.relations.facts import Column, Relations, Table
-from dbtune.text import plural
+from dbtune.text import plural, were
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -156,13 +156,13 @@ class _Adviser:
     def _parameter_notes(self) -> Iterable[str]:
         if self._valued:
             yield (
-                f"{plural(self._valued, 'statement')} with parameters were planned with values "
-                "that the columns' statistics know"
+                f"{plural(self._valued, 'statement')} with parameters {were(self._valued)} planned "
+                "with values that the columns' statistics know"
             )
         if self._generic:
             yield (
                 f"{plural(self._generic, 'statement')} with parameters of which no statistics tell "
-                "a value were planned for any: skew is not seen"
+                f"a value {were(self._generic)} planned for any: skew is not seen"
             )
 
     def _uses(self, tree: exp.Expr | None, path: Sequence[str]) -> list[Use]:

@@ -129,6 +129,16 @@ def covers(wide: Form, narrow: Form) -> bool:
     )
 
 
+def for_equality(form: Form) -> Form:
+    """An index as what is looked up by equality sees it: operator classes for patterns compare
+    with the same ``=`` as the default ones, and order otherwise."""
+    parts = (
+        one._replace(family="") if one.family.endswith("_pattern_ops") else one
+        for one in form.parts
+    )
+    return form._replace(parts=tuple(parts))
+
+
 def _enforces(wide: Form, narrow: Form) -> bool:
     """Whether rows that one index refuses are refused by the other, and not later."""
     return (

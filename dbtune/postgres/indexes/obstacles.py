@@ -10,6 +10,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from dbtune.postgres.indexes.catalog import Catalog
@@ -112,7 +113,7 @@ def obstacles(
         remedy = f"Install {extension}, then create the index."
         yield _of(condition, table, reason, remedy, sql)
     for condition in (*use.conditions, *use.alone):
-        yield from _of_form(condition, table, refuses)
+        yield from _of_form(condition, use, catalog, extensions, refuses)
     for one in special_candidates(use, catalog, extensions):
         why = refuses(one)
         if one.method in _METHODS and "access method" in why:
@@ -127,12 +128,18 @@ def obstacles(
 
 
 def _of_form(
-    condition: Condition, table: Table, refuses: Callable[[Definition], str]
+    condition: Condition,
+    use: Use,
+    catalog: Catalog,
+    extensions: Mapping[str, str],
+    refuses: Callable[[Definition], str],
 ) -> Iterator[Obstacle]:
-    key = condition.key
+    key, table = condition.key, use.table
     if condition.kind == "element":
         array = f"ARRAY[{condition.value or '$1'}]"
-        one = Definition(table.schema, table.name, (key,), method="gin")
+        contains = Use(table, [replace(condition, kind="contains", operator="@>")])
+        plain = Definition(table.schema, table.name, (key,), method="gin")
+        *_, one = plain, *special_candidates(contains, catalog, extensions)
         yield _of(
             condition,
             table,
@@ -153,6 +160,15 @@ def _of_form(
         if "IMMUTABLE" in why:
             yield _of(
                 condition, table, "its value depends on settings of the session", _remedy(key)
+            )
+        elif condition.kind == "range" and not why and not _is_known(key, table, catalog):
+            yield _of(
+                condition,
+                table,
+                "there are no statistics of it, and the planner takes a third of the rows for less "
+                "or greater",
+                "If few rows meet it, an index on the expression serves it: ANALYZE, once it is "
+                "there, tells the planner how many.",
             )
 
 

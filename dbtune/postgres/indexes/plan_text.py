@@ -26,9 +26,15 @@ _NAME = r'(?:"(?:[^"]|"")*"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*)'
 _COLUMN = re.compile(
     rf"(?P<string>[eE]?'(?:[^'\\]|''|\\.)*')|(?P<alias>(?<![\w$.\"]){_NAME})\.(?P<column>{_NAME})(?![\w$(.])"
 )
-_CAST = re.compile(rf"\(?({_NAME})\)?::(text|character varying|varchar|inet)(?:\(\d+\))?")
+_CAST = re.compile(rf"\(?({_NAME})\)?::(?:{_NAME}\.)?({_NAME}|[a-z ]+)(\(\d+\))?")
 _SAME = {"text": ("text", "varchar"), "inet": ("inet", "cidr")}
 """Types whose values are also those of the type that they are cast to."""
+_SPELLED = {
+    "character varying": "text", "varchar": "text", "smallint": "int2", "integer": "int4",
+    "bigint": "int8", "real": "float4", "double precision": "float8", "boolean": "bool",
+    "timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp",
+}  # fmt: skip
+"""Types by the name that plans have for them; varchar is text."""
 _MOST = 200_000
 """Characters of a condition that is looked at: lists may be long."""
 
@@ -181,9 +187,13 @@ def plain_column(text: str, types: Mapping[str, str]) -> str:
     if re.fullmatch(_NAME, text):
         return name if (name := unquoted(text)) in types else ""
     cast = _CAST.fullmatch(text)
-    name = unquoted(cast[1]) if cast else ""
-    same = _SAME.get(cast[2], _SAME["text"]) if cast else ()
-    return name if types.get(name) in same else ""
+    if cast is None:
+        return ""
+    name, target = unquoted(cast[1]), _SPELLED.get(cast[2], unquoted(cast[2]))
+    if cast[3] and target != "text":
+        return ""  # a precision rounds
+    # A domain is cast to the type that it stands for wherever it is compared.
+    return name if types.get(name) in (target, *_SAME.get(target, ())) else ""
 
 
 def unquoted(name: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import permutations
 
-from dbtune.postgres.indexes.coverage import covers, form_of_definition
+from dbtune.postgres.indexes.coverage import covers, for_equality, form_of_definition
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.variants import variants
 from dbtune.postgres.indexes.whatif import WhatIf, numbers
@@ -331,12 +331,13 @@ class Search:
         return config
 
     def _acquaint(self, config: int) -> None:
-        """Let statements that use an index know of another one that does all that it does."""
+        """Let statements that use an index know of another one that does all that it does, or all
+        but give an order: whether that is enough the planner knows."""
         candidates = self.whatif.candidates
         forms = {n: form_of_definition(candidates[n]) for n in numbers(config)}
         for narrow, wide in permutations(forms, 2):
             if candidates[narrow][:2] == candidates[wide][:2] and covers(
-                forms[wide], forms[narrow]
+                for_equality(forms[wide]), forms[narrow]
             ):
                 for statement in self.whatif.affected(1 << narrow):
                     self.whatif.relate(statement, 1 << wide)

@@ -12,7 +12,7 @@ from dbtune.postgres.placeholders import numbered
 from dbtune.postgres.sqltext import fingerprint, masked, split_statements
 from dbtune.postgres.statements.group import UNKNOWN_TEXT
 from dbtune.statements import Statement
-from dbtune.text import plain, plural
+from dbtune.text import plain, plural, were
 
 if TYPE_CHECKING:
     from dbtune.postgres.logs.workload import Logged
@@ -114,7 +114,7 @@ def from_statements(
     notes = []
     if count := others.total():
         most = ", ".join(plain(word) for word, _ in others.most_common(_NAMED))
-        notes.append(f"{plural(count, 'statement')} without a plan were left out: {most}")
+        notes.append(f"{plural(count, 'statement')} without a plan {were(count)} left out: {most}")
     return Workload(source, tuple(queries), seconds, tuple(passed), tuple(notes))
 
 
@@ -155,7 +155,8 @@ def from_log(logged: Logged, source: str, database: str) -> Workload:
             passed.append(Passed(one.text, _NO_PLAN))
     notes = [*logged.notes]
     if others:
-        notes.append(f"{plural(others, 'statement')} of other databases in the log were left out")
+        found = f"{plural(others, 'statement')} of other databases in the log"
+        notes.append(f"{found} {were(others)} left out")
     return Workload(source, tuple(queries), logged.seconds or None, tuple(passed), tuple(notes))
 
 
@@ -168,7 +169,8 @@ def largest(workload: Workload, count: int) -> Workload:
     share = sum(q.total_ms or 0.0 for q in ordered[count:]) / max(
         1e-9, sum(q.total_ms or 0.0 for q in ordered)
     )
-    note = f"{left:,} statements with {share:.1%} of the time were left out (--statements {count})"
+    found = f"{plural(left, 'statement')} with {share:.1%} of the time"
+    note = f"{found} {were(left)} left out (--statements {count})"
     return replace(workload, queries=tuple(ordered[:count]), notes=(*workload.notes, note))
 
 

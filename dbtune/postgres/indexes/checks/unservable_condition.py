@@ -19,8 +19,8 @@ def unservable_condition(unserved: Sequence[Unserved]) -> Iterator[Finding]:
     Mistaken when: The condition is true for many rows, or another one already leaves few: nothing
     was costed, since the planner knows neither such an index nor how many rows it would find.
 
-    Remedy: Write the condition in a form that an index serves, or install the extension that has
-    such an index.
+    Remedy: Write the condition in a form that an index serves, install the extension that has such
+    an index, or let ANALYZE learn of an expression how many rows meet a condition on it.
     """
     for one in unserved:
         obstacle = one.obstacle

@@ -64,6 +64,12 @@ def test_functions_in_a_schema_are_no_columns() -> None:
         ("(code)::text", "code"),
         ("(address)::inet", "address"),
         ("(number)::text", ""),
+        ("(number)::integer", "number"),
+        ("(mail)::ext.citext", "mail"),
+        ("(seen)::timestamp with time zone", "seen"),
+        ("(seen)::timestamp without time zone", ""),
+        ("(price)::numeric", "price"),
+        ("(price)::numeric(5)", ""),
         ("lower(name)", ""),
         ("other", ""),
     ],
@@ -75,6 +81,9 @@ def test_casts_that_change_nothing_are_seen_through(text: str, column: str) -> N
         "code": "varchar",
         "address": "cidr",
         "number": "int4",
+        "mail": "citext",
+        "seen": "timestamptz",
+        "price": "numeric",
     }
     assert plan_text.plain_column(text, types) == column
 
