@@ -32,6 +32,7 @@ from dbtune.postgres.plans.ddl import quote
 from dbtune.postgres.sqltext import has_parameters, names
 
 _LISTED = 5
+_PARAMETER = re.compile(r"\$(\d{1,6})\b")
 _LEAST_SHARE = 0.02
 """A form with so small a share of the calls is left out."""
 _ALIKE = 1.2
@@ -133,8 +134,11 @@ class Forms:
             pass
         try:
             return [self._plan(Form(whole.with_values({}), generic=bool(whole.numbers)))]
-        except NotPlannable:
-            return [self._plan(Form(query.text, generic=True))]
+        except NotPlannable as refused:
+            try:
+                return [self._plan(Form(query.text, generic=True))]
+            except NotPlannable:
+                raise refused from None  # what is said about the repaired text is about the cause
 
     def _sampled(self, query: Query) -> list[PlannedForm]:
         """Executions as they were; one of those that cost about the same stands for all."""
@@ -227,24 +231,32 @@ class _Statement:
 
     def _find_types(self, types: Callable[[str], Sequence[str]]) -> dict[int, str]:
         """Types by the server; what it can't tell is first given a value by what it is for."""
-        guessed = {
-            number: literal(value_of(role, Wish(), role.cast) or "a", role.cast)
-            for number, role in self.roles.items()
-            if role.column is None or role.addend
-        }
-        surely = {n: text for n, text in guessed.items() if self.roles[n].kind is not Kind.FREE}
+        free = {n: role for n, role in self.roles.items() if role.column is None or role.addend}
+        known = {n: value_of(role, Wish(), role.cast) for n, role in free.items()}
+        guessed = {n: literal(known[n] or _guess(role), role.cast) for n, role in free.items()}
+        unsure = (Kind.FREE, Kind.RESULT)
+        surely = {n: guessed[n] for n, role in free.items() if known[n] and role.kind not in unsure}
+        results = {n: guessed[n] for n, role in free.items() if role.kind is Kind.RESULT}
         # Of some the statement's other side tells the type, and the server does not look there.
         typed = {
             number: literal(value_of(role, Wish(), role.cast) or "", role.cast)
             for number, role in self.roles.items()
             if role.column is not None and role.cast
         }
-        for given in ({}, typed, surely | typed, guessed | typed):
-            left = [number for number in self._whole.numbers if number not in given]
-            try:
-                return dict(zip(left, types(self._whole.with_values(given)), strict=True))
-            except (NotPlannable, ValueError):
-                continue
+        for given in ({}, typed, surely | typed, surely | results | typed, guessed | typed):
+            # A parameter of which the server says that it can't tell is given a value, too.
+            for _ in range(1 + len(guessed)):
+                left = [number for number in self._whole.numbers if number not in given]
+                try:
+                    return dict(zip(left, types(self._whole.with_values(given)), strict=True))
+                except NotPlannable as refused:
+                    named = _PARAMETER.search(str(refused))
+                    at = int(named[1]) if named else 0
+                    if not 0 < at <= len(left) or left[at - 1] not in guessed:
+                        break
+                    given = given | {left[at - 1]: guessed[left[at - 1]]}
+                except ValueError:
+                    break
         return {}
 
     def form(self, wish: Wish) -> Form:
@@ -261,7 +273,7 @@ class _Statement:
                 continue
             value = value_of(role, wish, kind, self._whole.units.get(number, ""))
             if value is None and not kind and role.column is None:
-                value = "1" if role.kind is Kind.NUMBER else "a"
+                value = _guess(role)
             if value is not None:
                 values[number] = value
                 literals[number] = literal(value, kind)
@@ -270,6 +282,11 @@ class _Statement:
         free |= {FIELD} if self._whole.fields else set()
         made_up = frozenset(free) - self._whole.written
         return Form(self._whole.with_values(literals), 1.0, values, made_up, generic, wish)
+
+
+def _guess(role: Role) -> str:
+    """A value of a parameter that nothing tells the type of."""
+    return "1" if role.kind in (Kind.NUMBER, Kind.RESULT) else "a"
 
 
 def schemas_of(search_path: str) -> list[str]:

@@ -32,6 +32,7 @@ class Kind(Enum):
     LIMIT = auto()
     OFFSET = auto()
     NUMBER = auto()
+    RESULT = auto()
     FREE = auto()
 
 
@@ -42,7 +43,7 @@ class Role:
     Attributes:
         kind: how it is used; ``ELEMENTS``: the column's arrays hold it, ``MEMBER``: it is one
             element of them, ``CONSTANTS``: it is compared with another parameter, ``NUMBER``: a
-            number in some computation.
+            number in some computation, ``RESULT``: what CASE or an array gives to the output.
         column: what it is compared with; ``None`` if that is no column.
         folded: ``lower`` or ``upper`` if the column's values are.
         computed: something is made of the column before it is compared.
@@ -168,7 +169,9 @@ def _role(node: exp.Expr, find: Finder) -> Role:
         return Role(Kind.FREE)  # SET column = $1
     kind, other = _comparison(outer, inner)
     if kind is None or other is None:
-        return Role(Kind.NUMBER if _is_number(outer, inner) else Kind.FREE)
+        if _is_number(outer, inner):
+            return Role(Kind.NUMBER)
+        return Role(Kind.RESULT if _is_result(node) else Kind.FREE)
     if isinstance(other, exp.Tuple):
         other = other.expressions[at] if at < len(other.expressions) else other
     if kind is Kind.LIKE and negated:
@@ -259,3 +262,14 @@ def _is_number(outer: Any, inner: exp.Expr) -> bool:
             return False
         inner, outer = outer, outer.parent
     return isinstance(outer, (*_NUMBERS, *_COMPUTING, exp.GenerateSeries))
+
+
+def _is_result(node: exp.Expr) -> bool:
+    """Whether it is an output by way of CASE or an array, which the server takes for text."""
+    around: list[exp.Expr] = []
+    outer = node.parent
+    while isinstance(outer, exp.Case | exp.If | exp.Array | exp.Bracket | exp.Paren | exp.Alias):
+        around.append(outer)
+        outer = outer.parent
+    chosen = any(isinstance(one, exp.Case | exp.Array) for one in around)
+    return chosen and isinstance(outer, exp.Select)

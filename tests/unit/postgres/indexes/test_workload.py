@@ -100,5 +100,5 @@ def test_statements_of_a_log() -> None:
         ("SELECT $1 FROM c", ()),
     ]
     assert "SELECT 5" not in repr(found.queries[0]), "constants are somebody's data"
-    assert found.notes == ("a note", "1 statement of other databases in the log were left out")
+    assert found.notes == ("a note", "1 statement of other databases in the log was left out")
     assert [one.text for one in found.passed] == ["VACUUM"]
