@@ -230,7 +230,10 @@ def observe(
         assert one.between is not None
         early, late = first[one.name], second[one.name]
         if not isinstance(early, Unavailable) and not isinstance(late, Unavailable):
-            second[one.name] = one.between(early, late)
+            try:
+                second[one.name] = one.between(early, late)
+            except Unavailable as missing:
+                second[one.name] = missing
     return second
 
 

@@ -7,7 +7,7 @@ import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from dbtune.codec import Mismatch, dump, load
 from dbtune.errors import Unavailable, UsageError
-from dbtune.facts import Fact, Live, Snapshot, gather, read, write
+from dbtune.facts import Fact, Live, Snapshot, gather, observe, read, write
+from dbtune.postgres.facts.counting import seconds_between
 
 
 class Colour(StrEnum):
@@ -200,6 +201,18 @@ def test_damaged_files_end_in_a_sentence(data: st.DataObject) -> None:
         file.flush()
         with contextlib.suppress(UsageError, Unavailable):
             read(Path(file.name)).of(PART)
+
+
+def test_a_clock_that_is_set_back_leaves_what_is_counted_unknown() -> None:
+    looks = iter([datetime(2026, 1, 1, 12, tzinfo=UTC), datetime(2026, 1, 1, 11, tzinfo=UTC)])
+
+    def passed(one: datetime, two: datetime) -> datetime:
+        return one + timedelta(seconds=seconds_between(one, two))
+
+    counted: Fact[None, datetime] = Fact("counted", lambda _: next(looks), between=passed)
+    found = observe(None, [counted], lambda _: None)["counted"]
+    assert isinstance(found, Unavailable)
+    assert "clock was set back" in found.reason
 
 
 def test_a_snapshot_of_another_engine_is_refused() -> None:

@@ -40,7 +40,7 @@ def read_workload(session: Session, interval_seconds: float, pause: Callable[[],
         before = {_key(row): row["written"] for row in session.fact("caching_tables")}
         pause()
         first, reading = reading, read_statements(session, setup, texts=True)
-        change = difference(first, reading)
+        change = difference(first, reading, interval_seconds)
         entries, seconds = change.entries, change.seconds
         written_seconds = seconds
     else:

@@ -48,7 +48,7 @@ def of_server(
     wait(interval_seconds, "observing statements")
     second = read_statements(session, setup, texts=True)
     second.require_texts()
-    change = difference(reading, second)
+    change = difference(reading, second, interval_seconds)
     found = _of_entries(change.entries, setup, session.database, source, change.seconds)
     return _with_notes(found, second, server)
 

@@ -107,7 +107,7 @@ def _of_totals(reading: Reading, given: _Given) -> Report:
 def _of_interval(first: Reading, second: Reading, given: _Given) -> Report:
     from dbtune.postgres.statements.interval import difference
 
-    change = difference(first, second)
+    change = difference(first, second, given.selection.interval_seconds)
     window = Window("pg_stat_statements (interval)", change.seconds, first.at)
     notes = []
     if change.was_reset:

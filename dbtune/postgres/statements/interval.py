@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 
 from dbtune.postgres.statements.facts import Entry, Key, Reading
 
+_LONGEST_READING_SECONDS = 600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What happened between two readings.
 
     Attributes:
-        seconds: time between them by the server's clock.
+        seconds: time between them by the server's clock, unless that was set meanwhile.
         entries: entries with at least one call in between; counters hold the difference.
         restarted: entries that were reset or evicted in between and count from zero.
         vanished: entries of the first reading that are missing in the second.
@@ -33,8 +35,14 @@ class Difference:
     evictions: int | None
 
 
-def difference(first: Reading, second: Reading) -> Difference:
-    """What the second reading has beyond the first; texts come from the second."""
+def difference(first: Reading, second: Reading, waited_seconds: float = 0) -> Difference:
+    """What the second reading has beyond the first; texts come from the second.
+
+    Args:
+        first: the earlier reading.
+        second: the later one.
+        waited_seconds: what lay between them by a clock that nobody sets; 0 if it is not known.
+    """
     before = {entry.key: entry for entry in first.entries}
     was_reset = first.stats_reset != second.stats_reset
     entries: list[Entry] = []
@@ -53,13 +61,20 @@ def difference(first: Reading, second: Reading) -> Difference:
     if first.dealloc is not None and second.dealloc is not None:
         evictions = max(0, second.dealloc - first.dealloc)
     return Difference(
-        seconds=max((second.at - first.at).total_seconds(), 1e-3),
+        seconds=_seconds((second.at - first.at).total_seconds(), waited_seconds),
         entries=tuple(entry for entry in entries if entry.calls > 0),
         restarted=restarted,
         vanished=_vanished(before, keys),
         was_reset=was_reset,
         evictions=evictions,
     )
+
+
+def _seconds(told: float, waited: float) -> float:
+    """Of two readings, which take time themselves; what the server's clock can't mean, it was set
+    to meanwhile."""
+    set_meanwhile = waited and not waited - 1 <= told <= waited + _LONGEST_READING_SECONDS
+    return max(waited if set_meanwhile else told, 1e-3)
 
 
 def _vanished(before: dict[Key, Entry], keys: set[Key]) -> int:

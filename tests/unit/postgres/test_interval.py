@@ -43,6 +43,11 @@ def reading(*entries: Entry, seconds: float = 0, **more: object) -> Reading:
 durations = st.lists(st.floats(0.01, 10_000), min_size=1, max_size=30)
 
 
+@pytest.mark.parametrize(("told", "seconds"), [(5, 5), (7, 7), (4.9, 4.9), (-3600, 5), (7200, 5)])
+def test_a_clock_that_was_set_meanwhile_tells_no_time(told: float, seconds: float) -> None:
+    assert difference(reading(), reading(seconds=told), 5).seconds == seconds
+
+
 @given(durations, durations)
 def test_an_interval_has_the_calls_and_the_deviation_of_just_that_interval(
     before: list[float], during: list[float]
