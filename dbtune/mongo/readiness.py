@@ -20,7 +20,7 @@ def examine(session: Session, connect_ms: float) -> Report:
     url = session.profile.url.reveal().lower()
     encrypted = url.startswith("mongodb+srv://") or "tls=true" in url or "ssl=true" in url
     connection = {
-        "may_read": _roles(session),
+        "may_read": _may_read(session),
         "tls": "on" if encrypted else "off",
         "connect_ms": connect_ms,
         "round_trip_ms": round_trip_ms(lambda: session.command("admin", {"hello": 1})),
@@ -29,12 +29,15 @@ def examine(session: Session, connect_ms: float) -> Report:
     return report(session.target(), connection, list(_needs(session)), session.now())
 
 
-def _roles(session: Session) -> list[str] | None:
+def _may_read(session: Session) -> list[str] | None:
     try:
         info = session.command("admin", {"connectionStatus": 1})["authInfo"]
     except Unavailable:
         return None
-    return [f"{role['role']}@{role['db']}" for role in info.get("authenticatedUserRoles", [])]
+    if not info.get("authenticatedUsers"):  # else the session would have wanted a login
+        return ["everything (access control is off)"]
+    roles = [f"{role['role']}@{role['db']}" for role in info.get("authenticatedUserRoles", [])]
+    return roles or ["nothing: the user has no role"]
 
 
 def _needs(session: Session) -> Iterator[Need]:

@@ -472,6 +472,7 @@ def test_live_pipeline(server: MongoDB) -> None:
         (("--collection", "shop.orders", "--filter", "status=new"), "--filter, character 1"),
         (("--collection", "orders"), "names no database"),
         (("--collection", "nowhere.orders"), "sees no database nowhere"),
+        (("--collection", "shop.ordres"), "has no such collection; did you mean orders?"),
         (("--filter", "{}"), "--filter needs --collection"),
         (("--sql", "SELECT 1"), "give --collection DB.COLL with --filter or --pipeline"),
         (("--collection", "shop.orders", "--pipeline", "[]", "--filter", "{a: 1}"), "for a find"),
@@ -487,6 +488,11 @@ def test_live_mistakes_are_one_sentence(
     assert said in result.err
     assert "Traceback" not in result.err
     assert client.shop.list_collection_names() == before
+
+
+def test_without_access_control_everything_may_be_read(server: MongoDB) -> None:
+    tested = dbtune("profile", "test", server.url(), "-f", "json").ok().json
+    assert tested["connection"]["may_read"] == ["everything (access control is off)"]
 
 
 def test_live_time_limit(server: MongoDB) -> None:

@@ -917,7 +917,7 @@ def test_the_command_fits_its_schema_and_gives_a_script(server: MongoDB) -> None
         (("--sql", "SELECT 1"), "for PostgreSQL"),
         (("--log", "/nonexistent"), "there is no such file"),
         (("--database", "nowhere"), "there is no database 'nowhere'"),
-        (("--collection", "nowhere.orders", "--filter", "{a: 1}"), "does not exist"),
+        (("--collection", "nowhere.orders", "--filter", "{a: 1}"), "has no such collection"),
     ],
 )
 def test_mistakes_are_one_sentence(server: MongoDB, arguments: tuple[str, ...], said: str) -> None:

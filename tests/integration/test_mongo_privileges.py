@@ -132,6 +132,15 @@ def test_hidden_members_are_asked_by_who_may_know_them(
             assert members_of(session) == known
 
 
+def test_profile_test_tells_what_a_user_may_read(server: MongoDB) -> None:
+    for user, roles in (
+        ("enough", ["clusterMonitor@admin", "read@shop"]),
+        ("nobody", ["nothing: the user has no role"]),
+    ):
+        tested = asked(server, user, "profile test").json
+        assert sorted(tested["connection"]["may_read"]) == roles
+
+
 def test_profile_test_tells_what_each_command_can_do(server: MongoDB) -> None:
     def states(user: str) -> dict[str, str]:
         rows = asked(server, user, "profile test").json["commands"]

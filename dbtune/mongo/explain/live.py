@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from dbtune.errors import TargetError, Unavailable, UsageError
@@ -94,14 +95,14 @@ def namespace_of(session: Session, collection: str) -> tuple[str, str]:
     """Database and collection of what the user named.
 
     Raises:
-        UsageError: no database is named.
+        UsageError: no database is named, or it has no such collection.
     """
     databases = set(session.database_names())
     before, dot, after = collection.partition(".")
     if dot and before in databases:
-        return before, after
+        return before, _existing(session, before, after)
     if session.database:
-        return session.database, collection
+        return session.database, _existing(session, session.database, collection)
     if dot:
         known = ", ".join(sorted(databases)) or "none"
         grant = f"\n{grant_text(session.user, 'read', before)}" if session.user else ""
@@ -112,6 +113,22 @@ def namespace_of(session: Session, collection: str) -> tuple[str, str]:
     raise UsageError(
         f"--collection {plain(collection)} names no database, and neither does the URL: write "
         f"--collection DATABASE.{plain(collection)}"
+    )
+
+
+def _existing(session: Session, database: str, collection: str) -> str:
+    """The collection: for one that is not there the server would plan a read of nothing."""
+    listed = {"listCollections": 1, "nameOnly": True, "authorizedCollections": True}
+    try:
+        names = [str(one["name"]) for one in session.documents(database, listed)]
+    except Unavailable:
+        return collection
+    if collection in names or collection.startswith("system."):
+        return collection
+    close = get_close_matches(collection, names, n=1)
+    raise UsageError(
+        f"--collection {plain(collection)}: database {plain(database)} has no such collection"
+        + (f"; did you mean {plain(close[0])}?" if close else "")
     )
 
 
