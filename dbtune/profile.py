@@ -57,6 +57,19 @@ class Engine(StrEnum):
     redis = "redis"
     pgbouncer = "pgbouncer"
 
+    @property
+    def product(self) -> str:
+        """The name as people write it."""
+        return _PRODUCTS[self]
+
+
+_PRODUCTS = {
+    Engine.postgresql: "PostgreSQL",
+    Engine.mongodb: "MongoDB",
+    Engine.redis: "Redis",
+    Engine.pgbouncer: "PgBouncer",
+}
+
 
 PACKAGES = {
     Engine.postgresql: "dbtune.postgres",

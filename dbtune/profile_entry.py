@@ -20,6 +20,9 @@ from dbtune.profile_file import ProfileFile, own_path
 from dbtune.redaction import Secret, holds_password, public
 from dbtune.text import parse_bytes, plain
 
+_LEAST_RAM_BYTES = 1 << 20
+"""Less is no machine's: the unit is missing."""
+
 LIBPQ = frozenset(
     "host hostaddr port dbname user service passfile require_auth channel_binding connect_timeout "
     "sslmode sslnegotiation sslcert sslkey sslcertmode sslrootcert sslcrl sslcrldir sslsni "
@@ -188,10 +191,13 @@ class _Entry:
     def size(self, key: str) -> int | None:
         text = self.text(key)
         try:
-            return parse_bytes(text) if text else None
+            size = parse_bytes(text) if text else None
         except UsageError:
+            size = 0
+        if size is not None and size < _LEAST_RAM_BYTES:
             message = f"{key} must be a size such as 64GB, not {self._shown(key)}"
-            raise self.wrong(key, message) from None
+            raise self.wrong(key, message)
+        return size
 
     def number(self, key: str, kind: type[_N]) -> _N | None:
         text = self.text(key)

@@ -120,4 +120,5 @@ def open_redis(
 
 def _require(profile: Profile, *engines: Engine) -> None:
     if profile.engine not in engines:
-        raise UsageError(f"{profile.name} is {profile.engine}; this needs {' or '.join(engines)}")
+        needed = " or ".join(one.product for one in engines)
+        raise UsageError(f"{profile.name} is {profile.engine.product}; this needs {needed}")

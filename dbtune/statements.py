@@ -339,7 +339,8 @@ def tables(
             f"({ratio_text(shown_ms / total if total else 0)} of the time), "
             f"{plural(round(calls), 'call')} in all"
         )
-    empty = "no statement ran" if not statements and not selection.grep else STATEMENTS.empty
+    narrowed = selection.grep or selection.database or selection.user or selection.min_calls
+    empty = STATEMENTS.empty if narrowed else "no statement ran"
     title = f"Statements by {order.value}" + (" (sampled: estimates)" if window.sampled else "")
     table = Table(STATEMENTS.name, title, STATEMENTS.columns, rows, footer=footer, empty=empty)
     return table, record("summary", "Summary", SUMMARY, summary)

@@ -62,7 +62,7 @@ def cache(
     statement = sql or read_file(file or Path("-"))
     there = replace(run, target=redis, url=None, profile_name=None).profile()
     if there.engine is not Engine.redis:
-        raise UsageError(f"--redis {plain(there.name)} is {there.engine}; this needs redis")
+        raise UsageError(f"--redis {plain(there.name)} is {there.engine.product}; this needs Redis")
     profile = run.profile()
     request = Request(statement.strip().rstrip(";"), calls, rounds, redact_url(there.name))
     with (

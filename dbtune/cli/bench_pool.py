@@ -31,7 +31,7 @@ _MOST_CLIENTS = 1000
 @command(
     app,
     name="pool",
-    epilog="Example: dbtune bench pool demo --file queries.sql; "
+    epilog="Examples: dbtune bench pool demo --file queries.sql; "
     "dbtune bench pool staging --workload tpcb --allow-write",
 )
 def pool(

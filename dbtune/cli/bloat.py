@@ -76,6 +76,8 @@ def bloat(
         with run.mongo(profile) as mongo:
             return of_mongo(mongo, selection)
     if profile.engine is Engine.redis:
+        if schema:
+            raise UsageError(f"--schema is for PostgreSQL and MongoDB; {profile.name} is Redis")
         from dbtune.redis.memory import bloat as of_redis
         from dbtune.redis.nodes import over_nodes
 

@@ -75,9 +75,11 @@ def cache(
         profile = run.profile()
         engine, name = profile.engine, profile.name
     if engine not in (Engine.redis, Engine.postgresql):
-        raise UsageError(f"{name} is {engine}; this needs redis or postgresql")
+        raise UsageError(f"{name} is {Engine(engine).product}; this needs Redis or PostgreSQL")
     if file is not None and engine is not Engine.postgresql:
-        raise UsageError(f"--file is for PostgreSQL; {name} is {engine}")
+        raise UsageError(f"--file is for PostgreSQL; {name} is Redis")
+    if (exact or deadline) and engine is not Engine.redis:
+        raise UsageError(f"--exact and --deadline are for Redis; {name} is PostgreSQL")
     if engine is Engine.postgresql:
         from dbtune.postgres.caching import Wanted, from_snapshot
         from dbtune.postgres.caching import cache as of_postgres

@@ -134,7 +134,7 @@ def check(
     else:
         profile = run.profile()
         if log and profile.engine is not Engine.postgresql:
-            raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine}")
+            raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine.product}")
         with run.any_session(profile) as session:
             nodes, lacking = _nodes(session) if profile.engine is Engine.redis else ([], ())
             if not nodes:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from dbtune.cli.formats import Color, FailOn, Format, Formats, Gate, Output, Picture, Written
 from dbtune.cli.invocation import Run, interrupted_by_signals, piped
@@ -44,6 +44,16 @@ __all__ = [
 ]  # fmt: skip
 
 
+class Group(TyperGroup):
+    """Help that describes each command in a whole sentence."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        names = self.list_commands(ctx)
+        rows = [(name, self.commands[name].get_short_help_str(200)) for name in names]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 def new_app(*, group_help: str = "") -> typer.Typer:
     """A Typer app for one command module: plain help, so that help imports nothing."""
     options: dict[str, Any] = {
@@ -53,7 +63,7 @@ def new_app(*, group_help: str = "") -> typer.Typer:
         "context_settings": {"help_option_names": ["--help", "-h"]},
     }
     if group_help:
-        options |= {"help": group_help, "no_args_is_help": True}
+        options |= {"help": group_help, "no_args_is_help": True, "cls": Group}
     return typer.Typer(**options)
 
 

@@ -18,6 +18,7 @@ from dbtune.cli.command import (
     Format,
     Output,
     Run,
+    SectionedCommand,
     interrupted_by_signals,
     new_app,
     seconds_option,
@@ -40,7 +41,10 @@ class Action(StrEnum):
     stop = "stop"
 
 
-@app.command(epilog="Example: dbtune demo --keep; dbtune slow-queries demo; dbtune demo stop")
+@app.command(
+    cls=SectionedCommand,
+    epilog="Examples: dbtune demo --keep; dbtune slow-queries demo; dbtune demo stop",
+)
 def demo(
     action: Annotated[
         Action,

@@ -70,7 +70,7 @@ class Run:
         if holds_password(given):
             self.say(
                 "warning: a password on the command line shows in the process list; "
-                "use PGPASSWORD, ~/.pgpass or a profile"
+                "use a profile or the environment (PGPASSWORD, MONGODB_URI, REDIS_URL)"
             )
 
     def session(

@@ -87,8 +87,8 @@ def pool_size(
             return of_mongo(mongo, given, interval, run.wait)
     if profile.engine is Engine.redis:
         raise UsageError(
-            f"{profile.name} is {profile.engine}; "
-            "pool-size is for postgresql, pgbouncer and mongodb"
+            f"{profile.name} is {profile.engine.product}; "
+            "pool-size is for PostgreSQL, PgBouncer and MongoDB"
         )
     console = pgbouncer or profile.pgbouncer
     with run.pooled(profile) as session, run.console(console) if console else nullcontext() as pool:

@@ -15,7 +15,7 @@ from dbtune.cli.command import Run, command, new_app
 from dbtune.errors import UsageError
 from dbtune.readiness import TABLES as TEST_TABLES
 from dbtune.report import Column, Report, Table
-from dbtune.text import bytes_text
+from dbtune.text import bytes_text, plain
 
 if TYPE_CHECKING:
     from dbtune.profile import Profile
@@ -200,7 +200,8 @@ def list_profiles(
         for profile in profiles
         if not tag or tag in profile.tags
     )
-    table = Table(PROFILES.name, PROFILES.title, PROFILES.columns, rows, empty=PROFILES.empty)
+    empty = f"no profile has the tag {plain(tag)}" if tag and profiles else PROFILES.empty
+    table = Table(PROFILES.name, PROFILES.title, PROFILES.columns, rows, empty=empty)
     return Report("profile list", (table,), skipped=tuple(skipped))
 
 

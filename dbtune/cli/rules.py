@@ -11,6 +11,7 @@ from dbtune.cli import complete
 from dbtune.cli.command import Run, command, new_app
 from dbtune.errors import UsageError
 from dbtune.finding import Check, load_checks
+from dbtune.health.selection import is_named
 from dbtune.report import Column, Report, Table, record
 from dbtune.text import plain
 
@@ -66,26 +67,33 @@ TABLES = (RULES, Table("rule", "", RULE, record=True))
 app = new_app()
 
 
-@command(app, target="none", epilog="Example: dbtune rules pg.n-plus-one")
+@command(
+    app,
+    target="none",
+    epilog="Examples: dbtune rules pg.n-plus-one; dbtune rules 'redis.*'; dbtune rules vacuum",
+)
 def rules(
     run: Run,
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A rule to explain; all are listed without it.", autocompletion=complete.rules
+            help="A rule to explain, or a pattern or tag of rules to list; without it all are "
+            "listed.",
+            autocompletion=complete.rules,
         ),
     ] = None,
 ) -> Report:
-    """List every rule, or explain one."""
+    """List rules, or explain one."""
     checks = [one for package in CHECK_PACKAGES for one in load_checks(package)]
-    if name is None:
-        listed = sorted(checks, key=lambda one: one.name)
-        return Report("rules", (_listed(listed),))
     found = next((one for one in checks if one.name == name), None)
     if found is None:
-        close = get_close_matches(name, [one.name for one in checks], n=1)
-        hint = f"; did you mean {close[0]}?" if close else "; list them with: dbtune rules"
-        raise UsageError(f"no rule {plain(name)!r}{hint}")
+        listed = [one for one in checks if name is None or is_named(one, name)]
+        if not listed:
+            words = {word for one in checks for word in (one.name, *one.tags)}
+            close = get_close_matches(str(name), sorted(words), n=1)
+            hint = f"; did you mean {close[0]}?" if close else "; list them with: dbtune rules"
+            raise UsageError(f"no rule {plain(str(name))!r}{hint}")
+        return Report("rules", (_listed(sorted(listed, key=lambda one: one.name)),))
     documentation = found.documentation
     values = {
         "rule": found.name,

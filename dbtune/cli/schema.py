@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 app = new_app()
 
 
-@app.command(epilog="Example: dbtune schema slow-queries > slow-queries.schema.json")
+@app.command(epilog="Example: dbtune schema bench pool > bench-pool.schema.json")
 def schema(
-    command_name: Annotated[
-        str,
+    words: Annotated[
+        list[str],
         typer.Argument(
-            metavar="COMMAND", help="A dbtune command.", autocompletion=complete.commands
+            metavar="COMMAND...", help="A dbtune command.", autocompletion=complete.commands
         ),
     ],
 ) -> None:
@@ -32,6 +32,7 @@ def schema(
     from dbtune.cli import COMMANDS
     from dbtune.render.json import dumps
 
+    command_name = " ".join(words)
     if command_name not in COMMANDS or _tables(command_name) is None:
         described = [name for name in COMMANDS if _tables(name)]
         close = get_close_matches(command_name, described, n=1)

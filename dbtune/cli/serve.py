@@ -27,7 +27,7 @@ app = new_app()
 
 
 @app.command(
-    epilog="Example: dbtune serve prod cache; curl localhost:8432/api/v1/check?target=prod"
+    epilog="Examples: dbtune serve prod cache; curl localhost:8432/api/v1/check?target=prod"
 )
 def serve(
     targets: Annotated[
@@ -142,7 +142,8 @@ def _token(file: Path | None) -> str:
         try:
             token = file.read_text(encoding="utf-8").partition("\n")[0].strip()
         except (OSError, UnicodeError) as error:
-            raise UsageError(f"can't read the token in {file}: {error}") from None
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise UsageError(f"--token-file {file} can't be read: {reason}") from None
         if not token:
             raise UsageError(f"{file} has no token in its first line")
     if token and (len(token) < SHORTEST_TOKEN or not token.isascii()):

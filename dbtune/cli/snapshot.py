@@ -30,7 +30,8 @@ app = new_app()
 @command(
     app,
     writes="File for the snapshot; the report goes to stdout.",
-    epilog="Example: dbtune snapshot prod -o prod.json.gz; dbtune slow-queries --from prod.json.gz",
+    epilog="Examples: dbtune snapshot prod -o prod.json.gz; "
+    "dbtune slow-queries --from prod.json.gz",
 )
 def snapshot(
     run: Run,
@@ -71,7 +72,7 @@ def snapshot(
     path = run.claim_output("the snapshot")
     profile = run.profile()
     if log and profile.engine is not Engine.postgresql:
-        raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine}")
+        raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine.product}")
     if log and not texts:
         raise UsageError("what --log keeps are statements: no --no-query-text beside it")
     wanted = wanted_of(log_line_prefix, logs=bool(log))

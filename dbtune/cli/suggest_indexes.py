@@ -52,6 +52,8 @@ def parse_budget(text: str) -> tuple[int | None, float | None]:
     if found := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", text):
         return None, float(found[1]) / 100
     try:
+        if text.strip().isdecimal() and int(text):
+            raise UsageError("the unit is missing")
         return parse_bytes(text), None
     except UsageError:
         raise UsageError(
@@ -265,12 +267,13 @@ def suggest_indexes(
         from dbtune.cli.suggest_indexes_mongo import of_mongo
 
         return of_mongo(run, profile, given, find_limit, tuple(log or ()), verify=verify)
+    if profile.engine is not Engine.postgresql:
+        told = f"{profile.name} is {profile.engine.product}"
+        raise UsageError(f"{told}; this needs PostgreSQL or MongoDB")
     only_mongo = [name for name, value in given.items() if value]
     only_mongo += ["--find-limit"] * bool(find_limit)
     if only_mongo:
-        raise UsageError(f"{only_mongo[0]} is for MongoDB; {profile.name} is {profile.engine}")
-    if profile.engine is not Engine.postgresql:
-        raise UsageError(f"{profile.name} is {profile.engine}; this needs postgresql or mongodb")
+        raise UsageError(f"{only_mongo[0]} is for MongoDB; {profile.name} is PostgreSQL")
     request = _with_logs(run, request, log)
     changes = None
     if apply or verify:

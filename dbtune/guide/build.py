@@ -8,7 +8,7 @@ from dataclasses import replace
 from dbtune.finding import Level, Skipped
 from dbtune.guide import bench, checklist, log
 from dbtune.guide.bench import Bench
-from dbtune.guide.material import ENGINES, Change, Material
+from dbtune.guide.material import Change, Material
 from dbtune.guide.model import Code, Document, Grid, Lines, Problem, Problems, Section, Text
 from dbtune.guide.ranking import MEANINGS, problems
 from dbtune.guide.scripts import script
@@ -136,7 +136,7 @@ def build(
     newest = max((one.collected_at for one in materials), default=None)
     shown = Document(
         title or "Performance and health report",
-        ", ".join(f"{one.name} ({ENGINES[one.engine]})" for one in materials),
+        ", ".join(f"{one.name} ({one.engine.product})" for one in materials),
         newest,
         lines,
         worst,
@@ -184,7 +184,7 @@ def _problems(ranked: Sequence[Problem], scripts: Sequence[tuple[Material, Artif
         if (these := tuple(one for one in ranked if one.finding.level == level))
     )
     codes = tuple(
-        Code(made, f"{material.name}, {ENGINES[material.engine]}: {made.filename}")
+        Code(made, f"{material.name}, {material.engine.product}: {made.filename}")
         for material, made in scripts
     )
     said = Text("What costs least stands first. Read each statement before it runs.")

@@ -20,8 +20,6 @@ from dbtune.report import Report, Table
 if TYPE_CHECKING:
     from dbtune.compare.health import Thresholds
 
-ENGINES = {Engine.postgresql: "PostgreSQL", Engine.mongodb: "MongoDB", Engine.redis: "Redis"}
-
 
 class Metrics(NamedTuple):
     """The numbers of a server.
@@ -86,7 +84,7 @@ class Material:
     @property
     def server(self) -> str:
         """Product and version."""
-        return str(self.target.get("server") or ENGINES[self.engine])
+        return str(self.target.get("server") or self.engine.product)
 
     @property
     def findings(self) -> list[Finding]:

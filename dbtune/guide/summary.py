@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from dbtune.finding import Level, Skipped
-from dbtune.guide.material import ENGINES, Material
+from dbtune.guide.material import Material
 from dbtune.guide.model import Problem
 from dbtune.profile import Engine
 from dbtune.text import capital, plural, ratio_text, shorten
@@ -41,7 +41,7 @@ def when(moment: datetime) -> str:
 
 
 def _scope(materials: Sequence[Material], lost: Sequence[Skipped]) -> str:
-    kinds = Counter(ENGINES[one.engine] for one in materials)
+    kinds = Counter(one.engine.product for one in materials)
     named = [f"{count} {kind}" for kind, count in kinds.items()] or ["No"]
     servers = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
     noun = "server was" if sum(kinds.values()) == 1 else "servers were"
@@ -84,7 +84,7 @@ def _worst(problems: Sequence[Problem], materials: Sequence[Material]) -> str:
 def _called(material: Material, materials: Sequence[Material]) -> str:
     """A target's name; for one that has only a URL, the engine where there is one such."""
     alone = sum(one.engine is material.engine for one in materials) == 1
-    return ENGINES[material.engine] if "://" in material.name and alone else material.name
+    return material.engine.product if "://" in material.name and alone else material.name
 
 
 def _time(materials: Sequence[Material]) -> str:

@@ -35,14 +35,15 @@ def select(
 def _named(checks: Sequence[Check], words: Sequence[str], option: str) -> set[str]:
     found: set[str] = set()
     for word in words:
-        named = {check.name for check in checks if _is_named(check, word)}
+        named = {check.name for check in checks if is_named(check, word)}
         if not named:
             raise UsageError(f"{option} {plain(word)}: no such check or tag; {_hint(checks, word)}")
         found |= named
     return found
 
 
-def _is_named(check: Check, word: str) -> bool:
+def is_named(check: Check, word: str) -> bool:
+    """Whether a word means a check: its name, a pattern of it, one of its tags, its engine."""
     engine = check.name.partition(".")[0]
     return word in (check.name, engine, *check.tags) or fnmatchcase(check.name, word)
 

@@ -261,7 +261,8 @@ def _max_clients(inputs: PoolInputs, app_max: int | None, steps: list[Step]) -> 
             "max(100, ⌈1.2 · processes · app⌉)"
             if left == 1
             else "max(100, ⌈1.2 · processes · app / (PgBouncers − 1)⌉)",
-            f"1.2 × {processes} × {app_max}" + ("" if left == 1 else f" / {left}"),
+            f"max({FEWEST_CLIENTS}, ⌈1.2 × {processes} × {app_max}"
+            + ("⌉)" if left == 1 else f" / {left}⌉)"),
             clients,
             "clients",
             "all application pools full, one PgBouncer down",

@@ -82,6 +82,18 @@ def test_2_usage_is_one_sentence_and_nothing_on_stdout(arguments: tuple[str, ...
     assert "Traceback" not in result.err
 
 
+def test_rules_are_listed_by_pattern_and_tag_as_only_takes_them() -> None:
+    for word, some in (("pgbouncer.*", "pgbouncer."), ("vacuum", "pg."), ("redis", "redis.")):
+        rows = dbtune("rules", word, "-f", "json").ok().json["rules"]
+        assert rows
+        assert all(row["rule"].startswith(some) for row in rows)
+    assert "did you mean vacuum?" in dbtune("rules", "vacum").err
+
+
+def test_a_command_of_two_words_needs_no_quotes() -> None:
+    assert dbtune("schema", "explain", "diff").ok().out == dbtune("schema", "explain diff").ok().out
+
+
 def test_3_unreachable_and_the_password_shows_nowhere() -> None:
     result = dbtune("slow-queries", NOWHERE)
     assert result.code == Exit.UNREACHABLE

@@ -79,5 +79,5 @@ def test_no_redis_there(database18: tuple[Postgres, str]) -> None:
     assert dbtune(*ask, "--redis", "redis://127.0.0.1:1").code == 3
     wrong = dbtune(*ask, "--redis", pg.dsn(name))
     assert wrong.code == 2
-    assert "this needs redis" in wrong.err
+    assert "this needs Redis" in wrong.err
     assert pg.password not in wrong.err

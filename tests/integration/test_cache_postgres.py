@@ -335,6 +335,8 @@ def test_mistakes(busy: Postgres, tmp_path: Any) -> None:
     (tmp_path / "empty.sql").write_text("-- nothing\n")
     empty = dbtune("cache", "--file", str(tmp_path / "empty.sql"), env=env)
     assert (empty.code, "has no statement" in empty.err) == (2, True)
+    exact = dbtune("cache", "--exact", env=env)
+    assert (exact.code, "--exact and --deadline are for Redis" in exact.err) == (2, True)
 
 
 def test_names_of_databases_do_not_end_a_shells_words() -> None:

@@ -353,7 +353,7 @@ def test_the_command_writes_what_starts(
         (["--ram", "8GB", "--storage", "floppy"], 2, "'floppy' is not one of"),
         (["--ram", "8GB", "--pg-version", "12"], 2, "13 to 18"),
         (["postgresql://nobody@127.0.0.1:1/x"], 3, "Connection refused"),
-        (["mongodb://127.0.0.1/x"], 2, "this needs postgresql"),
+        (["mongodb://127.0.0.1/x"], 2, "this needs PostgreSQL"),
         (["--ram", "1GB", "--max-connections", "500", "--fail-on", "critical"], 1, "OVER RAM"),
     ],
 )

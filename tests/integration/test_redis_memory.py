@@ -59,6 +59,8 @@ def test_memory_by_pattern_type_and_size(redis_server: Redis) -> None:
     assert found["redis.keys-without-ttl"]["subject"] == "session:*"
     assert "redis.large-keys-unseen" not in found
     table = dbtune("bloat", redis_server.url(), env={"COLUMNS": "80"}).ok().out
+    refused = dbtune("bloat", redis_server.url(), "--schema", "x")
+    assert (refused.code, "--schema is for PostgreSQL and MongoDB" in refused.err) == (2, True)
     assert "\x1b" not in table.replace("\x1b[0m", "")
 
 

@@ -127,6 +127,8 @@ def test_ordering_filters_and_limit(busy: tuple[Postgres, str]) -> None:
     assert min(row["calls"] for row in often.json["statements"]) >= 1000
     nobody = dbtune(*ask, "--user", "nobody_at_all").ok()
     assert nobody.json["statements"] == []
+    shown = dbtune(*ask[:4], "--user", "nobody_at_all").ok().out
+    assert "no statement matches" in shown
 
 
 def test_an_interval_reports_only_the_interval(busy: tuple[Postgres, str]) -> None:

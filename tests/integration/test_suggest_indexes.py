@@ -156,6 +156,7 @@ def test_equal_input_gives_equal_output(shop: str) -> None:
     ("arguments", "said"),
     [
         (("--budget", "lots"), "neither a size nor a share"),
+        (("--budget", "5"), "neither a size nor a share"),
         (("--min-gain", "150%"), "not a share"),
         (("--file", "/nonexistent.sql"), "can't be read"),
         (("--file", "x.sql", "--sql", "SELECT 1"), "give --file or --sql, not both"),
@@ -169,6 +170,12 @@ def test_what_is_wrong_is_said_in_a_sentence(
     assert result.code == 2
     assert said in result.err
     assert "Traceback" not in result.err
+
+
+def test_nothing_is_saved_of_what_could_not_be_planned(shop: str) -> None:
+    made = suggest(shop, "--sql", "SELECT * FROM nowhere").ok().json
+    assert made["summary"]["saved_ratio"] == 0
+    assert made["summary"]["statements_passed"] == 1
 
 
 @pytest.mark.parametrize("version", [13, 16, 18])

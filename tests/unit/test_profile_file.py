@@ -92,6 +92,7 @@ def test_mistakes_in_the_file_have_a_line(text: str, line: int, problem: str) ->
         ("host: {a: b}", 3, "host must be a text, not a mapping"),
         ("host: a\npassword: [hunter22]", 4, "password must be a text, not a list"),
         ("host: a\nram: 64XB", 4, "ram must be a size such as 64GB, not '64XB'"),
+        ("host: a\nram: 64", 4, "ram must be a size such as 64GB, not '64'"),
         ("host: a\ncpus: four", 4, "cpus must be a positive number, not 'four'"),
         ("host: a\ncpus: nan", 4, "cpus must be a positive number"),
         ("host: a\ncpus: 0", 4, "cpus must be a positive number"),

@@ -246,6 +246,7 @@ def test_no_output_holds_a_password_of_any_origin(
             assert "bug" not in result.err
     listed = dbtune("profile", "list", "-f", "json", env=env)
     assert_clean(listed.out + listed.err, word)
+    assert "no profile has the tag x" in dbtune("profile", "list", "--tag", "x", env=env).ok().out
     direct = FORMS["encoded"](word).replace("db.host:5433", "127.0.0.1:1")
     for environment in ({"DATABASE_URL": direct}, {"PGHOST": "127.0.0.1", "PGPORT": "1"}):
         both = {**environment, "PGPASSWORD": word}

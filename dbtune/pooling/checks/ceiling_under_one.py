@@ -15,12 +15,12 @@ from dbtune.text import plural
 def ceiling_under_one(plan: PoolPlan) -> Iterator[Finding]:
     """The server has fewer connections for the application than there are pools.
 
-    Why: a pool needs one connection at least. Those that get none fail with "sorry, too many
+    Why: A pool needs one connection at least. Those that get none fail with "sorry, too many
     clients already", at the worst moment: when all are busy.
 
-    Mistaken when: not all processes use the database.
+    Mistaken when: Not all processes use the database.
 
-    Remedy: put PgBouncer between application and server, run fewer processes, or raise
+    Remedy: Put PgBouncer between application and server, run fewer processes, or raise
     max_connections.
     """
     limits, pools = plan.limits, plan.setting.peak_pools

@@ -15,12 +15,12 @@ def clients_unused(
 ) -> Iterator[Finding]:
     """Most of an application's connections to PgBouncer have asked for nothing for a minute.
 
-    Why: each counts against max_client_conn, and each of a pool that is too large, or leaks, lets
+    Why: Each counts against max_client_conn, and each of a pool that is too large, or leaks, lets
     one more request into the queue at once when the database is slow.
 
-    Mistaken when: it is a quiet time of the day.
+    Mistaken when: It is a quiet time of the day.
 
-    Remedy: make the application's own pool smaller (dbtune gen-config with the framework's name
+    Remedy: Make the application's own pool smaller (dbtune gen-config with the framework's name
     derives its size), and let it close what is idle; where clients are never closed at all, look
     for the leak.
     """

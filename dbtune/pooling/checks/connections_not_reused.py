@@ -20,12 +20,12 @@ def connections_not_reused(
 ) -> Iterator[Finding]:
     """Connections are opened for a transaction or two and closed again.
 
-    Why: a connection costs a process, a login and, with TLS, a handshake: milliseconds of CPU,
+    Why: A connection costs a process, a login and, with TLS, a handshake: milliseconds of CPU,
     often more than the transaction; and its caches are cold.
 
-    Mistaken when: a batch of short-lived jobs has just run.
+    Mistaken when: A batch of short-lived jobs has just run.
 
-    Remedy: keep connections in a pool in the application; where processes live for one request
+    Remedy: Keep connections in a pool in the application; where processes live for one request
     only, PgBouncer.
     """
     for one in load.work:

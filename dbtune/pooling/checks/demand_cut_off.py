@@ -16,12 +16,12 @@ def demand_cut_off(
 ) -> Iterator[Finding]:
     """A pool is full while it is measured: the demand is higher than what went through.
 
-    Why: what is lent can't be more than there is, so the measured demand is the pool's own limit;
+    Why: What is lent can't be more than there is, so the measured demand is the pool's own limit;
     the size that follows from it is a lower bound.
 
-    Mistaken when: the clients in the queue are so few, and so steady, that there never are more.
+    Mistaken when: The clients in the queue are so few, and so steady, that there never are more.
 
-    Remedy: raise the size by what waits, then measure again; stop when nobody waits, or when the
+    Remedy: Raise the size by what waits, then measure again; stop when nobody waits, or when the
     hold time grows with the size: then the server is what is full.
     """
     if plan.setting.by_locks:

@@ -16,13 +16,13 @@ from dbtune.text import count_text, ms_text, ratio_text
 def demand_over_capacity(plan: PoolPlan) -> Iterator[Finding]:
     """The load is more than CPUs or application threads can carry.
 
-    Why: work that comes in faster than it can be done waits in a queue that only grows. A larger
+    Why: Work that comes in faster than it can be done waits in a queue that only grows. A larger
     pool moves the queue into the database, where it makes everything slower; no pool size works.
 
-    Mistaken when: the hold time was measured on an overloaded server, so that it contains waiting
+    Mistaken when: The hold time was measured on an overloaded server, so that it contains waiting
     for the CPU, or the rate contains requests that don't use the database.
 
-    Remedy: shorten the time that a request holds a connection, spread the load, or add what is
+    Remedy: Shorten the time that a request holds a connection, spread the load, or add what is
     short.
     """
     demand, inputs = plan.demand, plan.inputs

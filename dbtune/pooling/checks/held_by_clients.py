@@ -15,13 +15,13 @@ def held_by_clients(
 ) -> Iterator[Finding]:
     """An application's transactions hold connections while they wait for the application.
 
-    Why: such a connection serves nobody else, so the pool has to be so much larger; locks stay, and
+    Why: Such a connection serves nobody else, so the pool has to be so much larger; locks stay, and
     VACUUM has to spare what the transaction might see.
 
-    Mistaken when: the client sends or fetches a lot (COPY, large results), or the look fell on a
+    Mistaken when: The client sends or fetches a lot (COPY, large results), or the look fell on a
     batch that computes on purpose within a transaction.
 
-    Remedy: call other services, compute and render before or after a transaction, not within; begin
+    Remedy: Call other services, compute and render before or after a transaction, not within; begin
     it at its first statement.
     """
     for one in load.uses if load.sampled else ():

@@ -17,12 +17,12 @@ def held_by_locks(
 ) -> Iterator[Finding]:
     """Much of the time that connections are held, they wait for another transaction's lock.
 
-    Why: more connections only make the queue for the lock longer: throughput falls, since each that
+    Why: More connections only make the queue for the lock longer: throughput falls, since each that
     waits is woken to look, and waits move from the pool, where they are cheap, into the database.
 
-    Mistaken when: a migration or a batch held a lock just now.
+    Mistaken when: A migration or a batch held a lock just now.
 
-    Remedy: shorten what holds the lock: do the contended update last in its transaction, lock rows
+    Remedy: Shorten what holds the lock: do the contended update last in its transaction, lock rows
     in one order, spread a hot row over several. Don't enlarge the pool. Where sessions take turns
     at the lock, a small pool of their own keeps it as busy, and others don't wait behind them.
     """

@@ -15,12 +15,12 @@ def larger_than_used(
 ) -> Iterator[Finding]:
     """An application keeps far more connections than it uses at once.
 
-    Why: each is a process with its caches; and when the database stalls, all of them fill: the
+    Why: Each is a process with its caches; and when the database stalls, all of them fill: the
     server then works on far more transactions at once than its CPUs serve well.
 
-    Mistaken when: this was a quiet time, and by day or during a batch they are needed.
+    Mistaken when: This was a quiet time, and by day or during a batch they are needed.
 
-    Remedy: lower the pool's size, and its minimum, to what pool-size derives from the busiest time.
+    Remedy: Lower the pool's size, and its minimum, to what pool-size derives from the busiest time.
     """
     if load.seconds < min_seconds or not load.sampled:
         return

@@ -14,12 +14,12 @@ from dbtune.text import count_text, ms_text
 def mixed_hold_times(load: Load, *, min_variance: float = 20) -> Iterator[Finding]:
     """Statements of very different length share the connections.
 
-    Why: a few long ones can take every connection of a pool, and then many short ones wait for
+    Why: A few long ones can take every connection of a pool, and then many short ones wait for
     them: the wait grows with the variance of the hold time, (1 + cs²)/2.
 
-    Mistaken when: they come through pools or users of their own already.
+    Mistaken when: They come through pools or users of their own already.
 
-    Remedy: a pool of its own, with few connections, for reports and batches: another user, for
+    Remedy: A pool of its own, with few connections, for reports and batches: another user, for
     which PgBouncer keeps another pool.
     """
     calls = sum(one.calls for one in load.calls)

@@ -13,12 +13,12 @@ from dbtune.pooling.model import PoolPlan, derive
 def no_room_for_one_more_instance(plan: PoolPlan) -> Iterator[Finding]:
     """One more application instance with these pools would exceed the server's connections.
 
-    Why: autoscaling adds instances when the load is high; then connections run out for all of them
+    Why: Autoscaling adds instances when the load is high; then connections run out for all of them
     and for the administrator.
 
-    Mistaken when: the number of instances is fixed and deploys stop the old before the new start.
+    Mistaken when: The number of instances is fixed and deploys stop the old before the new start.
 
-    Remedy: smaller application pools, or PgBouncer, where the number of instances doesn't matter.
+    Remedy: Smaller application pools, or PgBouncer, where the number of instances doesn't matter.
     """
     size, limits, inputs = plan.pool_size, plan.limits, plan.inputs
     if inputs.pooler or size is None or limits is None or inputs.instances is None:

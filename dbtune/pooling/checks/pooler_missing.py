@@ -25,7 +25,7 @@ def pooler_missing(
     Why: PgBouncer in transaction mode lends a server connection for a transaction only, so that a
     few serve many clients; and clients that connect anew cost it next to nothing.
 
-    Mistaken when: the applications need what a session keeps (LISTEN, temporary tables, advisory
+    Mistaken when: The applications need what a session keeps (LISTEN, temporary tables, advisory
     locks of the session), which transaction mode does not keep; or one process has them all, and
     its own pool could simply be smaller.
 

@@ -20,9 +20,9 @@ def prepared_over_limit(pooler: PoolerLoad) -> Iterator[Finding]:
     Why: PgBouncer keeps so many on each server connection, and drops the one unused for longest: a
     client that goes round more than these has each of them parsed and planned anew.
 
-    Mistaken when: the client uses most of its statements only once.
+    Mistaken when: The client uses most of its statements only once.
 
-    Remedy: raise max_prepared_statements, at the price of memory in each server process; or let the
+    Remedy: Raise max_prepared_statements, at the price of memory in each server process; or let the
     driver keep fewer.
     """
     limit = pooler.bouncer.number("max_prepared_statements")

@@ -16,12 +16,12 @@ def queue_behind_blocked(
 ) -> Iterator[Finding]:
     """Clients wait for a connection while those that are lent do nothing but wait.
 
-    Why: the pool looks too small and is not: more connections would wait for the same locks, or sit
+    Why: The pool looks too small and is not: more connections would wait for the same locks, or sit
     in the same idle transactions.
 
-    Mistaken when: those that wait are other applications, which do not come through this PgBouncer.
+    Mistaken when: Those that wait are other applications, which do not come through this PgBouncer.
 
-    Remedy: shorten the transactions first; then look whether anybody still waits.
+    Remedy: Shorten the transactions first; then look whether anybody still waits.
     """
     if not pooler.pools.count or not load.sampled or not load.whole.held:
         return

@@ -15,13 +15,13 @@ from dbtune.text import count_text
 def server_limit_exceeded(plan: PoolPlan) -> Iterator[Finding]:
     """More connections would be busy than the server's max_connections leaves to the application.
 
-    Why: pools stay full, the queue before them grows without bound, and whoever connects directly
+    Why: Pools stay full, the queue before them grows without bound, and whoever connects directly
     gets "sorry, too many clients already", the administrator included.
 
-    Mistaken when: the hold time contains waiting for a connection: give the time from getting the
+    Mistaken when: The hold time contains waiting for a connection: give the time from getting the
     connection to giving it back.
 
-    Remedy: shorten the hold time, or raise max_connections if the CPUs can serve so many at once.
+    Remedy: Shorten the hold time, or raise max_connections if the CPUs can serve so many at once.
     """
     demand, setting = plan.demand, plan.setting
     if Shortage.server not in plan.shortages or demand is None:

@@ -16,12 +16,12 @@ def transaction_left_open(
 ) -> Iterator[Finding]:
     """Connections sat in an open transaction all the time and did nothing: a leak, most likely.
 
-    Why: nobody gives such a connection back; each one lost makes the pool smaller, until it is
+    Why: Nobody gives such a connection back; each one lost makes the pool smaller, until it is
     exhausted. Its locks stay, and VACUUM can't remove what it might still see.
 
-    Mistaken when: a person has a transaction open on purpose.
+    Mistaken when: A person has a transaction open on purpose.
 
-    Remedy: find the path in the application that neither commits nor rolls back (an exception, an
+    Remedy: Find the path in the application that neither commits nor rolls back (an exception, an
     early return), and let the driver's context manager end transactions.
     """
     if 0 < load.seconds < min_seconds:

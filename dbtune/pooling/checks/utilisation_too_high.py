@@ -16,12 +16,12 @@ def utilisation_too_high(
 ) -> Iterator[Finding]:
     """The pool or the server's CPUs are so busy at the peak that a small burst makes long queues.
 
-    Why: waits grow with 1/(1 − utilisation). Above 90 % of the pool a few per cent more load double
+    Why: Waits grow with 1/(1 − utilisation). Above 90 % of the pool a few per cent more load double
     them; above 80 % of the CPUs every query becomes slower, which makes the pool busier in turn.
 
-    Mistaken when: the peak factor already contains a reserve.
+    Mistaken when: The peak factor already contains a reserve.
 
-    Remedy: shorten the hold time, move load away, or add CPUs.
+    Remedy: Shorten the hold time, move load away, or add CPUs.
     """
     demand, size, pools = plan.demand, plan.pool_size, plan.setting.pools
     if demand is None or size is None or pools is None:

@@ -16,12 +16,12 @@ from dbtune.text import ms_text, plural
 def wait_over_target(plan: PoolPlan) -> Iterator[Finding]:
     """At the largest size that works, requests wait longer for a connection than the target.
 
-    Why: the wait adds to every response, and grows steeply with the load from here on.
+    Why: The wait adds to every response, and grows steeply with the load from here on.
 
-    Mistaken when: requests come more evenly than at random (a queue worker, a load balancer that
+    Mistaken when: Requests come more evenly than at random (a queue worker, a load balancer that
     limits concurrency); then waits are shorter.
 
-    Remedy: shorten the hold time, or lift what bounds the size.
+    Remedy: Shorten the hold time, or lift what bounds the size.
     """
     demand, size, wait, pools = plan.demand, plan.pool_size, plan.wait, plan.setting.pools
     if demand is None or size is None or wait is None or pools is None:

@@ -14,13 +14,13 @@ from dbtune.pooling.sizing import Shortage
 def wide_app_pools(plan: PoolPlan) -> Iterator[Finding]:
     """Without a pooler, each process's slack adds up to more connections than the server can use.
 
-    Why: a process cannot lend its idle connections to another, so each needs slack of its own. In a
+    Why: A process cannot lend its idle connections to another, so each needs slack of its own. In a
     burst or when the database stalls all of them fill, and the server works on far more
     transactions at once than its CPUs serve well.
 
-    Mistaken when: processes take turns, as cron jobs or blue/green halves do.
+    Mistaken when: Processes take turns, as cron jobs or blue/green halves do.
 
-    Remedy: one PgBouncer in transaction mode shares one small pool among all processes.
+    Remedy: One PgBouncer in transaction mode shares one small pool among all processes.
     """
     demand, setting = plan.demand, plan.setting
     pools, peak_pools = setting.pools, setting.peak_pools

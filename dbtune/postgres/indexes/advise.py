@@ -333,7 +333,7 @@ class _Adviser:
             tuple(suggestions),
             tuple(sorted(effects, key=lambda e: (-e.saved, e.query.text))),
             tuple(self._passed),
-            1.0 - search.value(chosen) / total,
+            1.0 - search.value(chosen) / total if effects else 0.0,
             sum(one.size_bytes for one in suggestions),
             self._table_bytes,
             self._planner.calls,

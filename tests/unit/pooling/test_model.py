@@ -119,7 +119,8 @@ def test_threads_bound_a_process_pool_without_a_pooler() -> None:
 def test_behind_a_pooler_each_thread_has_its_client_connection() -> None:
     planned = derive(replace(TYPICAL, threads=8))
     assert planned.app_pool_max == 8
-    assert planned.max_client_conn == 192  # 1.2 × 5 × 4 × 8
+    assert planned.max_client_conn == 192
+    assert planned.steps[-1].numbers == "max(100, ⌈1.2 × 20 × 8⌉)"
 
 
 def test_margin_covers_reserved_slots_as_far_as_it_reaches() -> None:

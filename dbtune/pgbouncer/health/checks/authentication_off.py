@@ -14,10 +14,10 @@ _LEVELS = {"any": Level.critical, "trust": Level.critical, "plain": Level.warnin
 def authentication_off(bouncer: Bouncer) -> Iterator[Finding]:
     """PgBouncer lets clients in without a password, or with one in clear text.
 
-    Why: whoever reaches its port is any user of the databases behind it, without the server being
+    Why: Whoever reaches its port is any user of the databases behind it, without the server being
     asked.
 
-    Mistaken when: it listens on a socket only, which nobody else may open.
+    Mistaken when: It listens on a socket only, which nobody else may open.
 
     Remedy: auth_type = scram-sha-256, with auth_query or userlist.txt.
     """

@@ -15,11 +15,11 @@ def clients_near_limit(
 ) -> Iterator[Finding]:
     """The number of clients is near max_client_conn.
 
-    Why: the next ones are refused: "no more connections allowed".
+    Why: The next ones are refused: "no more connections allowed".
 
-    Mistaken when: applications have all the connections that they ever open.
+    Mistaken when: Applications have all the connections that they ever open.
 
-    Remedy: raise max_client_conn: a client costs PgBouncer about 2 kB; the limit of open files
+    Remedy: Raise max_client_conn: a client costs PgBouncer about 2 kB; the limit of open files
     must hold clients and servers together.
     """
     limit = bouncer.number("max_client_conn")

@@ -13,12 +13,12 @@ from dbtune.text import ms_text, plural
 def close_pending(servers: Servers, pools: Pools, *, min_seconds: float = 10) -> Iterator[Finding]:
     """Server connections are marked close_needed, and clients still have them.
 
-    Why: after RECONNECT, a changed address or a failover these still go to the old server, with its
+    Why: After RECONNECT, a changed address or a failover these still go to the old server, with its
     settings, until the client's transaction ends; in a session pool until the client leaves.
 
     Mistaken when: RECONNECT was given a moment ago, and the transactions end soon.
 
-    Remedy: end what holds them; or KILL of the database, then RESUME, which drops its clients.
+    Remedy: End what holds them; or KILL of the database, then RESUME, which drops its clients.
     """
     by_session = {(one.database, one.user) for one in pools.pools if one.mode == "session"}
     stuck = [

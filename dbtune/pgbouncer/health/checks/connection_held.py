@@ -15,12 +15,12 @@ def connection_held(
 ) -> Iterator[Finding]:
     """A client has a server connection of a transaction pool, and its last request is long ago.
 
-    Why: nobody else gets the connection meanwhile. Either one statement runs for so long, or a
+    Why: Nobody else gets the connection meanwhile. Either one statement runs for so long, or a
     transaction was left open, which also keeps vacuum from its work and may hold locks.
 
-    Mistaken when: it is a long report that is meant to run.
+    Mistaken when: It is a long report that is meant to run.
 
-    Remedy: look at the process on the server (dbtune activity); let idle_transaction_timeout, or
+    Remedy: Look at the process on the server (dbtune activity); let idle_transaction_timeout, or
     PostgreSQL's idle_in_transaction_session_timeout, end what is left open.
     """
     by_session = {(one.database, one.user) for one in pools.pools if one.mode == "session"}

@@ -15,12 +15,12 @@ def database_limit_reached(
 ) -> Iterator[Finding]:
     """A database has all server connections that max_db_connections lets it have, and clients wait.
 
-    Why: the limit is for all its users together; a pool whose size is not reached then waits for
+    Why: The limit is for all its users together; a pool whose size is not reached then waits for
     another user's connections to be closed for idleness, not for one to be given back.
 
-    Mistaken when: the limit is meant to be what keeps the server from more.
+    Mistaken when: The limit is meant to be what keeps the server from more.
 
-    Remedy: make the sizes of its users' pools add up to no more than the limit.
+    Remedy: Make the sizes of its users' pools add up to no more than the limit.
     """
     for one in entries:
         own = [pool for pool in pools.pools if pool.database == one.name]

@@ -15,7 +15,7 @@ def database_paused(entries: tuple[Entry, ...]) -> Iterator[Finding]:
     Why: PAUSE and DISABLE stay until somebody takes them back; after maintenance they are easily
     forgotten.
 
-    Mistaken when: maintenance goes on right now.
+    Mistaken when: Maintenance goes on right now.
 
     Remedy: RESUME or ENABLE on the admin console.
     """

@@ -13,11 +13,11 @@ from dbtune.text import ms_text, plural
 def lifetime_exceeded(servers: Servers, bouncer: Bouncer, *, times: float = 2) -> Iterator[Finding]:
     """Clients keep server connections for more than twice server_lifetime.
 
-    Why: it closes only connections that no client has. The server's process keeps what it has
+    Why: It closes only connections that no client has. The server's process keeps what it has
     cached, and after a change of address it still is at the old server. (One and a half times is
     nothing: PgBouncer spreads the ends of connections that were opened together.)
 
-    Mistaken when: few clients keep sessions for long on purpose.
+    Mistaken when: Few clients keep sessions for long on purpose.
 
     Remedy: pool_mode = transaction, or in the application's pool a lifetime below server_lifetime.
     """

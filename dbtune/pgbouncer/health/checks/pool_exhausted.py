@@ -20,12 +20,12 @@ def pool_exhausted(
 ) -> Iterator[Finding]:
     """All connections of a pool are lent, and clients wait for one.
 
-    Why: every request waits for others to finish; what waits longer than query_wait_timeout fails.
+    Why: Every request waits for others to finish; what waits longer than query_wait_timeout fails.
 
-    Mistaken when: a burst has just passed, or waiting is wanted, because the server could not do
+    Mistaken when: A burst has just passed, or waiting is wanted, because the server could not do
     more at once.
 
-    Remedy: shorten what holds the connections (dbtune pool-size tells what they are at); raise the
+    Remedy: Shorten what holds the connections (dbtune pool-size tells what they are at); raise the
     size only if the server's CPUs have room.
     """
     sizes = {one.name: one.pool_size for one in entries}

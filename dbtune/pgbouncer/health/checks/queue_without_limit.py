@@ -17,10 +17,10 @@ from dbtune.pooling.pooler import Bouncer
 def queue_without_limit(bouncer: Bouncer, *, most_seconds: float = 60) -> Iterator[Finding]:
     """Clients may wait for a connection for longer than anybody waits for an answer.
 
-    Why: when the pool is exhausted, requests whose users are long gone still take their turn; with
+    Why: When the pool is exhausted, requests whose users are long gone still take their turn; with
     a limit they fail fast, and the queue does not outlive its cause.
 
-    Mistaken when: only batches come here, which can wait.
+    Mistaken when: Only batches come here, which can wait.
 
     Remedy: query_wait_timeout below the application's own time limit for a request.
     """

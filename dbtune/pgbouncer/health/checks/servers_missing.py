@@ -15,12 +15,12 @@ def servers_missing(
 ) -> Iterator[Finding]:
     """Clients wait, and not one server connection is there: PgBouncer can't log in, most likely.
 
-    Why: the pool does no work at all. PgBouncer tries again every server_login_retry; meanwhile
+    Why: The pool does no work at all. PgBouncer tries again every server_login_retry; meanwhile
     clients hang, and then fail.
 
     Mistaken when: PgBouncer was started a moment ago, or the server restarts.
 
-    Remedy: its log says why the login fails: address, password (userlist.txt, auth_query),
+    Remedy: Its log says why the login fails: address, password (userlist.txt, auth_query),
     pg_hba.conf, or no connection left on the server.
     """
     for one in pools.pools:

@@ -20,12 +20,12 @@ def servers_not_kept(
 ) -> Iterator[Finding]:
     """Of the server connections of a moment ago, hardly one is left, and as many are there.
 
-    Why: a pooler is there to keep connections. Each new one costs the server a process, a login and
+    Why: A pooler is there to keep connections. Each new one costs the server a process, a login and
     empty caches, and a transaction the wait for it.
 
     Mistaken when: PgBouncer was told to RECONNECT, or the server was restarted, in between.
 
-    Remedy: a longer server_lifetime and server_idle_timeout; the server's log tells if it is the
+    Remedy: A longer server_lifetime and server_idle_timeout; the server's log tells if it is the
     server that ends them (idle_session_timeout, errors).
     """
     now = len(servers.ages_seconds)

@@ -23,10 +23,10 @@ def version_vulnerable(bouncer: Bouncer) -> Iterator[Finding]:
     Why: PgBouncer takes connections before anybody has logged in, and knows everybody's password
     or its verifier.
 
-    Mistaken when: a distribution has put the fixes into an older version: its package's changelog
+    Mistaken when: A distribution has put the fixes into an older version: its package's changelog
     tells.
 
-    Remedy: install the newest version; with so_reuseport, or systemd's socket, no client notices.
+    Remedy: Install the newest version; with so_reuseport, or systemd's socket, no client notices.
     """
     holes = [hole for since, names in FIXED.items() if bouncer.version < since for hole in names]
     if not holes or bouncer.version == (0, 0, 0):

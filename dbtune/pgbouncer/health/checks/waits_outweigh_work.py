@@ -19,10 +19,10 @@ def waits_outweigh_work(
 ) -> Iterator[Finding]:
     """Transactions wait for a connection for a good part of the time that they take.
 
-    Why: clients see the sum. (PgBouncer's avg_xact_time contains the wait, so a slow pool looks
+    Why: Clients see the sum. (PgBouncer's avg_xact_time contains the wait, so a slow pool looks
     like a slow database.)
 
-    Mistaken when: it counts since PgBouncer was started, and a bad hour is long over: give
+    Mistaken when: It counts since PgBouncer was started, and a bad hour is long over: give
     --interval.
 
     Remedy: dbtune pool-size on this console, with the server beside it, tells whether the pool is

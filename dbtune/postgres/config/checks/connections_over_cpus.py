@@ -13,14 +13,14 @@ from dbtune.postgres.config.plan import Plan
 def connections_over_cpus(plan: Plan, *, per_core: int = 50) -> Iterator[Finding]:
     """Far more connections than the CPUs can serve.
 
-    Why: throughput peaks at about 4 working connections for each core (measured with PgBouncer on
+    Why: Throughput peaks at about 4 working connections for each core (measured with PgBouncer on
     four workloads that do not mostly wait) and falls beyond; when all become busy at once,
     everything gets slow together, and each connection holds memory all the time.
 
-    Mistaken when: nearly all connections idle for good reason, or transactions mostly wait for
+    Mistaken when: Nearly all connections idle for good reason, or transactions mostly wait for
     something outside the server.
 
-    Remedy: a pooler in transaction mode, sized by `dbtune pool-size`, and fewer max_connections.
+    Remedy: A pooler in transaction mode, sized by `dbtune pool-size`, and fewer max_connections.
     """
     connections, cores = plan.count("max_connections"), plan.inputs.cores
     if connections <= per_core * cores:

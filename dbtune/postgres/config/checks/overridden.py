@@ -14,12 +14,12 @@ from dbtune.postgres.config.running import Current
 def overridden(plan: Plan, form: Form) -> Iterator[Finding]:
     """A setting that should change is set where a line in a configuration file does not count.
 
-    Why: the command line (Patroni and containers start servers so) beats ALTER SYSTEM, which beats
+    Why: The command line (Patroni and containers start servers so) beats ALTER SYSTEM, which beats
     postgresql.conf and everything that it includes; a value of a role or a database beats them all.
 
     Mistaken when: never; at worst somebody wanted it so.
 
-    Remedy: change it where it is set.
+    Remedy: Change it where it is set.
     """
     for decision in plan.changes:
         current = decision.current

@@ -20,13 +20,13 @@ def page_tables(
 ) -> Iterator[Finding]:
     """Page tables for shared_buffers take much memory without huge pages.
 
-    Why: every process keeps its own table of the shared memory that it has touched, 8 bytes for
+    Why: Every process keeps its own table of the shared memory that it has touched, 8 bytes for
     each 4 kB. With huge pages of 2 MB it is a five-hundredth of that, and access is faster.
 
-    Mistaken when: connections are short-lived or touch only a small part of shared_buffers; or the
+    Mistaken when: Connections are short-lived or touch only a small part of shared_buffers; or the
     server runs in a container whose host gives it no huge pages.
 
-    Remedy: reserve huge pages before the server starts (vm.nr_hugepages); with huge_pages = try it
+    Remedy: Reserve huge pages before the server starts (vm.nr_hugepages); with huge_pages = try it
     takes them at its next start. What is reserved and not taken is lost to everything else.
     """
     if plan.inputs.system is not System.linux:

@@ -13,12 +13,12 @@ from dbtune.text import plural
 def pending_restart(plan: Plan) -> Iterator[Finding]:
     """The configuration file says something that waits for a restart.
 
-    Why: the next restart, wanted or not, changes more than anybody thinks of at that moment; and
+    Why: The next restart, wanted or not, changes more than anybody thinks of at that moment; and
     what is advised here was compared with the values in force, not with those in the file.
 
-    Mistaken when: that restart is planned.
+    Mistaken when: That restart is planned.
 
-    Remedy: look at the settings, then restart or take them back.
+    Remedy: Look at the settings, then restart or take them back.
     """
     server = plan.server
     waiting = sorted(n for n, s in server.settings.items() if s.pending_restart) if server else []

@@ -12,11 +12,11 @@ from dbtune.postgres.config.trial import Trial
 def refused_by_server(trial: Trial) -> Iterator[Finding]:
     """A server of the same version does not start with these settings, or reads one otherwise.
 
-    Why: better here, on an empty data folder, than after the restart of the real one.
+    Why: Better here, on an empty data folder, than after the restart of the real one.
 
-    Mistaken when: this machine lacks what the server's has: memory, huge pages, a library.
+    Mistaken when: This machine lacks what the server's has: memory, huge pages, a library.
 
-    Remedy: change or leave out the setting that is named.
+    Remedy: Change or leave out the setting that is named.
     """
     for subject, problem in trial.problems:
         yield Finding(

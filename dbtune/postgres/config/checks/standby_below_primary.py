@@ -15,12 +15,12 @@ _NOT_BELOW = ("max_connections", "max_worker_processes")
 def standby_below_primary(plan: Plan) -> Iterator[Finding]:
     """A standby is to get fewer connections or workers than it has, perhaps fewer than its primary.
 
-    Why: a standby with less than its primary refuses to start or stops replaying, because it could
+    Why: A standby with less than its primary refuses to start or stops replaying, because it could
     not hold all the primary's locks and transactions.
 
-    Mistaken when: the primary has been lowered already.
+    Mistaken when: The primary has been lowered already.
 
-    Remedy: lower the primary first and let the standby replay that; raise standbys first.
+    Remedy: Lower the primary first and let the standby replay that; raise standbys first.
     """
     if plan.server is None or not plan.server.standby:
         return

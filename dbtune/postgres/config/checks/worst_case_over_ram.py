@@ -13,13 +13,13 @@ from dbtune.text import bytes_text, ratio_text
 def worst_case_over_ram(budget: Budget) -> Iterator[Finding]:
     """More connections than RAM can carry when all of them work at once.
 
-    Why: when memory runs out, Linux kills a server process, and PostgreSQL then ends every
+    Why: When memory runs out, Linux kills a server process, and PostgreSQL then ends every
     connection and recovers as after a crash. Swapping before that is hardly better.
 
-    Mistaken when: a pooler, or the application's own pools, never let so many connections work at
+    Mistaken when: A pooler, or the application's own pools, never let so many connections work at
     the same moment; then only the expected case counts.
 
-    Remedy: put a pooler such as PgBouncer in front and lower max_connections to what fits (needs a
+    Remedy: Put a pooler such as PgBouncer in front and lower max_connections to what fits (needs a
     restart), or give the server more RAM.
     """
     if budget.fits:

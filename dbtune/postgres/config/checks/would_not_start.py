@@ -15,9 +15,9 @@ def would_not_start(plan: Plan) -> Iterator[Finding]:
     Why: `postgres -C` and pg_file_settings look at each setting alone and accept all of these; the
     server finds out when it is down already.
 
-    Mistaken when: never seen; the tests try each on real servers.
+    Mistaken when: Never seen; the tests try each on real servers.
 
-    Remedy: change one of the two before the next restart.
+    Remedy: Change one of the two before the next restart.
     """
     for subject, message in _contradictions(plan):
         yield Finding(subject, message, Remedy("Change one of them before the next restart."))

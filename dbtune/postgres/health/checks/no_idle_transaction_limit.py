@@ -29,7 +29,7 @@ def no_idle_transaction_limit(settings: Settings) -> Iterator[Finding]:
             "idle_in_transaction_session_timeout is 0: no limit",
             Remedy(
                 "Set a limit.",
-                sql="ALTER SYSTEM SET idle_in_transaction_session_timeout = '10min';\nSELECT "
+                sql="ALTER SYSTEM SET idle_in_transaction_session_timeout = '5min';\nSELECT "
                 "pg_reload_conf();",
                 effect="sessions idle in a transaction for longer are ended",
             ),
