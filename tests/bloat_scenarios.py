@@ -450,7 +450,7 @@ def settle(pg: Postgres, database: str, still_open: int = 0) -> None:
         "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
     )
     with pg.connect(database) as connection:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while connection.execute(asked.encode()).fetchall() > [(still_open,)]:
             assert time.monotonic() < deadline, "a session does not end"
             time.sleep(0.01)

@@ -32,7 +32,7 @@ FLAGS = (
     *("--disable-quic", "--no-first-run", "--disable-background-networking", "--mute-audio"),
     *("--disable-component-update", "--disable-sync", "--disable-extensions", "--hide-scrollbars"),
 )
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 
 
 @functools.cache

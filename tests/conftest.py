@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -18,8 +20,17 @@ from tests.servers import MongoDB, PgBouncer, Postgres, Redis
 
 CI = os.environ.get("CI") == "true"
 
-hypothesis.settings.register_profile("local", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+# A shell has what it starts in the background ignore Ctrl-C: so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test fails because the machine is slow.
+PATIENT: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow],
+}
+hypothesis.settings.register_profile("local", **PATIENT)
+hypothesis.settings.register_profile("ci", **PATIENT, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if CI else "local")
 
 

@@ -52,7 +52,7 @@ def findings(
 
 
 @contextmanager
-def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+def meanwhile(work: Callable[[], object]) -> Iterator[None]:
     """Whatever dbtune watches for an interval sees this happen in it, however long it takes."""
     wait = Run.wait
 

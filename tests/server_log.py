@@ -90,6 +90,8 @@ class Events:
 
     def lock_wait(self) -> None:
         """A session waits for a row that another has updated."""
+        text = "still waiting for ShareLock on transaction"
+        before = self.log("stderr").read_text(errors="replace").count(text)
         with self.connect("holder") as holder, self.connect("waiter") as waiter:
             with holder.transaction():
                 holder.execute("UPDATE stock SET amount = 5 WHERE id = 50")
@@ -97,7 +99,8 @@ class Events:
                     target=lambda: waiter.execute("DELETE FROM stock WHERE id = 50")
                 )
                 thread.start()
-                time.sleep(0.4)
+                self.wait_for(text, before + 1)
+                time.sleep(0.2)  # longer than it takes to be logged
             thread.join()
 
     def temp_file(self) -> None:
@@ -143,7 +146,7 @@ class Events:
 
     def wait_for(self, text: str, count: int = 1) -> None:
         """Wait until the log has a text so often."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while self.log("stderr").read_text(errors="replace").count(text) < count:
             assert time.monotonic() < deadline, f"the log has no {text!r}"
             time.sleep(0.05)

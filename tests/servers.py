@@ -1017,7 +1017,7 @@ class RedisCluster:
                     client.execute_command("CLUSTER", "MEET", HOST, other.port, port)
                 last = min(16383, (at + 1) * share - 1)
                 client.execute_command("CLUSTER", "ADDSLOTSRANGE", at * share, last)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not all(self._whole(node) for node in self.nodes):
             assert time.monotonic() < deadline, "the cluster does not come together"
             time.sleep(0.05)

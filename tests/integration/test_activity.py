@@ -268,7 +268,7 @@ def on_a_terminal(url: str, keys: bytes, *arguments: str) -> tuple[int, str]:
         stdin=terminal, stdout=terminal, stderr=terminal, env=env, close_fds=True,
     )  # fmt: skip
     os.close(terminal)
-    shown, deadline = b"", time.monotonic() + 60
+    shown, deadline = b"", time.monotonic() + 120
     while time.monotonic() < deadline:
         ready, _, _ = select.select([controller], [], [], 0.2)
         if ready:
@@ -279,7 +279,7 @@ def on_a_terminal(url: str, keys: bytes, *arguments: str) -> tuple[int, str]:
         if keys and b"q quits" in shown:
             os.write(controller, keys)
             keys = b""
-    code = process.wait(10)
+    code = process.wait(120)
     os.close(controller)
     return code, shown.decode()
 
@@ -317,26 +317,33 @@ def test_mongodb(mongodb: MongoDB) -> None:
     with mongodb.client() as client:
         client["shop"]["orders"].insert_many([{"a": n} for n in range(20)])
         slow = {"$where": "sleep(100) || true", "secret": {"$exists": False}}
-        thread = threading.Thread(target=lambda: list(client["shop"]["orders"].find(slow)))
+        seen = threading.Event()
+
+        def work() -> None:
+            while not seen.is_set():
+                list(client["shop"]["orders"].find(slow))
+
+        thread = threading.Thread(target=work)
         thread.start()
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 120
             rows: list[Any] = []
             while not rows and time.monotonic() < deadline:
                 rows = look(mongodb.url()).json["sessions"]
             assert rows[0]["database"] == "shop"
             assert "sleep(100)" not in rows[0]["statement"]
         finally:
+            seen.set()
             thread.join()
 
 
 def test_redis(redis_server: Redis) -> None:
     with redis_server.client() as client:
         client.client_setname("worker")
-        thread = threading.Thread(target=lambda: client.blpop(["queue"], 30))
+        thread = threading.Thread(target=lambda: client.blpop(["queue"], 600))
         thread.start()
         try:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 120
             rows: list[Any] = []
             while time.monotonic() < deadline:
                 rows = look(redis_server.url()).json["sessions"]

@@ -143,7 +143,7 @@ def run(arguments: list[str], env: dict[str, str]) -> subprocess.CompletedProces
         env={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error"} | env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
 

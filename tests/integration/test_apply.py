@@ -25,6 +25,7 @@ from dbtune.postgres.writer import Writer
 from dbtune.profile import profile_from_url
 from dbtune.session import Limits, open_postgres
 from tests.command import Result, dbtune
+from tests.health import eventually
 from tests.servers import PgBouncer, Postgres, fresh_database
 
 SCHEMA = """
@@ -34,6 +35,7 @@ INSERT INTO orders SELECT i, i * 7919 % 20000 + 1, CASE i % 100 WHEN 0 THEN 'ope
     date '2020-01-01' + i % 1500, i % 977 FROM generate_series(1, 100000) i;
 """
 BY_CUSTOMER = "SELECT * FROM orders WHERE customer_id = 42"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~"
 
 
 @pytest.fixture
@@ -149,7 +151,12 @@ def test_a_lock_that_is_not_to_be_had(shop: tuple[Postgres, str]) -> None:
     pg, name = shop
     with pg.connect(name) as other:
         other.execute("BEGIN; UPDATE orders SET total = 1 WHERE id = 1")
-        release = threading.Timer(6, lambda: other.execute("COMMIT"))
+
+        def once_it_drops() -> None:
+            wait_for(pg, name, f"{WAITING} '^DROP '")
+            other.execute("COMMIT")
+
+        release = threading.Thread(target=once_it_drops)
         release.start()
         result = suggest(pg.dsn(name), "--sql", BY_CUSTOMER, "--apply", "--lock-wait", "1500ms")
         release.join()
@@ -209,7 +216,7 @@ def test_ctrl_c_cancels_and_removes_what_was_being_built(
         running.send_signal(signal.SIGINT)
         # The drop waits for the other transaction, too.
         time.sleep(0.3)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=120)
     assert running.returncode == Exit.INTERRUPTED
     assert out == ""
     assert f"interrupted: {told}" in err
@@ -224,12 +231,11 @@ def test_a_second_ctrl_c_leaves_what_it_names(shop: tuple[Postgres, str]) -> Non
     with pg.connect(name) as other, other.transaction():
         other.execute("UPDATE orders SET total = 1 WHERE id = 1")
         running = started(pg.dsn(name), "--apply")
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~"
-        wait_for(pg, name, f"{waiting} '^CREATE '")
+        wait_for(pg, name, f"{WAITING} '^CREATE '")
         running.send_signal(signal.SIGINT)
-        wait_for(pg, name, f"{waiting} '^DROP '")
+        wait_for(pg, name, f"{WAITING} '^DROP '")
         running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=60)
+        _, err = running.communicate(timeout=120)
     assert running.returncode == Exit.INTERRUPTED
     assert f"interrupted; still to be dropped: {drop}" in err
     assert "removed" not in err
@@ -238,7 +244,7 @@ def test_a_second_ctrl_c_leaves_what_it_names(shop: tuple[Postgres, str]) -> Non
 
 
 def wait_for(pg: Postgres, name: str, query: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not pg.psql(query, name)[0][0]:
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
@@ -361,7 +367,12 @@ def test_progress_is_told(database18: tuple[Postgres, str]) -> None:
 
     holder = pg.connect(name)
     holder.execute("BEGIN; UPDATE orders SET id = 1 WHERE id = 1")
-    release = threading.Timer(1.5, holder.close)
+
+    def once_told() -> None:
+        assert eventually(lambda: [{}] * len(told), there=True)
+        holder.close()
+
+    release = threading.Thread(target=once_told)
     release.start()
     with open_postgres(profile) as session, Writer(profile, Limits(), 30) as writer:
         builder = Builder(session, writer, read_relations(session), lambda *_: Bar())

@@ -249,7 +249,7 @@ def test_interrupted_it_leaves_nothing(
         busy = "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'dbtune bench'"
         assert eventually(lambda: server.psql(busy)[0][0], there=True, seconds=60)
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130, err

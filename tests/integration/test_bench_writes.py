@@ -226,8 +226,8 @@ def test_interrupted_while_it_is_built(orders: tuple[Postgres, str], again: bool
             if again:
                 assert eventually(lambda: pg.psql(dropping, name)[0][0], there=True, seconds=60)
                 process.send_signal(signal.SIGINT)
-                process.wait(60)
-        _, err = process.communicate(timeout=60)
+                process.wait(120)
+        _, err = process.communicate(timeout=120)
     finally:
         process.kill()
         process.communicate()

@@ -82,7 +82,7 @@ def bench(_server: Postgres, tmp_path: Path) -> Bench:
 
 def wait_for(pg: Postgres, question: str) -> None:
     """Until its answer is yes."""
-    for _ in range(200):
+    for _ in range(1000):
         if pg.psql(question) == [(True,)]:
             return
         pg.psql("SELECT pg_sleep(0.1)")

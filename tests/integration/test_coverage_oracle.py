@@ -146,7 +146,10 @@ def server() -> Iterator[psycopg.Connection]:
 COVERED = {True: 0, False: 0}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(pair=pairs())
 def test_covers_is_what_the_planner_can_do(
     server: psycopg.Connection, pair: tuple[Made, Made]

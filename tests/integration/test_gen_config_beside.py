@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtune.mongo import configuration as mongo
@@ -92,7 +92,6 @@ def test_a_running_mongod_is_told_what_it_lacks(mongodb: MongoDB) -> None:
     rate=st.none() | st.floats(0, 1e15),
     version=st.sampled_from([(4, 4), (5, 0), (6, 0), (7, 0), (8, 0)]),
 )
-@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_mongod_conf_is_yaml_and_within_ram(
     ram: int, members: int, clients: int | None, rate: float | None, version: Version
 ) -> None:

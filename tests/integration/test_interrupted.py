@@ -36,7 +36,7 @@ def start(*arguments: str, **more: str) -> subprocess.Popen[str]:
 def until_it_asks(pg: Postgres, database: str, sessions: int = 1) -> None:
     """Wait until so many of dbtune's sessions are on a database."""
     asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dbtune' AND datname = "
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while pg.psql(f"{asked}'{database}'")[0][0] < sessions:
         assert time.monotonic() < deadline, "dbtune did not connect"
         time.sleep(0.05)
@@ -83,7 +83,7 @@ from dbtune.__main__ import main
 main()
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
     )
     assert (done.returncode, done.stdout, done.stderr) == (Exit.INTERRUPTED, "", "")
 
@@ -110,7 +110,7 @@ def test_several_targets_at_once_are_not_waited_for(
     until_it_asks(pg, name)
     until_it_asks(pg, "postgres")
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=120)
     assert (running.returncode, out) == (Exit.INTERRUPTED, "")
     assert "Traceback" not in err
 

@@ -237,7 +237,7 @@ def test_only_its_owner_can_enter_its_folder_and_it_is_gone_at_the_end(
         (listening,) = lab.admin.execute("SHOW listen_addresses").fetchall()
         assert listening == {"listen_addresses": ""}
     assert not folder.exists()
-    assert processes_of(folder) == []
+    wait_for(lambda: processes_of(folder) == [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

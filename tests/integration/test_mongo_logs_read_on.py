@@ -123,7 +123,7 @@ class Following:
 
     def wait(self, told: Callable[[list[dict[str, Any]]], bool]) -> None:
         """Wait until what is printed is what it should be."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not told(self._rows()):
             assert time.monotonic() < deadline, self.calls()
             assert self.process.poll() is None
@@ -138,7 +138,7 @@ class Following:
         """Interrupt it as a person does."""
         with self.process:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(20)
+            self.process.wait(120)
 
 
 @pytest.mark.parametrize("rotation", ["rename", "reopen"])
@@ -167,7 +167,7 @@ def test_a_pipe_is_followed(logging: Logging, tmp_path: Path) -> None:
     following.wait(lambda _: following.calls() == 4)
     with following.process:
         following.process.stdin.close()
-        assert following.process.wait(20) == 0
+        assert following.process.wait(120) == 0
 
 
 def test_two_periods_are_compared(logging: Logging, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_demand_through_pgbouncer(pg18: Postgres, pgbouncer: Callable[[], PgBoun
     with load(roomy.dsn(), SLEEP, 6, pause=0.05) as driven:
         arguments = ("pool-size", roomy.admin_dsn, "--interval", "4s", "--cpus", "2")
         said = dbtune(*arguments, "-f", "json").ok().json
-        busy, rate = driven.busy, driven.per_second
+    busy, rate = driven.busy, driven.per_second
     measured = {row["name"]: row["value"] for row in said["measured"]}
     assert measured["per_second"] == pytest.approx(rate, rel=0.6)
     # BEGIN and COMMIT go the way, too: a connection is held for longer than the sleep.
@@ -121,7 +121,6 @@ def test_clients_wait_and_no_server_answers(pgbouncer: Callable[[], PgBouncer]) 
         assert eventually(
             lambda: [one for name, one in said().items() if name == "pgbouncer.servers-missing"],
             there=True,
-            seconds=14,
         )
         lost.stop()
 
@@ -247,7 +246,7 @@ def test_a_console_that_does_not_answer(bouncer: PgBouncer) -> None:
 
 def test_one_that_falls_silent(bouncer: PgBouncer) -> None:
     profile = replace(profile_from_url(bouncer.admin_dsn, "test"), name="console")
-    with Session(profile, Limits(2, 0.5)) as session:
+    with Session(profile, Limits(10, 2.0)) as session:
         assert [row["database"] for row in session.show("POOLS")] == ["pgbouncer"]
         os.kill(bouncer.pid, signal.SIGSTOP)
         try:
@@ -269,7 +268,7 @@ def test_an_exhausted_pool(bouncer: PgBouncer) -> None:
     rule = "pgbouncer.pool-exhausted"
     assert found(bouncer, rule, "--interval", "0s") == []
     with load(bouncer.dsn(), "SELECT pg_sleep(0.4) FROM pg_class LIMIT 1", 10):
-        said = eventually(lambda: found(bouncer, rule, "--interval", "2s"), there=True, seconds=30)
+        said = eventually(lambda: found(bouncer, rule, "--interval", "2s"), there=True)
     assert "clients wait for one of 4 connections" in said[0]["message"]
 
 
@@ -295,9 +294,7 @@ def test_a_database_that_has_all_its_connections(
         )
         rule = "pgbouncer.database-limit-reached"
         with load(bouncer.dsn(), SLEEP, 2), load(bouncer.dsn("postgres", role, "x"), SLEEP, 2):
-            said = eventually(
-                lambda: found(bouncer, rule, "--interval", "2s"), there=True, seconds=30
-            )
+            said = eventually(lambda: found(bouncer, rule, "--interval", "2s"), there=True)
         assert "of 2 users wait" in said[0]["message"]
     finally:
         pg18.psql(f"DROP ROLE {role}")
@@ -365,7 +362,7 @@ def test_connections_that_are_opened_all_the_time(
     rule = "pgbouncer.servers-not-kept"
     anew = pgbouncer().start_for(pg18, default_pool_size=6, server_lifetime=1)
     with load(anew.dsn(), SLEEP, 6):
-        (said,) = eventually(lambda: found(anew, rule, "--interval", "6s"), there=True, seconds=30)
+        (said,) = eventually(lambda: found(anew, rule, "--interval", "6s"), there=True)
     assert said["evidence"]["before"] >= 3
     steady = pgbouncer().start_for(pg18, default_pool_size=6)
     with load(steady.dsn(), SLEEP, 6):

@@ -297,7 +297,7 @@ def _verify_unit(folder: Path, text: str) -> None:
 @settings(
     max_examples=15,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(poolers())
 def test_any_combination_is_read_by_pgbouncer(

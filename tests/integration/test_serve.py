@@ -78,7 +78,7 @@ def serving(
         yield Served(int(line.partition("; ")[0].rpartition(":")[2]))
     finally:
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in said
     assert PASSWORD not in said

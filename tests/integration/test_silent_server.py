@@ -59,9 +59,9 @@ def proxy(pg18: Postgres) -> Iterator[Proxy]:
 def test_a_server_that_falls_silent_is_given_up(
     pg18: Postgres, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "_GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(sessions, "_GRACE_SECONDS", 1)
     url = pg18.dsn().replace(f":{pg18.port}/", f":{proxy.port}/")
-    with open_postgres(profile_from_url(url, "test"), Limits(statement_seconds=0.3)) as session:
+    with open_postgres(profile_from_url(url, "test"), Limits(statement_seconds=1)) as session:
         assert session.rows("SELECT 1 AS one") == [{"one": 1}]
         proxy.stalled.set()
         with pytest.raises(TargetError, match="nothing was heard of the server"):
@@ -72,7 +72,7 @@ def test_a_server_that_falls_silent_is_given_up(
 def test_a_slow_statement_is_not(pg18: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "_GRACE_SECONDS", 60)
     profile = profile_from_url(pg18.dsn(), "test")
-    with open_postgres(profile, Limits(statement_seconds=0.3)) as session:
+    with open_postgres(profile, Limits(statement_seconds=1)) as session:
         with pytest.raises(OutOfTime):
             session.rows("SELECT pg_sleep(60)")
         assert session.rows("SELECT 1 AS one") == [{"one": 1}]

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.command import Result, dbtune
-from tests.health import running
+from tests.health import meanwhile, running
 from tests.servers import PgBouncer, Postgres, fresh_database
 
 LISTED, EACH = 40, 50
@@ -68,6 +68,8 @@ class _Prepared(dict[int, str]):
         if pg.version not in self:
             name = self[pg.version] = self._stack.enter_context(fresh_database(pg))
             pg.psql("CREATE EXTENSION pg_stat_statements", name)
+            # Else what is done in moments counts as spread over the server's whole life.
+            pg.psql("SELECT pg_stat_statements_reset()", name)
             workload(pg.dsn(name))
         return self[pg.version]
 
@@ -153,12 +155,11 @@ def test_an_interval_reports_only_the_interval(busy: tuple[Postgres, str]) -> No
     texts = [row["statement"] for row in result.json["statements"]]
     assert any("id + " in text for text in texts)
     assert not any("INSERT INTO events" in text for text in texts)
-    assert 1 < result.json["summary"]["window_seconds"] < 10
+    window = result.json["summary"]["window_seconds"]
+    assert window > 1
     lookup = statement(result, "id + ")
-    assert 0 < lookup["calls"] < 500
-    assert lookup["calls_per_second"] == pytest.approx(
-        lookup["calls"] / result.json["summary"]["window_seconds"], rel=0.01
-    )
+    assert 0 < lookup["calls"] <= 50 * window + 2
+    assert lookup["calls_per_second"] == pytest.approx(lookup["calls"] / window, rel=0.01)
 
 
 def test_without_privileges_what_is_hidden_is_said(busy: tuple[Postgres, str]) -> None:
@@ -261,7 +262,8 @@ def test_without_the_extension_activity_is_sampled_and_the_way_out_is_said(
     row = statement(result, "pg_sleep")
     assert row["statement"] == "SELECT pg_sleep(?), ?"
     assert row["waits"][0].startswith("Timeout:PgSleep")
-    assert row["total_ms"] == pytest.approx(1000, rel=0.5)
+    watched_ms = 1000 * result.json["summary"]["window_seconds"]
+    assert row["total_ms"] == pytest.approx(watched_ms, rel=0.5)
     (skipped,) = result.json["skipped"]
     assert "CREATE EXTENSION pg_stat_statements" in skipped["remedy"]
     assert "topsecret" not in result.out
@@ -287,10 +289,8 @@ def test_evictions_and_a_reset_are_noted(new_pg: Callable[[], Postgres]) -> None
             db.execute(f"SELECT 1{', 1' * number}".encode())
     result = dbtune("slow-queries", server.dsn(), "-f", "json").ok()
     assert any("evicted" in note for note in result.json["notes"])
-    timer = threading.Timer(0.4, lambda: server.psql("SELECT pg_stat_statements_reset()"))
-    timer.start()
-    reset = dbtune("slow-queries", server.dsn(), "--interval", "1s", "-f", "json").ok()
-    timer.join()
+    with meanwhile(lambda: server.psql("SELECT pg_stat_statements_reset()")):
+        reset = dbtune("slow-queries", server.dsn(), "--interval", "100ms", "-f", "json").ok()
     assert any("reset meanwhile" in note for note in reset.json["notes"])
 
 
@@ -300,9 +300,7 @@ def test_nothing_is_written_and_no_lock_is_waited_for(database18: tuple[Postgres
     before = pg.psql("SELECT pg_current_xact_id()::text::bigint")[0][0]
     with pg.connect(name) as blocker, blocker.transaction():
         blocker.execute("LOCK TABLE pg_catalog.pg_extension IN ACCESS EXCLUSIVE MODE")
-        started = time.monotonic()
-        dbtune("slow-queries", pg.dsn(name), "--interval", "200ms")
-        assert time.monotonic() - started < 20, "dbtune queued behind a lock"
+        dbtune("slow-queries", pg.dsn(name), "--interval", "200ms")  # ends before the lock does
     after = pg.psql("SELECT pg_current_xact_id()::text::bigint")[0][0]
     assert after - before <= 2, "only the two measurements took a transaction number"
 

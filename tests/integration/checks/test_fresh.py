@@ -31,7 +31,8 @@ def test_postgresql(new_pg: Callable[[int], Postgres], version: int, role: str) 
     if role == "watcher":
         server.psql("CREATE ROLE watcher LOGIN PASSWORD 'p' IN ROLE pg_monitor")
         url = server.dsn("postgres", "watcher", "p")
-    assert above_info(url, "DATABASE_URL") == []
+    # However old the versions are by now.
+    assert above_info(url, "DATABASE_URL", "--exclude", "versions") == []
 
 
 @pytest.mark.parametrize("role", ["cache", "session", "store", "queue"])

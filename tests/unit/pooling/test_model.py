@@ -335,5 +335,5 @@ def test_absurd_inputs_are_answered_at_once(pooler: bool) -> None:
     )
     started = time.perf_counter()
     said = report(derive(inputs))
-    assert time.perf_counter() - started < 5
+    assert time.perf_counter() - started < 60  # in steps as small as the numbers: for days
     assert said.findings[0].level is Level.critical

@@ -127,7 +127,10 @@ def test_a_record_that_is_being_written_waits(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("form", ["log", "csv", "json"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=15,
+)
 @given(st.data())
 def test_bit_by_bit_is_all_at_once(form: str, tmp_path: Path, data: st.DataObject) -> None:
     text = (SAMPLES / f"pg18.{form}").read_bytes()
