@@ -20,9 +20,10 @@ from tests.servers import MongoDB, PgBouncer, Postgres, Redis
 
 CI = os.environ.get("CI") == "true"
 
-# A shell has what it starts in the background ignore Ctrl-C: so would all that tests start.
+# A shell has what it starts in the background ignore these: so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # No test fails because the machine is slow.
 PATIENT: dict[str, Any] = {

@@ -309,7 +309,7 @@ class Server:
                 raise ServerFailed(f"{self.kind} was not ready in time", self.log())
             time.sleep(0.01)
 
-    def _end(self, how: signal.Signals, seconds: float = 120) -> None:
+    def _end(self, how: signal.Signals, seconds: float = 20) -> None:
         """End the process, at last by force, and everything in its process group."""
         process, self._process = self._process, None
         if process is None:
@@ -618,14 +618,14 @@ class Postgres(Server):
 
     def restart(self, conf: Conf | None = None) -> None:
         """Shut down cleanly and start again on the same port, with new settings if given."""
-        self._end(signal.SIGINT)
+        self.halt()
         if conf is not None:
             self.configure(conf)
         self._run()
 
     def halt(self) -> None:
         """Shut down cleanly and keep the folder; restart() brings the server back."""
-        self._end(signal.SIGINT)
+        self._end(signal.SIGINT, 120)
 
     def dsn(
         self,

@@ -56,7 +56,7 @@ def demo() -> Iterator[Demo]:
         pid = cleanup.postmaster_pid(Path(running.folder))
         assert pid is not None
         dbtune("demo", "stop", env=env).ok()
-        assert not alive(pid)
+        wait_for(lambda: not alive(pid))  # what has ended takes a moment to be gone
         assert not Path(running.folder).exists()
         wait_for(lambda: working_in(running.folder) == [])
         assert [path for path in Path(home).rglob("*") if path.is_file()] == []
@@ -333,7 +333,7 @@ def test_the_server_stops_with_its_block() -> None:
             assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
         pid = cleanup.postmaster_pid(one.folder)
     assert pid is not None
-    assert not alive(pid)
+    wait_for(lambda: not alive(pid))
     assert not one.folder.exists()
     one.stop()
 
