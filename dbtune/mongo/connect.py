@@ -119,24 +119,28 @@ def _always_the_same(servers: Sequence[ServerDescription]) -> list[ServerDescrip
 
 
 def _wait_for_server(client: Client, profile: Profile, seconds: float) -> None:
-    """Wait until one server answers; fail at once when every one has refused.
+    """Wait until one server answers, and all if that is soon; fail when every one has refused.
 
-    The driver itself would try again until the time limit, ten seconds for a wrong port.
+    With some not known yet, a secondary would do in place of a primary, and then the primary: what
+    is read would be of two servers. The driver itself would try again until the time limit, ten
+    seconds for a wrong port.
     """
-    deadline = time.monotonic() + seconds
+    started = time.monotonic()
     while True:
+        waited = time.monotonic() - started
         servers = list(client.topology_description.server_descriptions().values())
         if not servers:
             raise TargetError(
                 f"can't connect to {where(profile)}: what answers there is not a member of the "
                 "replica set in the URL\ncheck replicaSet=, or leave it out to read that one server"
             )
-        if any(server.server_type_name != "Unknown" for server in servers):
-            return
+        known = sum(server.server_type_name != "Unknown" for server in servers)
         refusals = [server.error for server in servers if server.error is not None]
+        if known and (known + len(refusals) >= len(servers) or waited > _SELECTION_SECONDS):
+            return
         if len(refusals) == len(servers):
             raise TargetError(connect_problem(refusals[0], profile))
-        if time.monotonic() > deadline:
+        if waited > seconds:
             raise TargetError(connect_problem(TimeoutError("timed out"), profile))
         time.sleep(0.01)
 

@@ -94,7 +94,7 @@ class Session:
 
     @property
     def role(self) -> str:
-        """``primary``, ``secondary``, ``standalone``, ``mongos``, or a member in another state."""
+        """``primary``, ``secondary``, ``arbiter``, ``standalone``, ``mongos``, or another state."""
         hello = self._hello
         if hello.get("msg") == "isdbgrid":
             return "mongos"
@@ -102,6 +102,8 @@ class Session:
             return "standalone"
         if hello.get("isWritablePrimary"):
             return "primary"
+        if hello.get("arbiterOnly"):
+            return "arbiter"
         return "secondary" if hello.get("secondary") else "member (neither primary nor secondary)"
 
     @property
@@ -206,6 +208,8 @@ class Session:
             self._trace(shorten(text, 1000), elapsed, len(counted))
 
     def _translate(self, error: Exception, database: str, command: Mapping[str, Any]) -> Exception:
+        if isinstance(error, errors.NotPrimaryError):
+            return Unavailable(f"this member holds no data, or may not read it: {cause(error)}")
         if isinstance(error, errors.ConnectionFailure):
             return TargetError(f"the connection to {where(self.profile)} broke: {cause(error)}")
         if not isinstance(error, errors.OperationFailure):

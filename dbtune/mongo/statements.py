@@ -194,10 +194,14 @@ def _databases(session: Session, selection: Selection) -> list[str]:
 
     Raises:
         UsageError: ``--database`` names one that is not there.
+        TargetError: this member tells none.
     """
     from dbtune.mongo.session import INTERNAL
 
-    visible = session.database_names()
+    try:
+        visible = session.database_names()
+    except Unavailable as missing:
+        raise TargetError(f"nothing can be read: {missing.reason}\n{missing.remedy}") from None
     if selection.database:
         if selection.database not in visible:
             known = ", ".join(visible) or "none"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dbtune.errors import Unavailable, UsageError
+from dbtune.errors import TargetError, Unavailable, UsageError
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.mongo.indexes.advise import Advice, advise
 from dbtune.mongo.indexes.choose import MIN_DOCS, large_enough
@@ -98,9 +98,12 @@ def suggest(session: Session, request: Request = Request()) -> Report:
 
     Raises:
         UsageError: a log can't be read, or the database is not there.
-        TargetError: the connection broke.
+        TargetError: nothing at all can be read, or the connection broke.
     """
-    source = _source(session, request)
+    try:
+        source = _source(session, request)
+    except Unavailable as missing:
+        raise TargetError(f"nothing can be read: {missing.reason}\n{missing.remedy}") from None
     found = advise_all(session, source.workload, request.sample_docs)
     skipped = list(source.skipped)
     if (blind := session.blind()) is not None:

@@ -12,6 +12,7 @@ import pymongo
 import pytest
 
 from tests import servers
+from tests.command import dbtune
 from tests.conftest import missing
 from tests.health import Found, eventually, findings
 from tests.servers import HOST, MongoDB
@@ -136,3 +137,45 @@ def test_members_that_do_not_answer(members: tuple[MongoDB, MongoDB, MongoDB]) -
             assert "a majority of 2 votes" in found["message"]
     assert eventually(headless, there=False, seconds=PATIENCE) == []
     assert eventually(down, there=False, seconds=PATIENCE) == []
+
+
+def test_members_without_data_or_in_maintenance(members: tuple[MongoDB, MongoDB, MongoDB]) -> None:
+    first, second, third = members
+    whole = ",".join(f"{HOST}:{one.port}" for one in members)
+    assert eventually(lambda: _not_formed(first), there=False, seconds=PATIENCE) == []
+    with direct(second) as client:
+        client.admin.command("replSetMaintenance", True)
+        try:
+            for one in (second, third):
+                url = f"mongodb://{HOST}:{one.port}"
+                judged = dbtune("check", url, "--interval", "0s", "-f", "json").json
+                assert judged["findings"]  # of the set and of the server, which both tell
+                why = {skipped["what"]: skipped["reason"] for skipped in judged["skipped"]}
+                assert "holds no data, or may not read it" in why["mongo.unused-index"]
+                for command in ("suggest-indexes", "slow-queries", "bloat"):
+                    told = dbtune(command, url)
+                    assert (told.code, told.out) == (3, "")
+                    assert "nothing can be read: this member" in told.err
+            for _ in range(5):  # whoever answers first: what is read is of the primary
+                judged = dbtune("check", f"mongodb://{whole}/?replicaSet=three", "-f", "json",
+                                "--only", "mongo.member-down").json  # fmt: skip
+                assert judged["target"]["role"] == "primary"
+                assert [one["evidence"]["state"] for one in judged["findings"]] == ["RECOVERING"]
+        finally:
+            client.admin.command("replSetMaintenance", False)
+
+
+def test_features_that_are_kept_off(members: tuple[MongoDB, MongoDB, MongoDB]) -> None:
+    first, rule = members[0], "mongo.features-behind-version"
+    assert eventually(lambda: _not_formed(first), there=False, seconds=PATIENCE) == []
+    with direct(first) as client:
+        now = client.admin.command({"getParameter": 1, "featureCompatibilityVersion": 1})
+        version = now["featureCompatibilityVersion"]["version"]
+        older = {"6.0": "5.0", "7.0": "6.0", "8.0": "7.0"}[version]
+        confirm = {"confirm": True} if version >= "7.0" else {}
+        assert findings(first, rule) == []
+        client.admin.command({"setFeatureCompatibilityVersion": older, **confirm})
+        [found] = findings(first, rule)
+        assert f'setFeatureCompatibilityVersion: "{version}"' in found["remedy"]["sql"]
+        client.admin.command({"setFeatureCompatibilityVersion": version, **confirm})
+        assert findings(first, rule) == []
