@@ -319,6 +319,23 @@ def test_large_keys_outside_a_sample_are_suspected(
     assert any("keys were looked at" in note for note in report["notes"])
 
 
+def test_data_of_other_databases_is_not_taken_for_large_keys(
+    redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(redis_server)
+    with redis_server.client() as client:
+        client.select(5)
+        client.mset({f"elsewhere:{n}": "x" * 1_000_000 for n in range(80)})
+        monkeypatch.setattr("dbtune.redis.memory.collect.SAMPLE_KEYS", 500)
+        report = told(redis_server)
+        client.flushdb()
+    assert "redis.large-keys-unseen" not in {one["rule"] for one in report["findings"]}
+    assert "redis.large-keys-unseen" in {one["what"] for one in report["skipped"]}
+    assert report["memory"]["unexplained_bytes"] is None
+    assert "only database 0 was read: 80 keys more in others" in report["notes"]
+    assert not any("not explained" in note for note in report["notes"])
+
+
 # ------------------------------------------------------------------------------ compact encodings
 
 

@@ -11,7 +11,7 @@ from dbtune.bloat import Selection
 from dbtune.errors import Unavailable
 from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.report import Report
-from dbtune.text import bytes_text, count_text, ms_text, ratio_text
+from dbtune.text import bytes_text, count_text, ms_text, plural, ratio_text
 
 if TYPE_CHECKING:
     from dbtune.redis.memory.encodings import Encoded
@@ -96,15 +96,17 @@ def _notes(session: Session, keys: Keyspace | None) -> Iterator[str]:
             f"{ms_text(keys.seconds * 1000)}: shares are estimates, and a rare large key may be "
             "missing"
         )
-        share = keys.unexplained_bytes / keys.dataset_bytes if keys.dataset_bytes else 0.0
+        missing = keys.unexplained_bytes or 0.0
+        share = missing / keys.dataset_bytes if keys.dataset_bytes else 0.0
         if share > _UNEXPLAINED_RATIO:
             yield (
-                f"{bytes_text(keys.unexplained_bytes)} of data ({ratio_text(share)}) are not "
+                f"{bytes_text(missing)} of data ({ratio_text(share)}) are not "
                 "explained by the sample: large keys are outside it"
             )
     if keys is not None and keys.seen:
         yield "looking at keys touches no last access, but the server counts it in keyspace_hits"
     if session.role == "cluster" and not session.node:
         yield "only this node was read: the others have keys of their own"
-    if session.database:
-        yield f"only database {session.database} was read"
+    if session.database or (keys is not None and keys.elsewhere):
+        others = f": {plural(keys.elsewhere, 'key')} more in others" if keys else ""
+        yield f"only database {session.database} was read{others}"

@@ -74,11 +74,13 @@ def read_keys(
     finally:
         connection.disconnect()
     info = session.read_info("memory")
+    here, everywhere = _counts(session)
     counted = counter.done()
     return replace(
         counted,
         whole=whole,
-        total=max(counted.seen, _count(session)),
+        total=max(counted.seen, here),
+        elsewhere=everywhere - here,
         seconds=time.monotonic() - started,
         used_bytes=_number(info, "used_memory"),
         dataset_bytes=_number(info, "used_memory_dataset"),
@@ -95,11 +97,13 @@ def _refused(said: str, session: Session) -> Unavailable:
     return Unavailable(f"keys can't be looked at{now}: {plain(said)}", remedy)
 
 
-def _count(session: Session) -> int:
-    """Keys of the session's database."""
-    line = session.read_info("keyspace").get(f"db{session.database}", "")
-    parts = dict(part.partition("=")[::2] for part in line.split(","))
-    return int(parts.get("keys") or 0)
+def _counts(session: Session) -> tuple[int, int]:
+    """Keys of the session's database, and of all."""
+    counts = {
+        name: int(dict(part.partition("=")[::2] for part in line.split(",")).get("keys") or 0)
+        for name, line in session.read_info("keyspace").items()
+    }
+    return counts.get(f"db{session.database}", 0), sum(counts.values())
 
 
 def _number(info: dict[str, str], name: str) -> int:

@@ -82,6 +82,7 @@ class Keyspace:
 
     Attributes:
         total: keys of the database, as the server counts them.
+        elsewhere: keys of the server's other databases.
         seen: keys that were looked at.
         size: their bytes in memory.
         whole: every key was looked at.
@@ -93,6 +94,7 @@ class Keyspace:
     """
 
     total: int = 0
+    elsewhere: int = 0
     seen: int = 0
     size: int = 0
     whole: bool = False
@@ -118,9 +120,12 @@ class Keyspace:
         return sum(one.all_bytes(self.factor) for one in self.types.values())
 
     @property
-    def unexplained_bytes(self) -> float:
-        """Data that the keys seen do not stand for: rare giants outside the sample."""
-        return max(0.0, self.dataset_bytes - self.all_bytes)
+    def unexplained_bytes(self) -> float | None:
+        """Data that the keys seen do not stand for: rare giants outside the sample.
+
+        ``None`` if other databases have keys, too: how much of the data is theirs is not told.
+        """
+        return None if self.elsewhere else max(0.0, self.dataset_bytes - self.all_bytes)
 
 
 class Patterns:

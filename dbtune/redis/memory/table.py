@@ -78,6 +78,7 @@ def memory_table(info: Mapping[str, str], keys: Keyspace | None) -> Table:
             return None
 
     limit = number("maxmemory")
+    missing = keys.unexplained_bytes if keys else None
     values: Row = {
         "used_bytes": number("used_memory"),
         "dataset_bytes": number("used_memory_dataset"),
@@ -93,7 +94,7 @@ def memory_table(info: Mapping[str, str], keys: Keyspace | None) -> Table:
         "reading": reading(info),
         "keys": keys.total if keys else None,
         "sampled_keys": keys.seen if keys else None,
-        "unexplained_bytes": round(keys.unexplained_bytes) if keys else None,
+        "unexplained_bytes": round(missing) if missing is not None else None,
         "ttl": keys.ttl if keys else None,
     }
     return record("memory", "Memory", MEMORY, values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbtune.errors import Unavailable
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.redis.memory.facts import Keyspace
 from dbtune.text import bytes_text, count_text, ratio_text
@@ -18,12 +19,16 @@ def large_keys_unseen(
     Why: A few giants in a million keys are outside nearly every sample, and are what stops the
     server when they are read.
 
-    Mistaken when: Modules, scripts or other databases hold the data.
+    Mistaken when: Modules or scripts hold the data.
 
     Remedy: Look at all keys, on a replica if there is one.
     """
+    if keys.whole:
+        return
     missing = keys.unexplained_bytes
-    if keys.whole or missing < min_bytes or missing < min_ratio * keys.dataset_bytes:
+    if missing is None:
+        raise Unavailable("other databases have keys, too: how much data is theirs is not told")
+    if missing < min_bytes or missing < min_ratio * keys.dataset_bytes:
         return
     share = missing / keys.dataset_bytes
     yield Finding(
