@@ -136,12 +136,12 @@ def check(
         if log and profile.engine is not Engine.postgresql:
             raise UsageError(f"--log is for PostgreSQL; {profile.name} is {profile.engine.product}")
         with run.any_session(profile) as session:
-            nodes, lacking = _nodes(session) if profile.engine is Engine.redis else ([], ())
+            nodes, lacking = _nodes(session) if profile.engine is Engine.redis else ([], [])
             if not nodes:
                 report, findings = check_one(session, ask(profile), run.wait)
-                report = replace(report, skipped=(*report.skipped, *lacking))
         if nodes:
             report, findings = _many(run, nodes, jobs, ask)
+        report = replace(report, skipped=(*lacking, *report.skipped))
     if write_baseline is not None:
         write_file(write_baseline, baseline_text(findings) + "\n", force=run.force)
         run.say(f"written to {write_baseline}")
@@ -175,15 +175,15 @@ def _fleet(
     return _many(run, profiles, jobs, ask)
 
 
-def _nodes(session: object) -> tuple[list[Profile], tuple[Skipped, ...]]:
-    """Profiles of a Redis Cluster's nodes; none of any other target."""
+def _nodes(session: object) -> tuple[list[Profile], list[Skipped]]:
+    """Profiles of a Redis Cluster's nodes, and those that can't be asked; none of other targets."""
     from dbtune.redis.nodes import node_profiles
     from dbtune.redis.session import Session as RedisSession
 
     try:
-        return node_profiles(cast("RedisSession", session)), ()
+        return node_profiles(cast("RedisSession", session))
     except Unavailable as missing:
-        return [], (Skipped("the other nodes", missing.reason, missing.remedy),)
+        return [], [Skipped("the other nodes", missing.reason, missing.remedy)]
 
 
 def _many(

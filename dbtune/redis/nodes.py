@@ -136,17 +136,19 @@ def read_each(
     return reports, lost
 
 
-def node_profiles(session: Session) -> list[Profile]:
-    """A profile for each node, by its name; none of a server that stands alone.
+def node_profiles(session: Session) -> tuple[list[Profile], list[Skipped]]:
+    """A profile for each node, by its name, and the nodes that have failed.
+
+    None of a server that stands alone.
 
     Raises:
         Unavailable, TargetError: as :func:`nodes_of`.
     """
-    return [
-        replace(profile_of(session.profile, one), name=one.name)
-        for one in nodes_of(session)
-        if not one.failed
+    found = nodes_of(session)
+    profiles = [
+        replace(profile_of(session.profile, one), name=one.name) for one in found if not one.failed
     ]
+    return profiles, [_failed(one) for one in found if one.failed]
 
 
 def open_nodes(session: Session) -> tuple[list[Session], list[Skipped]]:

@@ -226,6 +226,12 @@ def test_a_node_that_has_failed_is_not_silently_left_out(tmp_path: Path) -> None
         for command in (*COMMANDS[1:3], COMMANDS[4]):
             told = skipped(asked(first, tmp_path, *command, "-f", "json").ok().json)
             assert told[node]["reason"] == "the cluster has marked it as failed"
+        judged = dbtune("check", first.url(), "--interval", "0s", "-f", "json").json
+        assert node in skipped(judged)
+        broken = [one for one in judged["findings"] if one["rule"] == "redis.cluster-broken"]
+        assert {one["level"] for one in broken} == {"critical"}
+        assert len(broken) == 2  # as each of the others sees it, though their state is ok
+        assert "5,460 are of nodes that do not answer" in broken[0]["message"]
         dbtune("snapshot", "-o", file, env={"REDIS_URL": first.url()}).ok()
     for saved in "cache", "check":
         report = dbtune(saved, "--from", file, "-f", "json").json

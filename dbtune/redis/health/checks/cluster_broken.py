@@ -15,14 +15,15 @@ SLOTS = 16_384
 def cluster_broken(cluster: Cluster) -> Iterator[Finding]:
     """The cluster does not serve all slots.
 
-    Why: Commands on keys of those slots fail; by default all commands do.
+    Why: Commands on keys of those slots fail; by default (cluster-require-full-coverage) all do.
 
     Mistaken when: A failover is under way.
 
     Remedy: CLUSTER NODES tells which node is down; bring it or a replica of it up. Slots that no
         node has: redis-cli --cluster fix.
     """
-    if not cluster.enabled or cluster.state in ("", "ok"):
+    served = cluster.assigned == SLOTS and not cluster.failing
+    if not cluster.enabled or not cluster.state or (cluster.state == "ok" and served):
         return
     yield Finding(
         "cluster",
