@@ -36,8 +36,16 @@ def database_text(name: str) -> str:
     return f"db.getSiblingDB({shell_text(name)})"
 
 
+def collection_text(namespace: str) -> str:
+    """A collection (``database.collection``) as mongosh names it, whichever database it is in."""
+    database, _, name = namespace.partition(".")
+    return f"{database_text(database)}.getCollection({shell_text(name)})"
+
+
 def _key_text(key: object) -> str:
     text = str(key)
+    if text == "__proto__":  # which would be the object's prototype, and no field
+        return '["__proto__"]'
     return text if re.fullmatch(r"[A-Za-z_$][\w$]*", text) else json.dumps(text, ensure_ascii=False)
 
 

@@ -40,6 +40,7 @@ _NUMBER = re.compile(
     r"[+-]?(?:0[xX][0-9a-fA-F]+|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![\w.])"
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
+_COMPUTED = re.compile(r"""\[\s*["'](\w+)["']\s*\]""")
 _NAME = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_]\w*)*")
 _REGEX = re.compile(r"/((?:[^/\\\n\[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+)/([a-z]*)")
 _QUOTED = {
@@ -180,6 +181,9 @@ class Reader:
             if found := pattern.match(self._text, self._at):
                 self._at = found.end()
                 return found[0]
+        if computed := _COMPUTED.match(self._text, self._at):
+            self._at = computed.end()
+            return computed[1]
         raise SyntaxProblem(self._at, "a key or }")
 
     def _comma(self, closing: str) -> None:

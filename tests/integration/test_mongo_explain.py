@@ -214,6 +214,8 @@ def test_a_rule_fires_where_it_must_and_only_there(client: Client, rule: str) ->
         finding = found(relaxed(plan(client, command))).get(rule)
         assert finding, command
         assert re.search(r"\d", finding.message)
+        sql = finding.remedy.sql
+        assert not sql or "createIndex" not in sql or sql.startswith("db.getSiblingDB("), sql
     for command in must_not:
         assert rule not in found(relaxed(plan(client, command))), command
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dbtune.mongo.indexes.bson_order import NUMBER, OBJECT_ID, STRING, Key, terminals
 from dbtune.mongo.indexes.facts import Collection, Index, Proposal, default_name
 from dbtune.mongo.indexes.sample import Sample
-from dbtune.mongo.shellprint import database_text, shell_text
+from dbtune.mongo.shellprint import collection_text, shell_text
 
 _LONGEST_NAME = 100
 _ENTRY_BYTES = 9
@@ -42,12 +42,6 @@ def name_of(index: Proposal, collection: Collection | None = None) -> str:
         return name
     mark = hashlib.sha256(name.encode()).hexdigest()[:8]
     return f"{name[: _LONGEST_NAME - 9]}_{mark}"
-
-
-def collection_text(namespace: str) -> str:
-    """A collection as mongosh names it."""
-    database, _, name = namespace.partition(".")
-    return f"{database_text(database)}.getCollection({shell_text(name)})"
 
 
 def hidden_one(index: Proposal, collection: Collection) -> str:

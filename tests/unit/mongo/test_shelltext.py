@@ -27,6 +27,7 @@ def read(text: str) -> Any:
     ("text", "value"),
     [
         ("{a: 1, 'b.c': [true, null], $or: [{}]}", {"a": 1, "b.c": [True, None], "$or": [{}]}),
+        ('{["__proto__"]: 1}', {"__proto__": 1}),
         ("{n: Long('5'), m: NumberLong(6), k: NumberInt(7)}", {"n": 5, "m": 6, "k": 7}),
         ('{"n": {"$numberLong": "5"}, "d": {"$numberDouble": "1.5"}}', {"n": 5, "d": 1.5}),
         ("{d: ISODate('2024-01-31T12:00:00Z')}", {"d": NOON}),
@@ -72,6 +73,10 @@ def test_what_is_no_value_is_told_with_its_place(text: str) -> None:
         read(text)
     assert 0 <= error.value.offset <= len(text)
     assert error.value.expected
+
+
+def test_a_field_with_the_name_of_the_prototype_is_a_field() -> None:
+    assert shell_text({"__proto__": 1, "b": 2}) == '{["__proto__"]: 1, b: 2}'
 
 
 def test_a_cut_text_gives_what_was_read() -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dbtune.finding import Remedy
 from dbtune.mongo.indexes.facts import Index
-from dbtune.mongo.indexes.propose import collection_text
-from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.shellprint import collection_text, shell_text
 from dbtune.text import plain, shorten
 
 DROPPING = (

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.mongo.indexes.checks import DROPPING, subject
 from dbtune.mongo.indexes.facts import Collection
-from dbtune.mongo.indexes.propose import collection_text
-from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.shellprint import collection_text, shell_text
 from dbtune.text import bytes_text
 
 

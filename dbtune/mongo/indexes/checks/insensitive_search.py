@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.mongo.indexes.advise import Advice, Case
 from dbtune.mongo.indexes.match import is_regex
-from dbtune.mongo.indexes.propose import collection_text
-from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.shellprint import collection_text, shell_text
 from dbtune.text import count_text, plain, shorten
 
 

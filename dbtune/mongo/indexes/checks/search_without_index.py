@@ -8,10 +8,9 @@ from dbtune.finding import Finding, Remedy, check
 from dbtune.mongo.indexes.advise import Advice
 from dbtune.mongo.indexes.facts import Collection
 from dbtune.mongo.indexes.places import kinds_of
-from dbtune.mongo.indexes.propose import collection_text
 from dbtune.mongo.indexes.query import Query, geo_condition, has_text
 from dbtune.mongo.indexes.workload import Usage
-from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.shellprint import collection_text, shell_text
 from dbtune.text import count_text, plain, shorten
 
 _UNKNOWN = "FIELD"

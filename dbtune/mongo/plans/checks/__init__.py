@@ -12,7 +12,7 @@ from typing import Any
 from dbtune.finding import Confidence, Evidence, Finding, Level, Remedy
 from dbtune.mongo.masking import conditions
 from dbtune.mongo.plans.model import Plan, Stage
-from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.shellprint import collection_text, shell_text
 from dbtune.text import plain, shorten
 
 MIN_DOCS = 1000
@@ -99,10 +99,10 @@ def index_keys(plan: Plan) -> dict[str, int]:
 def index_remedy(plan: Plan, text: str, namespace: str = "") -> Remedy:
     """Advice with the statement that makes such an index, where one can be told."""
     keys = index_keys(plan)
-    collection = (namespace or plan.namespace).partition(".")[2]
-    if not keys or not collection:
+    place = namespace or plan.namespace
+    if not keys or not place.partition(".")[2]:
         return Remedy(text, effect=BUILDING)
-    made = f"db.getCollection({shell_text(collection)}).createIndex({shell_text(keys)})"
+    made = f"{collection_text(place)}.createIndex({shell_text(keys)})"
     return Remedy(
         f"{text} By the rule equality, sort, range it is the one below; which order is best "
         "depends on the data: dbtune suggest-indexes estimates it from a sample.",

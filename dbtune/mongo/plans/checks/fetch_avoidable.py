@@ -8,7 +8,7 @@ from dbtune.finding import Confidence, Finding, Level, Remedy, check
 from dbtune.mongo.plans.checks import BUILDING, fields, level, on_stage
 from dbtune.mongo.plans.model import Plan, Stage
 from dbtune.mongo.plans.raw import mapping
-from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.shellprint import collection_text, shell_text
 from dbtune.text import count_text
 
 
@@ -41,7 +41,7 @@ def fetch_avoidable(
         if not _keeps_most(stage) or any("*" in name for name in more):
             continue
         keys = dict(scan.key_pattern) | dict.fromkeys(more, 1)
-        collection = stage.relation.partition(".")[2] or plan.namespace.partition(".")[2]
+        place = stage.relation if "." in stage.relation else plan.namespace
         yield on_stage(
             plan,
             stage,
@@ -50,7 +50,7 @@ def fetch_avoidable(
             Remedy(
                 f"Make an index that has {', '.join(more)} at its end, and drop {scan.index} if "
                 "nothing else needs it; _id: 0 in the projection, unless _id is in the index.",
-                sql=f"db.getCollection({shell_text(collection)}).createIndex({shell_text(keys)})",
+                sql=f"{collection_text(place)}.createIndex({shell_text(keys)})",
                 effect=BUILDING,
             ),
             evidence={"docs_examined": docs, "fields": ", ".join(more)},

@@ -8,7 +8,7 @@ from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.mongo.plans.checks import BUILDING, MIN_DOCS, level, on_stage
 from dbtune.mongo.plans.model import Plan, Stage
 from dbtune.mongo.plans.raw import mapping, text
-from dbtune.mongo.shellprint import shell_text
+from dbtune.mongo.shellprint import collection_text, shell_text
 from dbtune.text import count_text
 
 
@@ -63,13 +63,12 @@ def _level(plan: Plan, stage: Stage, strategy: str, docs: int, came: int | None)
 def _remedy(stage: Stage) -> Remedy:
     spec = mapping(stage.props.get("specification")) or stage.props
     foreign = text(spec.get("foreignField"))
-    collection = stage.relation.partition(".")[2]
-    if not foreign or not collection:
+    if not foreign or not stage.relation.partition(".")[2]:
         return Remedy(
             "Index what the $lookup's pipeline compares with the outer document.", effect=BUILDING
         )
     return Remedy(
         f"Index {foreign} in the other collection.",
-        sql=f"db.getCollection({shell_text(collection)}).createIndex({shell_text({foreign: 1})})",
+        sql=f"{collection_text(stage.relation)}.createIndex({shell_text({foreign: 1})})",
         effect=BUILDING,
     )
