@@ -751,6 +751,10 @@ def test_redundant_indexes_all_and_none_falsely(new_mongodb: Callable[[], MongoD
             client.shop.c.create_index(keys, name=name, **options)
         with Session(profile_from_url(server.url(), "a test"), Limits()) as session:
             report = suggest(session)
+            for name in verdicts(report, "mongo.redundant-index"):
+                client.shop.command("collMod", "c", index={"name": name, "hidden": True})
+            mended = suggest(session)
+    assert not verdicts(mended, "mongo.redundant-index"), "hidden as advised, and told again"
     found = verdicts(report, "mongo.redundant-index")
     assert set(found) == {name for name, _, _, redundant in indexes if redundant}
     first, *later = found["a"].remedy.sql.split("\n")

@@ -25,8 +25,8 @@ def pairs(indexes: Sequence[Index]) -> Iterator[tuple[Index, Index]]:
 
 
 def is_beginning(one: Index, other: Index) -> bool:
-    """Whether an index can be dropped because of another."""
-    if not (one.is_btree and other.is_btree) or other.hidden:
+    """Whether an index can be dropped because of another; of hidden ones another rule tells."""
+    if not (one.is_btree and other.is_btree) or one.hidden or other.hidden:
         return False
     if one.name == "_id_" or one.unique or one.expire_seconds is not None or one.shard_key:
         return False
