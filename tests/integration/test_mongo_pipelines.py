@@ -148,3 +148,38 @@ def test_a_hint_is_told(server: MongoDB) -> None:
         report = suggest(session)
     assert [row["keys"] for row in report.tables[0].rows] == ["{a: 1}"]
     assert any(note.startswith("1 operation had a hint") for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        {"find": "narrow", "filter": {"a": 7}, "sort": {"_id": 1}, "projection": {"a": 1}},
+        {"find": "deep", "filter": {"o": 7}, "limit": 3},
+        {"count": "narrow", "query": {"a": 7}},
+        {"distinct": "narrow", "key": "b", "query": {"a": 7}},
+        {"aggregate": "deep", "pipeline": [{"$match": {"o": 7}}], "cursor": {}},
+    ],
+    ids=str,
+)
+def test_what_is_asked_of_a_view_is_asked_of_its_collection(
+    server: MongoDB, command: dict[str, Any]
+) -> None:
+    name = str(next(iter(command.values())))
+    with server.client() as client, Session(
+        profile_from_url(server.url(), "a test"), Limits()
+    ) as session:  # fmt: skip
+        shop = client.shop
+        shop.create_collection("narrow", viewOn="c", pipeline=[{"$match": {"b": {"$gte": 0}}}])
+        shop.create_collection("deep", viewOn="narrow", pipeline=[{"$project": {"o": "$a"}}])
+        try:
+            shop.command("profile", 2)
+            shop.command(command)
+            shop.command("profile", 0)
+            told = suggest(session).tables[0].rows
+            asked_for = Request(operation=command, collection=f"shop.{name}")
+            for rows in (told, suggest(session, asked_for).tables[0].rows):
+                assert {row["namespace"] for row in rows} == {"shop.c"}
+                assert all(str(row["keys"]).startswith("{a: 1") for row in rows)
+        finally:
+            for one in ("narrow", "deep", "system.profile"):
+                shop.drop_collection(one)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from dbtune.errors import Unavailable
 from dbtune.finding import Skipped
@@ -11,6 +12,7 @@ from dbtune.logs.blocks import Damaged, decoded
 from dbtune.logs.files import STDIN, expand
 from dbtune.mongo import APP_NAME
 from dbtune.mongo.indexes.commands import UNKNOWN
+from dbtune.mongo.indexes.views import View, read_views
 from dbtune.mongo.indexes.workload import Workload
 from dbtune.mongo.logfile import Counts, operations
 from dbtune.mongo.logs.read import lines_of
@@ -41,8 +43,8 @@ def from_server(session: Session, database: str = "") -> Source:
     Raises:
         TargetError: the connection broke.
     """
-    found = Source()
     databases = [database] if database else _databases(session)
+    found = Source(Workload(read_views(session, databases)))
     try:
         documents = list(_query_stats(session, databases))
     except Unavailable:
@@ -91,13 +93,13 @@ def _profiled(session: Session, database: str) -> Iterator[Document]:
     return session.documents(database, command)
 
 
-def from_logs(names: Sequence[str]) -> Source:
+def from_logs(names: Sequence[str], views: Mapping[str, View] = MappingProxyType({})) -> Source:
     """The slow operations of some logs, streamed.
 
     Raises:
         UsageError: one of them can't be read, or is no log.
     """
-    found = Source()
+    found = Source(Workload(views))
     for name in expand(names):
         counts = Counts()
         shown = "standard input" if name == STDIN else plain(name)

@@ -31,6 +31,7 @@ from dbtune.mongo.indexes.table import (
     suggestion_rows,
 )
 from dbtune.mongo.indexes.usage import read_multikey, with_usage
+from dbtune.mongo.indexes.views import read_views, resolved
 from dbtune.mongo.indexes.workload import Usage, Workload, single
 from dbtune.mongo.session import Session
 from dbtune.mongo.shape import shape_of
@@ -154,7 +155,9 @@ def _source(session: Session, request: Request) -> Source:
         )
     if request.operation:
         document = {"op": "query", "ns": request.collection, "command": request.operation}
-        queries = [one.query for one in asked(request.collection, request.operation)]
+        views = read_views(session, [request.collection.partition(".")[0]])
+        read = resolved(views, request.collection, request.operation)
+        queries = [one.query for one in asked(*read)]
         if not queries:
             raise UsageError("no query that an index could serve")
         text = shape_of(document).text
@@ -164,7 +167,7 @@ def _source(session: Session, request: Request) -> Source:
             source.workload.usages |= more.usages
         return source
     if request.logs:
-        return from_logs(request.logs)
+        return from_logs(request.logs, read_views(session, session.database_names()))
     return from_server(session, request.database)
 
 

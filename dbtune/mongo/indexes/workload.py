@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from dbtune.mongo.indexes.commands import Asked, asked
 from dbtune.mongo.indexes.query import Query
+from dbtune.mongo.indexes.views import View, resolved
 from dbtune.mongo.masking import field as masked
 from dbtune.mongo.shape import shape_of
 
@@ -55,6 +57,7 @@ class Workload:
     """Operations added up by shape.
 
     Attributes:
+        views: what is asked of these is added up as asked of their collections.
         usages: by the shape's text, the collection, and the fields that the text does not name.
         operations: how many were added.
         writes: operations that write, by collection.
@@ -62,7 +65,8 @@ class Workload:
         hinted: operations that name the index that they want.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, views: Mapping[str, View] = MappingProxyType({})) -> None:
+        self.views = views
         self.usages: dict[tuple[str, ...], Usage] = {}
         self._variants: Counter[tuple[str, str]] = Counter()
         self.operations = 0
@@ -88,7 +92,7 @@ class Workload:
         self.operations += 1
         self.hinted += bool(command.get("hint"))
         text = shape_of(document).text
-        for one in asked(namespace, command):
+        for one in asked(*resolved(self.views, namespace, command)):
             self._count(text, one, document)
 
     def _count(self, text: str, one: Asked, document: Mapping[str, Any]) -> None:
