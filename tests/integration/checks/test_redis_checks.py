@@ -135,6 +135,17 @@ def test_saving(new_redis: Callable[[], Redis]) -> None:
     assert findings(server, "redis.save-overdue", warning_seconds=0, min_changes=1) == []
 
 
+def test_a_cache_by_its_policy_need_not_persist(new_redis: Callable[[], Redis]) -> None:
+    rule = "redis.nothing-persists"
+    server = new_redis().start(SAFE | {"maxmemory-policy": "volatile-lru"})
+    with server.client() as client:
+        client.mset({f"k{n}": "x" for n in range(1200)})
+        assert len(findings(server, rule)) == 1  # nothing of this is evicted: it is a store
+        for n in range(1200):
+            client.expire(f"k{n}", 3600)
+        assert findings(server, rule) == []
+
+
 def test_replication(new_redis: Callable[[], Redis]) -> None:
     master = new_redis().start(SAFE)
     replica = new_redis().start(SAFE | {"replicaof": f"127.0.0.1 {master.port}"})

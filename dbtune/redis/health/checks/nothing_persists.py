@@ -19,17 +19,17 @@ def nothing_persists(info: Info, config: Config, *, min_keys: int = 1000) -> Ite
 
     Remedy: appendonly yes for a store; a replica.
     """
-    keys, _ = info.keys
+    keys, expiring = info.keys
     if keys < min_keys or config.text("save") or config.text("appendonly") == "yes":
         return
     if info.number("connected_slaves") or info.text("role") == "slave":
         return
-    if config.text("maxmemory-policy").startswith("allkeys"):
+    policy = config.text("maxmemory-policy")
+    if policy.startswith("allkeys") or (policy.startswith("volatile") and expiring > 0.9 * keys):
         return  # a cache says so
     yield Finding(
         "persistence",
-        f"{keys:,} keys, no RDB, no AOF, no replica; the policy is "
-        f"{config.text('maxmemory-policy')}",
+        f"{keys:,} keys, no RDB, no AOF, no replica; the policy is {policy}",
         Remedy(
             "Save it, if it is more than a cache.", config="appendonly yes\nappendfsync everysec"
         ),
