@@ -12,6 +12,7 @@ from psycopg.pq import PGconn, PollingStatus, TransactionStatus
 from psycopg.waiting import Wait
 
 from dbtune.errors import AdminConsole, UsageError
+from dbtune.postgres import APP_NAME
 from dbtune.postgres.refusal import refused, say_sqlstate, where
 from dbtune.profile import Profile
 from dbtune.redaction import redact
@@ -107,7 +108,7 @@ def connect(profile: Profile, limits: Limits, *, console: bool = False) -> Conne
             profile.url.reveal(),
             autocommit=True,
             prepare_threshold=None,
-            application_name="dbtune",
+            application_name=APP_NAME,
             client_encoding="utf8",
             **keywords,
         )

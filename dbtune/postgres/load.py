@@ -28,7 +28,6 @@ from dbtune.postgres.facts.databases import Database, between, databases
 from dbtune.postgres.session import Row, Session
 from dbtune.postgres.statements.collect import read_setup, read_statements
 from dbtune.postgres.statements.facts import Entry, Reading
-from dbtune.postgres.statements.group import is_own
 from dbtune.postgres.statements.interval import difference
 from dbtune.statements import Wait
 
@@ -219,7 +218,7 @@ def calls_of(entries: Iterable[Entry]) -> tuple[Calls, ...]:
     sums: defaultdict[tuple[str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     for one in entries:
         control = one.text is None or _CONTROL.match(one.text)
-        if control or is_own(one) or not one.key.toplevel:
+        if control or one.is_own or not one.key.toplevel:
             continue
         mean = one.total_ms / one.calls
         total = sums[one.user, one.database]

@@ -8,8 +8,9 @@ import psycopg
 from psycopg import sql
 
 from dbtune.errors import TargetError, Unavailable
+from dbtune.postgres import TAG
 from dbtune.postgres.server import MONITOR_ROLES, Server, read_server, target
-from dbtune.postgres.session import TAG, Session
+from dbtune.postgres.session import Session
 from dbtune.readiness import Need, report, round_trip_ms
 from dbtune.redaction import redact
 from dbtune.report import Report

@@ -22,16 +22,11 @@ from psycopg.adapt import Buffer, Loader
 from psycopg.rows import dict_row
 
 from dbtune.errors import OutOfTime, TargetError, Unavailable, WrongEncoding
+from dbtune.postgres import TAG
 from dbtune.postgres.connect import connect
 from dbtune.profile import Profile, redact
 from dbtune.session import Limits, Trace
 from dbtune.text import plain
-
-TAG = "/* dbtune */"
-"""Stands in every statement, so that dbtune can leave itself out of what it measures.
-
-It stands behind the first word: PostgreSQL 18 drops comments before it from pg_stat_statements.
-"""
 
 _BEGIN: LiteralString = (
     f"BEGIN {TAG} {{}}; "

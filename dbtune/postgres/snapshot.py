@@ -58,9 +58,7 @@ def _masked(reading: Reading) -> Reading:
 
 def _of_others(reading: Reading) -> Iterator[Entry]:
     """Without dbtune's own statements, which nothing would tell apart once comments are gone."""
-    from dbtune.postgres.statements.group import is_own
-
-    return (entry for entry in reading.entries if not is_own(entry))
+    return (entry for entry in reading.entries if not entry.is_own)
 
 
 class Light:
@@ -95,7 +93,6 @@ class Light:
 
     def _statements(self, session: Session) -> Reading:
         from dbtune.postgres.statements.collect import read_setup, read_statements
-        from dbtune.postgres.statements.group import is_own
 
         setup = read_setup(session)
         reading = read_statements(session, setup, texts=False)
@@ -105,7 +102,7 @@ class Light:
                 reading = read_statements(session, setup, texts=True)
             keys = {entry.key for entry in reading.entries}
             for entry in reading.entries:
-                if is_own(entry):
+                if entry.is_own:
                     self._own.add(entry.key)
                 elif entry.text is not None and entry.key not in self._texts:
                     self._texts[entry.key] = _without_constants(entry.text)

@@ -15,9 +15,9 @@ from typing import Self
 import psycopg
 
 from dbtune.errors import UsageError
+from dbtune.postgres import TAG
 from dbtune.postgres.connect import connect
 from dbtune.postgres.server import Server
-from dbtune.postgres.session import TAG
 from dbtune.profile import Profile, redact
 from dbtune.session import Limits, Trace
 from dbtune.text import plain

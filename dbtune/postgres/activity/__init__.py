@@ -107,12 +107,10 @@ class Watch:
         return [statements_table(shown, self._texts, self._limit)]
 
     def _learn_texts(self) -> None:
-        from dbtune.postgres.statements.group import is_own
-
         reading = self._statements(texts=True)
         if reading is not None:
             self._texts = {one.key: one.text or "" for one in reading.entries}
-            self._own = {one.key for one in reading.entries if is_own(one)}
+            self._own = {one.key for one in reading.entries if one.is_own}
             if reading.texts_missing:
                 lacking = Skipped("statements", reading.texts_missing, reading.texts_remedy)
                 self._skipped["statements"] = lacking

@@ -14,6 +14,7 @@ from operator import mul
 
 from dbtune.logs.blocks import decoded
 from dbtune.logs.tally import MOST_NAMES, Sum, add, buckets
+from dbtune.postgres import APP_NAME, TAG, is_own
 from dbtune.postgres.logs.auto_explain import query_text
 from dbtune.postgres.logs.digest import Digest
 from dbtune.postgres.logs.events import Events
@@ -56,6 +57,16 @@ class _Found(dict[tuple[bytes, bytes, bytes], list[bytes]]):
         super().__init__()
         self.key, self.logged = key, logged
         self.planned: list[bytes] = []
+
+
+def _found(kept: dict[str, Logged], key: str, text: str) -> _Found:
+    """What is kept for a statement that is seen the first time: nothing of dbtune's own."""
+    logged = kept.get(key)
+    if logged is None:
+        logged = Logged(shorten(parameterised(text[:_TEXT_LIMIT]), 4000))
+        if key != TAG:
+            kept[key] = logged
+    return _Found(key, logged)
 
 
 class Session:
@@ -111,8 +122,8 @@ class Counting:
         self._since, self._until = since, until or "\x7f"
         self._database, self._user = database, user
         self._records = 0
-        self._texts = Texts(self._made)
-        self._plan_texts = Texts(self._made_of_plan)
+        self._texts = Texts(lambda key, text: _found(self._digest.statements, key, text))
+        self._plan_texts = Texts(lambda key, text: _found(self._digest.plans, key, text))
         self._touched: list[_Found] = []
         self._pending = 0
         self._hour, self._zone = b"", b""
@@ -238,21 +249,6 @@ class Counting:
 
     # ------------------------------------------------------------------------ single statements
 
-    def _made(self, key: str, text: str) -> _Found:
-        """What is kept for a statement that is seen the first time."""
-        statements = self._digest.statements
-        logged = statements.get(key)
-        if logged is None:
-            logged = statements[key] = Logged(shorten(parameterised(text[:_TEXT_LIMIT]), 4000))
-        return _Found(key, logged)
-
-    def _made_of_plan(self, key: str, text: str) -> _Found:
-        plans = self._digest.plans
-        logged = plans.get(key)
-        if logged is None:
-            logged = plans[key] = Logged(shorten(parameterised(text[:_TEXT_LIMIT]), 4000))
-        return _Found(key, logged)
-
     def _plan(self, record: Raw) -> None:
         """A plan of auto_explain: the statement is in it."""
         message = self._format.clean(record[_MESSAGE])
@@ -261,6 +257,8 @@ class Counting:
             return
         text = query_text(message)
         found = self._plan_texts.find(text, text.translate(ZEROS))
+        if found.key == TAG:
+            return
         hour = self._hour_text(record[0], record[1])
         hours = self._digest.plan_hours
         self._add_cell(found.logged, hours, hour, who, [record[_DURATION]])
@@ -299,7 +297,7 @@ class Counting:
     def _slow_one(self, record: Raw, found: _Found, message: bytes) -> None:
         milliseconds = float(record[_DURATION])
         self._slow = None
-        if milliseconds <= self._digest.slowest.least:
+        if milliseconds <= self._digest.slowest.least or found.key == TAG:
             return
         who = self._format.who(_parts(record))
         if not self._accepts(who):
@@ -375,12 +373,14 @@ class Counting:
     def _tell(self) -> None:
         """Give the record that is now whole to the events."""
         record, self._record = self._record, None
-        if record is not None and self._accepts(record.who):
+        if record is not None and self._accepts(record.who) and not is_own(record.statement):
             self._events.take(record, self)
 
     def _accepts(self, who: Who) -> bool:
-        return (not self._database or who.database == self._database) and (
-            not self._user or who.user == self._user
+        return (
+            who.application != APP_NAME
+            and (not self._database or who.database == self._database)
+            and (not self._user or who.user == self._user)
         )
 
     def masked(self, text: str) -> str:
@@ -402,7 +402,7 @@ class Counting:
         hour = self._hour_text(self._hour, self._zone)
         for found in self._touched:
             logged = found.logged
-            for parts, cell in found.items():
+            for parts, cell in found.items() if found.key != TAG else ():
                 who = self._format.who(parts)
                 if self._accepts(who):
                     self._add_cell(logged, self._digest.hours, hour, who, cell)

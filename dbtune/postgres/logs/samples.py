@@ -14,6 +14,7 @@ from typing import Protocol
 from zlib import crc32
 
 from dbtune.logs.blocks import decoded
+from dbtune.postgres import TAG
 from dbtune.postgres.logs.auto_explain import query_text
 from dbtune.postgres.logs.record import FIELDS, Format, Raw
 from dbtune.postgres.sqltext import with_parameters
@@ -136,6 +137,8 @@ class Sampler:
             self._fill("")
 
     def _begin(self, key: str, number: int, text: bytes) -> None:
+        if key == TAG:
+            return
         samples = self._kept.get(key)
         if samples is None or samples.wants(number):
             self._open = (key, number, decoded(text))

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from dbtune.logs.blocks import decoded
+from dbtune.postgres import TAG, is_own
 from dbtune.postgres.sqltext import fingerprint
 
 T = TypeVar("T")
@@ -61,7 +62,8 @@ class Texts(Generic[T]):
         """Make an empty one.
 
         Args:
-            make: called with fingerprint and text of each new statement.
+            make: called with fingerprint and text of each new statement; with :data:`TAG`, which
+                no fingerprint is, in place of it for all that are dbtune's own.
         """
         self._make = make
         self._by_fingerprint: dict[str, T] = {}
@@ -106,7 +108,7 @@ class Texts(Generic[T]):
         if len(raw) > _LONGEST:  # whole rows of a list of VALUES, which folds to one
             raw = raw[:_LONGEST].rpartition(b")")[0] + b")"
         text = decoded(raw)
-        key = _fingerprint(text)
+        key = TAG if is_own(text) else _fingerprint(text)
         if len(key) > _LONGEST_KEY:  # as good a name, and ten thousand of them take no memory
             key = hashlib.sha256(key.encode(errors="replace")).hexdigest()
         found = self._by_fingerprint.get(key)

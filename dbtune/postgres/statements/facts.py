@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dbtune.errors import Unavailable
+from dbtune.postgres import is_own
 
 COUNTERS = (
     "calls",
@@ -85,6 +86,11 @@ class Entry:
     def total_ms(self) -> float:
         """Execution time of all calls."""
         return self.counters["total_exec_time"]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the statement is dbtune's."""
+        return is_own(self.text or "")
 
 
 TEXT_LIMIT = 8192

@@ -6,7 +6,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from dbtune.postgres.session import TAG
 from dbtune.postgres.sqltext import fingerprint, masked
 from dbtune.postgres.statements.facts import Entry
 from dbtune.statements import Statement
@@ -25,15 +24,9 @@ _JIT_TIMES = (
     "jit_optimization_time",
     "jit_emission_time",
 )
-_TAG_REACH = 40
 # What the server keeps without constants; others (CREATE ROLE ... PASSWORD 'x') it keeps as sent.
 _NORMALISED = ("select", "insert", "update", "delete", "merge", "with", "values", "(")
 UNKNOWN_TEXT = "(text not kept by the server)"
-
-
-def is_own(entry: Entry) -> bool:
-    """Whether a statement is dbtune's."""
-    return entry.text is not None and TAG in entry.text[:_TAG_REACH]
 
 
 def group(entries: Iterable[Entry], block_bytes: int, *, io_timed: bool) -> list[Statement]:
@@ -43,7 +36,7 @@ def group(entries: Iterable[Entry], block_bytes: int, *, io_timed: bool) -> list
     """
     groups: defaultdict[tuple[str, bool], list[Entry]] = defaultdict(list)
     for entry in entries:
-        if entry.calls <= 0 or is_own(entry):
+        if entry.calls <= 0 or entry.is_own:
             continue
         name = fingerprint(entry.text) if entry.text else f"queryid {entry.key.queryid}"
         groups[name, entry.key.toplevel].append(entry)
