@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dbtune import __version__
@@ -42,6 +42,7 @@ class Setting(NamedTuple):
         at_least: a target that has more keeps it.
         at_most: a target that has less keeps it, but not nothing or less: that means all or off.
         tolerance: a target keeps what differs by no more than this share.
+        set_on_purpose: as ``at_most``, and a note tells of it: somebody has chosen what it has.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Setting(NamedTuple):
     at_least: bool = False
     at_most: bool = False
     tolerance: float = 0.0
+    set_on_purpose: bool = False
 
     @property
     def as_told(self) -> str:
@@ -68,7 +70,8 @@ class Setting(NamedTuple):
             except ValueError:
                 return False
             close = abs(has - wants) <= self.tolerance * wants
-            return close or (self.at_least and has >= wants) or (self.at_most and 0 < has <= wants)
+            less_will_do = self.at_most or self.set_on_purpose
+            return close or (self.at_least and has >= wants) or (less_will_do and 0 < has <= wants)
         return current.strip().lower() == wanted.lower()
 
 
@@ -78,6 +81,18 @@ def changes(settings: Iterable[Setting], current: Mapping[str, str] | None) -> l
         return [one for one in settings if one.as_told.lower() != one.default.lower()]
     # A setting that the target does not tell is one that its version does not know.
     return [one for one in settings if one.name in current and not one.good(current[one.name])]
+
+
+def _kept(settings: Iterable[Setting], current: Mapping[str, str]) -> Iterator[str]:
+    """Of limits that stay below what they could be."""
+    for one in settings:
+        has = current.get(one.name, "")
+        if one.good(has) and not one._replace(set_on_purpose=False).good(has):
+            yield (
+                f"{one.name} stays at {plain(has)}, not {one.as_told} ({one.formula}): a smaller"
+                " limit is taken to be set on purpose, for what else needs the machine's memory;"
+                " --ram tells how much of it may be used here"
+            )
 
 
 def commented(one: Setting, was: str) -> list[str]:
@@ -133,7 +148,7 @@ def report(
     return Report(
         command,
         (Table(SETTINGS.name, SETTINGS.title, SETTINGS.columns, rows, empty=SETTINGS.empty),),
-        notes=notes,
+        notes=(*_kept(wanted, current or {}), *notes),
         artifacts=(Artifact(filename, text, language),),
     )
 

@@ -38,6 +38,7 @@ class Inputs:
         clients: connections that are to come; ``None`` where nobody said.
         writes_bytes_per_hour: growth of the oplog; ``None`` where nobody said.
         replica_set: whether it is a member of one.
+        ram_is_its_own: the server may use all of ``ram_bytes``; else it is what the machine has.
     """
 
     ram_bytes: int
@@ -47,6 +48,7 @@ class Inputs:
     clients: int | None = None
     writes_bytes_per_hour: float | None = None
     replica_set: bool = True
+    ram_is_its_own: bool = True
 
 
 def parse_version(text: str) -> Version:
@@ -69,6 +71,7 @@ def settings(inputs: Inputs) -> Iterator[Setting]:
         f"max(0.25, (RAM - 1 GB) / 2){shared}; {bytes_text(ram)} ({inputs.ram_source})",
         "half of the machine's RAM",
         tolerance=0.05,
+        set_on_purpose=not inputs.ram_is_its_own,
     )
     if inputs.replica_set:
         yield from _oplog(inputs)
@@ -243,6 +246,7 @@ def from_session(session: Session, options: Options) -> Report:
         options.clients,
         options.writes_bytes_per_hour,
         replica_set="repl" in status,
+        ram_is_its_own=options.ram_bytes is not None,
     )
     current = {one.name: one.default for one in settings(inputs)} | dict(dotted(given))
     cache = status.get("wiredTiger", {}).get("cache", {}).get("maximum bytes configured")

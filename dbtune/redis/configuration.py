@@ -49,6 +49,7 @@ class Inputs:
         cpus: processors; ``None`` where nobody said.
         version: major and minor.
         clients: connections that are to come; ``None`` where nobody said.
+        ram_is_its_own: the server may use all of ``ram_bytes``; else it is what the machine has.
     """
 
     ram_bytes: int
@@ -57,6 +58,7 @@ class Inputs:
     cpus: float | None = None
     version: Version = (7, 0)
     clients: int | None = None
+    ram_is_its_own: bool = True
 
 
 SHARES = {Role.cache: 0.75, Role.session: 0.6, Role.store: 0.6, Role.queue: 0.6}
@@ -96,6 +98,7 @@ def _memory(inputs: Inputs) -> Iterator[Setting]:
         "0",
         str(limit * MB),
         tolerance=0.2,
+        set_on_purpose=not inputs.ram_is_its_own,
     )
     policy, why = POLICIES[role]
     yield Setting(
@@ -340,6 +343,7 @@ def from_session(session: Session, options: Options) -> Report:
         options.cpus if options.cpus is not None else profile.cpus,
         version,
         options.clients,
+        ram_is_its_own=options.ram_bytes is not None,
     )
     from dbtune.redis.facts.config import config
 

@@ -41,6 +41,27 @@ def test_redis_starts_with_the_file_and_then_lacks_nothing(
     assert "# Nothing should change." in again.out
 
 
+def test_a_smaller_limit_of_redis_is_kept_and_told(new_redis: Callable[[], Redis]) -> None:
+    server = new_redis().start("maxmemory 64mb")
+
+    def asked(*options: str) -> tuple[list[str], str]:
+        found = dbtune("gen-config", "redis", server.url(), "-f", "json", *options).ok().json
+        return [row["setting"] for row in found["server_settings"]], " ".join(found["notes"])
+
+    settings, notes = asked()
+    assert "maxmemory" not in settings
+    assert f"maxmemory stays at {64 << 20}, not " in notes
+    settings, notes = asked("--ram", "1GB")
+    assert "maxmemory" in settings
+    assert "stays at" not in notes
+    server.client().config_set("maxmemory", 1 << 45)
+    assert "maxmemory" in asked()[0]
+    server.client().config_set("maxmemory", 0)
+    settings, notes = asked()
+    assert "maxmemory" in settings
+    assert "stays at" not in notes
+
+
 @given(
     ram=st.integers(redis.LEAST_RAM, 1 << 45),
     role=st.sampled_from(Role),
@@ -83,6 +104,11 @@ def test_a_running_mongod_is_told_what_it_lacks(mongodb: MongoDB) -> None:
     assert float(cache["old_value"]) < 20
     assert "63.0" not in cache["formula"]
     assert rows["target"]["engine"] == "mongodb"
+    # Tests give it less than it would take: without --ram that is taken to be on purpose.
+    kept = dbtune("gen-config", "mongod", mongodb.url(), "-f", "json").ok().json
+    names = [row["setting"] for row in kept["server_settings"]]
+    assert "storage.wiredTiger.engineConfig.cacheSizeGB" not in names
+    assert "cacheSizeGB stays at 0.25, not " in " ".join(kept["notes"])
 
 
 @given(
