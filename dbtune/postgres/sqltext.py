@@ -317,7 +317,6 @@ class Shape:
         has_limit: LIMIT or FETCH FIRST at the top level.
         has_offset: OFFSET with a constant other than 0, or a parameter, at the top level.
         aggregates: the result is grouped, aggregated or DISTINCT at the top level.
-        has_join: joins at the top level.
         key_columns: columns that are compared with ``=`` to a constant or parameter, when the
             whole WHERE is made of such comparisons; else empty.
         single_row_values: an INSERT of exactly one VALUES row.
@@ -330,7 +329,6 @@ class Shape:
     has_limit: bool = False
     has_offset: bool = False
     aggregates: bool = False
-    has_join: bool = False
     key_columns: tuple[str, ...] = ()
     single_row_values: bool = False
     orders: bool = False
@@ -393,7 +391,6 @@ def _select_shape(tree: exp.Query, tables: tuple[str, ...]) -> Shape:
         has_limit=bool(arguments.get("limit")),
         has_offset=bool(offset) and not zero,
         aggregates=aggregates,
-        has_join=bool(arguments.get("joins")),
         key_columns=_key_columns(arguments.get("where")),
         orders=bool(arguments.get("order")),
     )

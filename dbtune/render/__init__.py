@@ -1,4 +1,7 @@
-"""Renderers: a Report in, text out. They know no database, and equal reports give equal text."""
+"""Renderers: a Report in, text out. They know no database, and equal reports give equal text.
+
+Each format is a module of this package with a function ``render(report, style) -> str``.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,6 @@ from importlib import import_module
 from typing import NamedTuple
 
 from dbtune.report import Report
-
-FORMATS = (
-    *("table", "json", "ndjson", "csv", "markdown", "html"),
-    *("sarif", "junit", "github", "gitlab", "nagios", "sql"),
-)
-"""Each is a module of this package with a function ``render(report, style) -> str``."""
 
 
 class Style(NamedTuple):

@@ -108,11 +108,11 @@ def listed(beginning: str) -> list[str]:
 
 
 def test_lists_of_values_are_whole() -> None:
+    from dbtune.cli.formats import Format
     from dbtune.postgres.config.forms import Form
-    from dbtune.render import FORMATS
     from dbtune.statements import Order
 
-    assert listed("Data goes to stdout, everything else to stderr. `--format") == list(FORMATS)
+    assert listed("Data goes to stdout, everything else to stderr. `--format") == list(Format)
     assert listed("out. `--by") == list(Order)
     assert set(listed("offline. `--form")) == set(Form)
 

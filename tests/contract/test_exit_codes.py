@@ -14,8 +14,8 @@ import jsonschema
 import pytest
 
 from dbtune.cli import run
+from dbtune.cli.formats import Format
 from dbtune.errors import Exit
-from dbtune.render import FORMATS
 from tests.command import dbtune
 from tests.servers import Postgres
 
@@ -214,7 +214,7 @@ def test_secrets_are_in_no_format(new_pg: Callable[[], Postgres]) -> None:
     server.psql("CREATE EXTENSION pg_stat_statements")
     server.psql("CREATE ROLE safe LOGIN PASSWORD 'hunter2 & co/ltd' IN ROLE pg_monitor")
     url = server.dsn("postgres", "safe", "hunter2 & co/ltd")
-    for format_name in sorted(set(FORMATS) - {"nagios"}):
+    for format_name in sorted(set(Format) - {"nagios"}):
         result = dbtune("slow-queries", url, "--verbose", "-f", format_name).ok()
         for shown in (result.out, result.err):
             assert "hunter2" not in shown

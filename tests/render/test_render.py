@@ -25,10 +25,11 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from dbtune.cli.command import Output
+from dbtune.cli.formats import Format
 from dbtune.cli.output import style
 from dbtune.finding import Finding, Remedy, Skipped
 from dbtune.plan_tree import Part, PlanTree, TreeNode
-from dbtune.render import FORMATS, Style, render
+from dbtune.render import Style, render
 from dbtune.render.document import document, schema, value
 from dbtune.render.json import dumps
 from dbtune.report import Column, Report, Table
@@ -41,7 +42,7 @@ WAYS = {
     "table-200.txt": ("table", Style(200)),
     "table-pipe.txt": ("table", Style()),
     "table-colour-120.txt": ("table", Style(120, color=True)),
-    **{f"report.{name}": (name, Style()) for name in FORMATS if name != "table"},
+    **{f"report.{name}": (name, Style()) for name in Format if name != "table"},
 }
 # What could move a cursor, change a colour, or swap what a person reads.
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -147,7 +148,7 @@ def test_any_text_survives_json_and_steers_nothing(first: str, second: str) -> N
     report = Report("x", (Table("t", "T", columns, ({"a": first, "b": second},)),))
     (row,) = json.loads(render(report, "json"))["t"]
     assert row == {"a": first, "b": second}
-    for name in FORMATS:
+    for name in Format:
         assert not STEERING.search(render(report, name))
 
 
@@ -295,7 +296,7 @@ def test_a_remedy_for_what_was_skipped_is_code() -> None:
 # -------------------------------------------------------------------------------------- odd reports
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", Format)
 def test_an_empty_report(name: str) -> None:
     text = render(Report("x"), name)
     assert text.endswith("\n")
@@ -303,7 +304,7 @@ def test_an_empty_report(name: str) -> None:
         json.loads(text)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", Format)
 def test_a_report_without_tables_or_target(name: str) -> None:
     render(replace(REPORT, tables=(), target=None, collected_at=None), name)
 

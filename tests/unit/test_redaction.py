@@ -15,6 +15,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from dbtune import redaction
+from dbtune.cli.formats import Format
 from dbtune.errors import DbtuneError
 from dbtune.finding import Finding, Remedy
 from dbtune.profile import (
@@ -26,7 +27,7 @@ from dbtune.profile import (
     redact_url,
     resolve,
 )
-from dbtune.render import FORMATS, render
+from dbtune.render import render
 from dbtune.report import Report
 from tests.command import dbtune
 
@@ -261,7 +262,7 @@ def assert_clean(text: str, word: str) -> None:
         assert form not in text, f"{form!r} in {text!r}"
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", Format)
 def test_a_report_on_a_url_with_a_password_is_clean_in_every_format(name: str) -> None:
     profile = profile_from_url("postgresql://u:pl4nted%21pl4nted@h/d", "TARGET argument")
     report = Report(

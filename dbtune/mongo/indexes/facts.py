@@ -70,7 +70,6 @@ class Collection:
         count: documents.
         data_bytes: their size, not compressed.
         indexes: its indexes.
-        time_series: its documents are kept in buckets.
         capped: it keeps a fixed size.
         writes_per_second: documents inserted, changed or deleted, where that is told.
         unread_members: members whose use of the indexes could not be read.
@@ -81,7 +80,6 @@ class Collection:
     count: int
     data_bytes: int
     indexes: tuple[Index, ...] = ()
-    time_series: bool = False
     capped: bool = False
     writes_per_second: float | None = None
     unread_members: tuple[str, ...] = ()

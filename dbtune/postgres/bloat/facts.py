@@ -103,7 +103,6 @@ class Counters:
         live, dead: rows, by its estimate.
         modified: rows changed since the last ANALYZE.
         inserted, updated, deleted, hot_updated: rows since statistics began.
-        inserted_since_vacuum: rows.
         vacuums, autovacuums: how often, since statistics began.
         last_vacuum, last_autovacuum, last_analyze: the last of both kinds for ANALYZE.
     """
@@ -115,7 +114,6 @@ class Counters:
     updated: int = 0
     deleted: int = 0
     hot_updated: int = 0
-    inserted_since_vacuum: int = 0
     vacuums: int = 0
     autovacuums: int = 0
     last_vacuum: datetime | None = None

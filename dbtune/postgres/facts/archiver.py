@@ -15,7 +15,7 @@ class Archiver:
     Attributes:
         mode: archive_mode: ``off``, ``on`` or ``always``.
         configured: whether there is a command or library to archive with.
-        archived, failed: segments since the statistics were reset.
+        failed: segments since the statistics were reset.
         last_archived_seconds, last_failed_seconds: ago; ``None`` if never.
         last_failed: name of the segment.
         waiting: segments that wait for the archiver; ``None`` if this role may not count them.
@@ -23,7 +23,6 @@ class Archiver:
 
     mode: str
     configured: bool
-    archived: int
     failed: int
     last_archived_seconds: float | None
     last_failed_seconds: float | None

@@ -22,7 +22,6 @@ class Partitioned:
         lower_number, upper_number: the same; of times, seconds since 1970. ``None`` also for
             infinity.
         now_number: the server's clock, in seconds since 1970.
-        newest_rows: rows in that partition, estimated.
         default_rows: rows in the default partition, estimated; ``None`` if there is none.
         column: the key's first column; "" for an expression.
         largest: of numbers, the largest key that ANALYZE saw in the newest partition.
@@ -39,7 +38,6 @@ class Partitioned:
     lower_number: float | None
     upper_number: float | None
     now_number: float
-    newest_rows: float = 0
     default_rows: float | None = None
     column: str = ""
     largest: float | None = None

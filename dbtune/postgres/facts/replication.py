@@ -76,14 +76,12 @@ class Receiver:
         replay_lag_bytes: received, not replayed.
         last_replay_seconds: since the last replayed transaction was committed on the primary; it
             grows on an idle primary, too.
-        in_sync: all that was received is replayed.
     """
 
     streaming: bool
     paused: bool
     replay_lag_bytes: int | None
     last_replay_seconds: float | None
-    in_sync: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,6 @@ def replication(session: Session) -> Replication:
             paused=here["paused"],
             replay_lag_bytes=here["replay_lag_bytes"],
             last_replay_seconds=here["last_replay_seconds"],
-            in_sync=here["replay_lag_bytes"] == 0,
         )
         if here["standby"]
         else None,

@@ -21,13 +21,11 @@ class DatabaseAge:
         name: the database.
         xid_age: transactions since its oldest unfrozen one.
         multixact_age: likewise of multixacts.
-        connectable: whether anybody can connect, and so vacuum it.
     """
 
     name: str
     xid_age: int
     multixact_age: int
-    connectable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

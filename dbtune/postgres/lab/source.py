@@ -73,7 +73,6 @@ class SourceRelation:
     partition_key: str
     partition_bound: str
     parents: tuple[int, ...]
-    row_type: int
     columns: tuple[SourceColumn, ...] = ()
     size_pages: int | None = None
     definition: str = ""

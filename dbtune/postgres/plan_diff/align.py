@@ -72,11 +72,6 @@ def join_order(plan: Plan) -> str:
     return _joins(plan, plan.root)
 
 
-def join_methods(plan: Plan) -> tuple[str, ...]:
-    """The joins' methods, in the order of their names."""
-    return tuple(sorted(node.type for node in plan.nodes if node.type in JOINS))
-
-
 _WORDS = {"Nested Loop": "loop", "Hash Join": "hash", "Merge Join": "merge"}
 
 

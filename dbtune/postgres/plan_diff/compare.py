@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from dbtune.finding import Finding
 from dbtune.postgres.plan_diff.access import Access, accesses
-from dbtune.postgres.plan_diff.align import Pair, align, join_methods, join_order, shape
+from dbtune.postgres.plan_diff.align import Pair, align, join_order, shape
 from dbtune.postgres.plan_diff.measures import Measure, measures, timed
 from dbtune.postgres.plans.model import Plan
 
@@ -95,11 +95,6 @@ class Comparison:
     def joins(self) -> tuple[str, str]:
         """Order and methods of the joins of both."""
         return join_order(self.before), join_order(self.after)
-
-    @property
-    def methods_changed(self) -> bool:
-        """Whether other methods join the tables."""
-        return join_methods(self.before) != join_methods(self.after)
 
 
 def compare(

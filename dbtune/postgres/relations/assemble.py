@@ -34,7 +34,6 @@ class Catalog:
         busy: tables that somebody holds under the lock that CREATE INDEX CONCURRENTLY takes, if
             this role can't see what is being built.
         columns: of each table, by number.
-        dropped: how many columns of each table were dropped.
         kinds: operator classes and collations.
         constraints: by the index that enforces them.
         references: how many foreign keys need an index.
@@ -49,7 +48,6 @@ class Catalog:
     building: frozenset[int]
     busy: frozenset[int] = frozenset()
     columns: dict[int, dict[int, Column]] = field(default_factory=dict)
-    dropped: dict[int, int] = field(default_factory=dict)
     kinds: dict[tuple[str, int], Row] = field(default_factory=dict)
     constraints: dict[int, Row] = field(default_factory=dict)
     references: dict[int, int] = field(default_factory=dict)
@@ -59,7 +57,7 @@ class Catalog:
 
     def start_page(self) -> None:
         """Forget the tables of the page before."""
-        for known in (self.columns, self.dropped, self.sizes, self.statistics, self.joint):
+        for known in (self.columns, self.sizes, self.statistics, self.joint):
             known.clear()
 
     def knows(self, table: int) -> bool:
@@ -68,11 +66,7 @@ class Catalog:
 
     def add_column(self, row: Row) -> None:
         """Remember a row of relations_columns."""
-        table = row["table"]
-        columns = self.columns.setdefault(table, {})
-        if row["dropped"]:
-            self.dropped[table] = self.dropped.get(table, 0) + 1
-            return
+        columns = self.columns.setdefault(row["table"], {})
         columns[row["number"]] = Column(
             number=row["number"],
             name=intern(row["name"]),
@@ -82,7 +76,6 @@ class Catalog:
             length_bytes=row["length"],
             alignment_bytes=_ALIGNMENT[row["alignment"]],
             not_null=row["not_null"],
-            generated=intern(row["generated"]),
             storage=intern(row["storage"]),
             collation=intern(row["collation"]),
             deterministic=row["deterministic"],
@@ -139,7 +132,6 @@ def table_of(row: Row, catalog: Catalog, activity: Activity | None) -> Table:
         all_visible_pages=max(row["all_visible_pages"], 0),
         size_bytes=catalog.sizes.get(oid),
         toast_bytes=None if None in toast else sum(one or 0 for one in toast),
-        dropped_columns=catalog.dropped.get(oid, 0),
         joint_distinct=tuple(_joint(catalog.joint.get((row["schema"], row["name"]), ()), columns)),
         parent=row["parent"],
         partition_key=row["partition_key"] or "",
@@ -190,7 +182,6 @@ def index_of(row: Row, catalog: Catalog, scans: Row | None) -> Index:
         extension=row["extension"] or "",
         definition=row["definition"] or "",
         age_transactions=row["age"],
-        created_at=row["created_at"],
         rows=rows_known(row["rows"], pages, catalog.version),
         pages=pages,
         size_bytes=catalog.sizes.get(row["oid"]),
@@ -247,10 +238,7 @@ def foreign_key_of(row: Row) -> ForeignKey:
         table=row["table"],
         columns=tuple(row["columns"]),
         target=row["target"],
-        target_columns=tuple(row["target_columns"]),
         on_delete=row["on_delete"],
-        on_update=row["on_update"],
-        validated=row["validated"],
     )
 
 

@@ -52,7 +52,6 @@ class Column:
         length_bytes: typlen: -1 for types of varying length.
         alignment_bytes: 1, 2, 4 or 8.
         not_null: whether NULL is refused.
-        generated: "" or ``s`` (stored) or ``v`` (virtual).
         storage: ``p`` plain, ``m`` main, ``e`` external, ``x`` extended.
         collation: as SQL, ``pg_catalog."C"``, if it is not the database's default, else "".
         deterministic: whether that collation takes only identical texts for equal.
@@ -68,7 +67,6 @@ class Column:
     length_bytes: int = -1
     alignment_bytes: int = 4
     not_null: bool = False
-    generated: str = ""
     storage: str = "p"
     collation: str = ""
     deterministic: bool = True
@@ -152,7 +150,6 @@ class Table:
             of a few blocks are not looked at: theirs is what the catalog says.
         toast_bytes: its TOAST table with index; likewise.
         columns: by number, without dropped ones.
-        dropped_columns: how many columns were dropped: rows still have a place for them.
         joint_distinct: extended statistics of combinations of columns.
         parent: oid of the partitioned table that it is a partition of.
         partition_key: as ``pg_get_partkeydef`` writes it, or "".
@@ -173,7 +170,6 @@ class Table:
     all_visible_pages: int = 0
     size_bytes: int | None = None
     toast_bytes: int | None = None
-    dropped_columns: int = 0
     joint_distinct: tuple[JointDistinct, ...] = ()
     parent: int | None = None
     partition_key: str = ""
@@ -248,7 +244,6 @@ class Index:
         definition: ``pg_get_indexdef``; "" if it was not read.
         age_transactions: how many transactions ago its catalog entry was last written: an index
             that is younger than the statistics had less time to be used.
-        created_at: when that was; known only with ``track_commit_timestamp``.
         rows, pages, size_bytes: as of a table.
         scans: scans begun since statistics began; ``None`` if nothing was counted.
         rows_read, rows_fetched: index entries returned, live rows fetched by plain scans.
@@ -280,7 +275,6 @@ class Index:
     extension: str = ""
     definition: str = ""
     age_transactions: int | None = None
-    created_at: datetime | None = None
     rows: float | None = None
     pages: int = 0
     size_bytes: int | None = None
@@ -298,19 +292,15 @@ class ForeignKey:
     Attributes:
         name: the constraint's.
         table, columns: the referencing side.
-        target, target_columns: the referenced side.
-        on_delete, on_update: ``a`` no action, ``r`` restrict, ``c`` cascade, ``n`` set null ...
-        validated: whether existing rows are known to obey.
+        target: the referenced table.
+        on_delete: ``a`` no action, ``r`` restrict, ``c`` cascade, ``n`` set null ...
     """
 
     name: str
     table: int
     columns: tuple[str, ...]
     target: int
-    target_columns: tuple[str, ...]
     on_delete: str = "a"
-    on_update: str = "a"
-    validated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

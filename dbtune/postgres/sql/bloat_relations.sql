@@ -87,7 +87,6 @@ SELECT w.oid::bigint, n.nspname AS schema, c.relname AS name, c.relkind::text AS
        pg_catalog.pg_stat_get_tuples_updated(w.oid) AS updated,
        pg_catalog.pg_stat_get_tuples_deleted(w.oid) AS deleted,
        pg_catalog.pg_stat_get_tuples_hot_updated(w.oid) AS hot_updated,
-       pg_catalog.pg_stat_get_ins_since_vacuum(w.oid) AS inserted_since_vacuum,
        pg_catalog.pg_stat_get_vacuum_count(w.oid) AS vacuums,
        pg_catalog.pg_stat_get_autovacuum_count(w.oid) AS autovacuums,
        pg_catalog.pg_stat_get_last_vacuum_time(w.oid) AS last_vacuum,

@@ -8,7 +8,6 @@ SELECT
     c.relpages::bigint AS pages,
     c.reltuples::float8 AS rows,
     c.relallvisible::bigint AS all_visible,
-    c.reltype::bigint AS row_type,
     c.relispartition AS is_partition,
     c.relrowsecurity AS row_security,
     '' AS partition_key,

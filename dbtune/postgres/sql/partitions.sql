@@ -48,7 +48,6 @@ SELECT n.nspname::text AS schema, r.relname::text AS name,
        w.oid::regclass::text AS newest, w.lower, w.upper,
        w.lower_number::float8 AS lower_number, w.upper_number::float8 AS upper_number,
        EXTRACT(epoch FROM pg_catalog.now())::float8 AS now_number,
-       GREATEST(c.reltuples, pg_catalog.pg_stat_get_live_tuples(w.oid), 0)::float8 AS newest_rows,
        COALESCE(a.attname::text, '') AS "column",
        s.largest
 FROM newest w

@@ -6,21 +6,14 @@ SELECT
     k.conrelid AS "table",
     k.conindid AS index,
     k.condeferrable AS deferrable,
-    k.convalidated AS validated,
     k.conparentid <> 0 AS inherited,
     k.confrelid AS target,
     k.confdeltype::text AS on_delete,
-    k.confupdtype::text AS on_update,
     CASE WHEN k.contype = 'f' THEN ARRAY(
         SELECT a.attname::text
         FROM unnest(k.conkey) WITH ORDINALITY AS u(number, place)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.number
-        ORDER BY u.place) END AS columns,
-    CASE WHEN k.contype = 'f' THEN ARRAY(
-        SELECT a.attname::text
-        FROM unnest(k.confkey) WITH ORDINALITY AS u(number, place)
-        JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number
-        ORDER BY u.place) END AS target_columns
+        ORDER BY u.place) END AS columns
 FROM pg_catalog.pg_constraint k
 WHERE k.conrelid = ANY (%(oids)s::oid[])
   AND k.contype IN ('p', 'u', 'x', 'f')

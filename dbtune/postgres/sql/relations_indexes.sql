@@ -24,8 +24,6 @@ SELECT
     i.relpages AS pages,
     i.reloptions AS options,
     pg_catalog.age(i.xmin) AS age,
-    CASE WHEN pg_catalog.current_setting('track_commit_timestamp') = 'on'
-         THEN pg_catalog.pg_xact_commit_timestamp(i.xmin) END AS created_at,
     (SELECT h.inhparent FROM pg_catalog.pg_inherits h
      WHERE h.inhrelid = x.indexrelid AND i.relispartition) AS parent,
     (SELECT e.extname::text FROM pg_catalog.pg_depend d

@@ -14,12 +14,10 @@ class Event:
 
     Attributes:
         name: ``command``, ``fork``, ``aof-write`` ...
-        last_at: when it was last seen, seconds since 1970.
         last_ms, max_ms: how long.
     """
 
     name: str
-    last_at: int
     last_ms: int
     max_ms: int
 
@@ -29,7 +27,7 @@ def latency(session: Session) -> tuple[Event, ...]:
     """Least privilege: +latency|latest."""
     found = session.command("LATENCY", "LATEST")
     return tuple(
-        Event(str(one[0]), int(one[1]), int(one[2]), int(one[3]))
+        Event(str(one[0]), int(one[2]), int(one[3]))
         for one in found
         if isinstance(one, list) and len(one) >= 4
     )

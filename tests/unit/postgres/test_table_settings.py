@@ -58,7 +58,7 @@ def known(
     table = Table(1, given["schema"], given["name"], "r", ROWS, 262_144, columns)
     parent = Table(2, "public", "parent", "r", 4e6, 50_000, ())
     index = Index(3, 1, "public", "t_i", "btree", (IndexKey("key"),))
-    key = ForeignKey("fk", 1, ("key",), 2, ("id",))
+    key = ForeignKey("fk", 1, ("key",), 2)
     relations = Relations(
         NOW, "d", version, False, {1: table, 2: parent}, (index,), (key,), settings=settings
     )

@@ -11,12 +11,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from dbtune.cli.formats import Format
 from dbtune.errors import UsageError
 from dbtune.postgres.explain.live import estimating, measuring, parameter
 from dbtune.postgres.explain.report import Given, report
 from dbtune.postgres.plans.model import Plan
 from dbtune.postgres.plans.read import read_plans
-from dbtune.render import FORMATS, render
+from dbtune.render import render
 from tests.command import Result, dbtune
 
 SCAN = (
@@ -104,7 +105,7 @@ def test_what_a_plan_can_not_tell_is_skipped(tmp_path: Path) -> None:
 
 def test_every_format_renders_hostile_names() -> None:
     plans = read_plans(f'Seq Scan on "{HOSTILE}"  (cost=0.00..1.00 rows=1 width=4)\n')
-    for name in FORMATS:
+    for name in Format:
         assert "\x1b" not in render(report([Given(one) for one in plans]), name)
 
 

@@ -44,7 +44,7 @@ T = replace(
     all_visible_pages=2000,
 )
 PARENT = replace(table("parent", "id int"), oid=7, activity=Activity(deleted=40, updated=9))
-FK = ForeignKey("t_a_fkey", T.oid, ("a",), PARENT.oid, ("id",), "c")
+FK = ForeignKey("t_a_fkey", T.oid, ("a",), PARENT.oid, "c")
 I_A = replace(
     index(T, "a"),
     size_bytes=4 * MIB,
@@ -275,7 +275,7 @@ def test_which_index_serves_a_foreign_key(silent: bool, one: Index) -> None:
 
 def test_a_small_table_needs_no_index_and_the_order_of_columns_does_not_matter() -> None:
     assert fks(t=replace(T, size_bytes=100_000)) == []
-    two = replace(FK, columns=("b", "a"), target_columns=("id", "id2"))
+    two = replace(FK, columns=("b", "a"))
     assert fks(I_AB, key=two) == []
     assert fks(I_A, key=two) == [], "5,000 values of a: 20 rows each"
     assert len(fks(index(T, "b"), key=two)) == 1, "100 values of b: 1,000 rows each"

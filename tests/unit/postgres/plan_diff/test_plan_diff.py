@@ -134,7 +134,6 @@ def test_joins_are_told_by_order_and_method() -> None:
         JOIN.format(join="Nested Loop", outer="b", inner="a"),
     )
     assert comparison.joins == ("(a loop b)", "(b loop a)")
-    assert not comparison.methods_changed
     assert not comparison.same_shape
     assert [one.text for one in comparison.tables] == ["", ""]
 
