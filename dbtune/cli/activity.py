@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from dbtune.activity import TABLES as TABLES
-from dbtune.cli.command import LIMIT, Format, Run, command, duration_option, new_app
+from dbtune.cli.command import LIMIT, Format, Run, command, duration_option, new_app, typed
 from dbtune.errors import UsageError
 from dbtune.profile import Engine
 from dbtune.report import Report
@@ -46,10 +46,10 @@ def activity(
         duration_option(
             help="Time from one look to the next; with --once, observe so long; 0 is a moment's."
         ),
-    ] = "2s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("2s"),
     duration: Annotated[
         float, duration_option(help="End after so long.", show_default="until q is hit")
-    ] = "0s",  # type: ignore[assignment]
+    ] = typed("0s"),
     limit: LIMIT = 20,
 ) -> Report:
     """Watch sessions: who does what, waits for what, and blocks whom.

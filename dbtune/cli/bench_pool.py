@@ -17,6 +17,7 @@ from dbtune.cli.command import (
     new_app,
     seconds_option,
     text_parser,
+    typed,
 )
 from dbtune.cli.statement_file import read_file
 from dbtune.errors import UsageError
@@ -69,10 +70,12 @@ def pool(
             show_default="around the prediction, and those of simple formulas",
         ),
     ] = None,
-    duration: Annotated[int, seconds_option(least=1, most=600, help="Of each measurement.")] = "3s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    duration: Annotated[
+        int, seconds_option(least=1, most=600, help="Of each measurement.")
+    ] = typed("3s"),
     warm_up: Annotated[
         int, seconds_option(least=0, most=600, help="Before each measurement.")
-    ] = "1s",  # type: ignore[assignment]
+    ] = typed("1s"),
     rounds: ROUNDS = 5,
     scale: Annotated[
         int, typer.Option(min=1, max=10_000, help="Of the scratch tables: 15 MB each.")
@@ -80,7 +83,7 @@ def pool(
     interval: Annotated[
         float,
         duration_option(help="Observe the load for so long, for the prediction; 0 makes none."),
-    ] = "5s",  # type: ignore[assignment]
+    ] = typed("5s"),
     yes: YES = False,
     allow_busy: BUSY = False,
 ) -> Report:

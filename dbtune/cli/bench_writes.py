@@ -15,6 +15,7 @@ from dbtune.cli.command import (
     interrupted_by_signals,
     new_app,
     text_parser,
+    typed,
 )
 from dbtune.report import Report
 
@@ -33,7 +34,7 @@ def writes(
             help="Rows of a transaction.",
         ),
     ] = "10,100,1000",
-    duration: Annotated[float, duration_option(help="Of each measurement.")] = "500ms",  # type: ignore[assignment]
+    duration: Annotated[float, duration_option(help="Of each measurement.")] = typed("500ms"),
     rounds: ROUNDS = 5,
     yes: YES = False,
     allow_busy: BUSY = False,

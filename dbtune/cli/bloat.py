@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtune.bloat import Effort, Selection
-from dbtune.cli.command import LIMIT, Run, command, duration_option, new_app, size_option
+from dbtune.cli.command import LIMIT, Run, command, duration_option, new_app, size_option, typed
 from dbtune.errors import Unavailable, UsageError
 from dbtune.mongo.storage.table import TABLES as MONGODB_TABLES
 from dbtune.postgres.bloat.table import TABLES as POSTGRESQL_TABLES
@@ -31,7 +31,7 @@ app = new_app()
 def bloat(
     run: Run,
     limit: LIMIT = 20,
-    min_size: Annotated[int, size_option(help="Only relations at least so large.")] = "1MB",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    min_size: Annotated[int, size_option(help="Only relations at least so large.")] = typed("1MB"),
     schema: Annotated[
         list[str] | None,
         typer.Option(help="Only tables in this schema. Repeat it for several."),
@@ -48,7 +48,7 @@ def bloat(
             help="Stop reading pages after so long; statistics have to do for what is left.",
             show_default="10s, with --exact 10min",
         ),
-    ] = "0s",  # type: ignore[assignment] # as above
+    ] = typed("0s"),
 ) -> Report:
     """Say how much space is wasted where, why, and the safest way to get it back.
 

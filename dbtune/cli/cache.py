@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dbtune.bloat import Effort, Selection
-from dbtune.cli.command import LIMIT, Run, command, duration_option, new_app
+from dbtune.cli.command import LIMIT, Run, command, duration_option, new_app, typed
 from dbtune.errors import TargetError, Unavailable, UsageError
 from dbtune.postgres.caching.table import TABLES as POSTGRESQL_TABLES
 from dbtune.profile import Engine
@@ -52,7 +52,7 @@ def cache(
             help="Redis: stop looking at keys after so long.",
             show_default="10s, with --exact 10min",
         ),
-    ] = "0s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("0s"),
 ) -> Report:
     """Judge a cache, and what more memory would buy; find what is worth caching.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from dbtune.cli import complete
-from dbtune.cli.command import FailOn, Run, command, duration_option, new_app
+from dbtune.cli.command import FailOn, Run, command, duration_option, new_app, typed
 from dbtune.cli.log_options import AUTO, LinePrefix, wanted_of
 from dbtune.errors import Unavailable, UsageError
 from dbtune.finding import Finding, Skipped
@@ -71,7 +71,7 @@ def check(
     interval: Annotated[
         float,
         duration_option(help="Observe counters for so long; 0 takes what they counted so far."),
-    ] = "3s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("3s"),
     baseline: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Findings in this file are known and do not count."),

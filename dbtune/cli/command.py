@@ -31,6 +31,7 @@ from dbtune.cli.options import (
     shared_options,
     size_option,
     text_parser,
+    typed,
 )
 from dbtune.text import parse_seconds
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LIMIT", "Color", "FailOn", "Format", "Formats", "Gate", "Output", "Picture", "Run", "Written",
     "command", "duration_option", "interrupted_by_signals", "new_app", "piped", "seconds_option",
-    "size_option", "text_parser",
+    "size_option", "text_parser", "typed",
 ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from dbtune.cli.command import (
     interrupted_by_signals,
     new_app,
     seconds_option,
+    typed,
 )
 from dbtune.demo.report import TABLES as TABLES
 from dbtune.report import Report
@@ -56,7 +57,7 @@ def demo(
     duration: Annotated[
         int,
         seconds_option(least=4, most=3600, help="How long applications use the database."),
-    ] = "8s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("8s"),
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave it running, as profile demo.")
     ] = False,

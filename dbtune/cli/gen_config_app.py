@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
+from dbtune.cli.command import Run, command, duration_option, new_app, text_parser, typed
 from dbtune.cli.pool_options import pool_options
 from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
@@ -115,11 +115,11 @@ def _postgres(app: typer.Typer, name: str) -> None:
                 rich_help_panel="Pooler",
             ),
         ] = None,
-        request_timeout: _RequestTimeout = "30s",  # type: ignore[assignment]
+        request_timeout: _RequestTimeout = typed("30s"),
         interval: Annotated[
             float,
             duration_option(help="With a TARGET: observe its load for so long; 0 not at all."),
-        ] = "10s",  # type: ignore[assignment]
+        ] = typed("10s"),
     ) -> Report:
         from dataclasses import replace
 
@@ -152,7 +152,7 @@ def _beside(app: typer.Typer, name: str) -> None:
     def framework(
         run: Run,
         given: PoolInputs,
-        request_timeout: _RequestTimeout = "30s",  # type: ignore[assignment]
+        request_timeout: _RequestTimeout = typed("30s"),
     ) -> Report:
         from dbtune.apps.generate import generate_beside
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
+from dbtune.cli.command import Run, command, duration_option, new_app, text_parser, typed
 from dbtune.cli.pool_options import parse_share, pool_options
 from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
@@ -138,7 +138,7 @@ def generate_pgbouncer(
             show_default=True,
             rich_help_panel=_APART,
         ),
-    ] = "50%",  # type: ignore[assignment] # parsed as a user's text
+    ] = typed("50%"),
     reports: Annotated[
         int,
         typer.Option(
@@ -149,7 +149,7 @@ def generate_pgbouncer(
     report_timeout: Annotated[
         float,
         duration_option(positive=True, help="Time limit of a report.", rich_help_panel=_APART),
-    ] = "10min",  # type: ignore[assignment]
+    ] = typed("10min"),
     report_user: Annotated[
         list[str] | None,
         typer.Option(
@@ -188,7 +188,7 @@ def generate_pgbouncer(
     ] = "pgbouncer_auth",
     request_timeout: Annotated[
         float, duration_option(positive=True, help="The application's time limit for a request.")
-    ] = "30s",  # type: ignore[assignment]
+    ] = typed("30s"),
     tls_cert: Annotated[str, _file("What PgBouncer shows to clients.")] = "",
     tls_key: Annotated[str, _file("Its key.")] = "",
     client_ca: Annotated[str, _file("Clients need a certificate of this authority, too.")] = "",
@@ -212,7 +212,7 @@ def generate_pgbouncer(
     interval: Annotated[
         float,
         duration_option(help="With a TARGET: observe its load for so long; 0 not at all."),
-    ] = "10s",  # type: ignore[assignment]
+    ] = typed("10s"),
 ) -> Report:
     """Generate pgbouncer.ini, userlist.txt and the SQL for auth_query, with derived sizes.
 

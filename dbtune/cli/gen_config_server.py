@@ -7,7 +7,15 @@ from typing import Annotated, Any
 import typer
 
 from dbtune.alerts import Exporter
-from dbtune.cli.command import Run, command, duration_option, new_app, size_option, text_parser
+from dbtune.cli.command import (
+    Run,
+    command,
+    duration_option,
+    new_app,
+    size_option,
+    text_parser,
+    typed,
+)
 from dbtune.cli.pool_options import pool_options
 from dbtune.mongo import configuration as mongo_settings
 from dbtune.pooling.inputs import PoolInputs
@@ -129,10 +137,10 @@ def alert_rules(
     ] = None,
     request_timeout: Annotated[
         float, duration_option(positive=True, help="The application's time limit for a request.")
-    ] = "30s",  # type: ignore[assignment]
+    ] = typed("30s"),
     max_lag: Annotated[
         float, duration_option(positive=True, help="How old the answers of a replica may be.")
-    ] = "30s",  # type: ignore[assignment]
+    ] = typed("30s"),
 ) -> Report:
     """Generate rules for Prometheus with thresholds from the planned sizes.
 

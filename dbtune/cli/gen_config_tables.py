@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from dbtune.cli.command import Run, command, new_app, size_option
+from dbtune.cli.command import Run, command, new_app, size_option, typed
 from dbtune.report import Report
 
 tables = new_app()
@@ -18,7 +18,7 @@ tables = new_app()
 )
 def table_settings(
     run: Run,
-    min_size: Annotated[int, size_option(help="Only tables at least so large.")] = "64MB",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    min_size: Annotated[int, size_option(help="Only tables at least so large.")] = typed("64MB"),
 ) -> Report:
     """Generate settings for single tables from what happens to them, and what takes them back.
 

@@ -266,6 +266,11 @@ def duration_option(*names: str, positive: bool = False, **options: Any) -> Any:
     return typer.Option(*names, parser=text_parser(more_than_none), metavar="DURATION", **options)
 
 
+def typed(text: str) -> Any:
+    """A default of such an option, as a user types it: Typer parses it likewise."""
+    return text
+
+
 def seconds_option(*names: str, least: int, most: int, **options: Any) -> Any:
     """As :func:`duration_option`, for whole seconds within limits; gives an integer."""
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dbtune.cli import complete
-from dbtune.cli.command import Run, command, duration_option, new_app
+from dbtune.cli.command import Run, command, duration_option, new_app, typed
 from dbtune.cli.pool_options import pool_options
 from dbtune.errors import UsageError
 from dbtune.pooling.inputs import PoolInputs
@@ -44,7 +44,7 @@ def pool_size(
     interval: Annotated[
         float,
         duration_option(help="With a TARGET: observe its load for so long; 0 not at all."),
-    ] = "10s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("10s"),
     pgbouncer: Annotated[
         str,
         typer.Option(

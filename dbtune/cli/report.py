@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtune.cli import complete
-from dbtune.cli.command import Run, Written, command, duration_option, new_app
+from dbtune.cli.command import Run, Written, command, duration_option, new_app, typed
 from dbtune.errors import TargetError, UsageError
 from dbtune.report import Report, Table
 
@@ -85,7 +85,7 @@ def report(
     interval: Annotated[
         float,
         duration_option(help="Observe each target's load for so long; 0 takes what it counted."),
-    ] = "10s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("10s"),
     title: Annotated[
         str, typer.Option(help="The document's heading.", show_default="a usual one")
     ] = "",

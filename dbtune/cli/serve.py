@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dbtune.cli import complete
-from dbtune.cli.command import duration_option, new_app
+from dbtune.cli.command import duration_option, new_app, typed
 from dbtune.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def serve(
     refresh: Annotated[
         float,
         duration_option(help="Read a target anew at most so often, however many ask."),
-    ] = "60s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("60s"),
     slow_refresh: Annotated[
         float, duration_option(help="The same for indexes and bloat, which cost more.")
-    ] = "1h",  # type: ignore[assignment]
+    ] = typed("1h"),
     token_file: Annotated[
         Path | None,
         typer.Option(

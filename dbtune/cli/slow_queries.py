@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dbtune.cli.command import LIMIT, Run, command, duration_option, new_app, text_parser
+from dbtune.cli.command import LIMIT, Run, command, duration_option, new_app, text_parser, typed
 from dbtune.cli.log_options import AUTO, LinePrefix
 from dbtune.cli.log_options import PANEL as _LOGS
 from dbtune.cli.slow_queries_log import EVERY_SECONDS, Given, of_logs, refuse_without_log
@@ -57,7 +57,7 @@ def slow_queries(
     interval: Annotated[
         float,
         duration_option(help="Observe for so long and take only that; 0 takes the totals."),
-    ] = "0s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("0s"),
     min_calls: Annotated[int, typer.Option(min=0, help="Only statements called so often.")] = 0,
     database: Annotated[
         str, typer.Option(help="Only statements in this database.", show_default=False)
@@ -158,7 +158,7 @@ def slow_queries(
         duration_option(
             help="With --follow: time from one print to the next.", rich_help_panel=_LOGS
         ),
-    ] = f"{EVERY_SECONDS:g}s",  # type: ignore[assignment]
+    ] = typed(f"{EVERY_SECONDS:g}s"),
 ) -> Report:
     """Rank statements by what they cost, and say what is wrong with them.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from dbtune.cli.command import Run, command, duration_option, new_app
+from dbtune.cli.command import Run, command, duration_option, new_app, typed
 from dbtune.cli.log_options import AUTO, LinePrefix, wanted_of
 from dbtune.errors import Unavailable, UsageError
 from dbtune.profile import Engine
@@ -47,7 +47,7 @@ def snapshot(
         duration_option(
             help="Observe the load for so long, for pool-size --from; 0 takes one look."
         ),
-    ] = "0s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("0s"),
     log: Annotated[
         list[str] | None,
         typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dbtune.cli.command import Run, command, duration_option, new_app, text_parser
+from dbtune.cli.command import Run, command, duration_option, new_app, text_parser, typed
 from dbtune.cli.statement_file import read_file
 from dbtune.errors import UsageError
 from dbtune.postgres.indexes.planner import PlannerChoice
@@ -107,7 +107,7 @@ def suggest_indexes(
     interval: Annotated[
         float,
         duration_option(help="Observe for so long and take only that; 0 takes the totals."),
-    ] = "0s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    ] = typed("0s"),
     statements: Annotated[
         int, typer.Option(min=1, max=20_000, help="Most statements, by time.")
     ] = 1000,
@@ -134,7 +134,7 @@ def suggest_indexes(
             metavar="PERCENT",
             help="What an index has to save at least, of the workload's cost.",
         ),
-    ] = "0.1%",  # type: ignore[assignment]
+    ] = typed("0.1%"),
     max_indexes: Annotated[int, typer.Option(min=1, help="Most new indexes.")] = 100,
     max_per_table: Annotated[int, typer.Option(min=1, help="Most new indexes of a table.")] = 20,
     any_index: Annotated[
@@ -147,7 +147,7 @@ def suggest_indexes(
     ] = False,
     deadline: Annotated[
         float, duration_option(help="Stop searching after so long, with the best so far.")
-    ] = "60s",  # type: ignore[assignment]
+    ] = typed("60s"),
     statistics_only: Annotated[
         bool,
         typer.Option(
@@ -166,7 +166,7 @@ def suggest_indexes(
     min_observed: Annotated[
         float,
         duration_option(help="Call an index unused only if scans are counted for so long."),
-    ] = "14d",  # type: ignore[assignment]
+    ] = typed("14d"),
     replica: Annotated[
         list[str] | None,
         typer.Option(
@@ -204,7 +204,7 @@ def suggest_indexes(
     lock_wait: Annotated[
         float,
         duration_option(help="How long a build may wait for other transactions."),
-    ] = "60s",  # type: ignore[assignment]
+    ] = typed("60s"),
 ) -> Report:
     """Suggest the indexes that serve a workload best, within a budget.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dbtune.cli import complete
-from dbtune.cli.command import Gate, Run, command, duration_option, new_app
+from dbtune.cli.command import Gate, Run, command, duration_option, new_app, typed
 from dbtune.errors import UsageError
 from dbtune.profile import Engine, Profile, tagged
 from dbtune.report import Column, Report, Table, record
@@ -84,14 +84,16 @@ class Told(StrEnum):
 )
 def watch(
     run: Run,
-    every: Annotated[float, duration_option(help="Time from one snapshot to the next.")] = "60s",  # type: ignore[assignment] # Typer parses the default as it parses a user's text
+    every: Annotated[float, duration_option(help="Time from one snapshot to the next.")] = typed(
+        "60s"
+    ),
     retention: Annotated[
         float,
         duration_option(
             help="Forget snapshots that are older. Of those older than 2 hours one in 10 minutes "
             "is kept, older than 2 days one an hour: counters only grow, no total is lost."
         ),
-    ] = "7d",  # type: ignore[assignment]
+    ] = typed("7d"),
     store: Annotated[
         str,
         typer.Option(
