@@ -7,13 +7,12 @@ two places, ``date_trunc('day', at)`` in the list and after GROUP BY, get number
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from dbtune.postgres.sqltext import places
+from dbtune.postgres.sqltext import places, tree_of
 
 _TYPES = frozenset(
     (
@@ -116,15 +115,8 @@ class Normalised:
 
     def parse(self) -> Any:
         """The statement's tree by sqlglot, or ``None`` where it can't be parsed."""
-        import sqlglot
-
-        logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
         # "$1,$2" would be taken for a dollar quote.
-        text = "".join(f"${p.number} " if p.number else p.text for p in self.pieces)
-        try:
-            return sqlglot.parse_one(text, dialect="postgres")
-        except Exception:  # a parser that meets what it does not know fails in any way
-            return None
+        return tree_of("".join(f"${p.number} " if p.number else p.text for p in self.pieces))
 
 
 def normalised(text: str) -> Normalised:

@@ -349,16 +349,24 @@ def parseable(text: str) -> str:
     return _PARAMETER.sub(r"$\1 ", typed)
 
 
-@lru_cache(maxsize=5_000)
-def shape(text: str) -> Shape | None:
-    """The shape of a statement, or ``None`` where it can't be parsed (truncated, exotic)."""
-    import sqlglot
-    from sqlglot import errors, exp
+def tree_of(text: str) -> Any:
+    """A statement's tree by sqlglot, or ``None`` where it can't be parsed; never fails."""
+    import sqlglot  # slow to import
 
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     try:
-        tree = sqlglot.parse_one(parseable(text), dialect="postgres")
-    except (errors.SqlglotError, RecursionError, ValueError, IndexError, AttributeError, TypeError):
+        return sqlglot.parse_one(text, dialect="postgres")
+    except Exception:  # a parser that meets what it does not know fails in any way
+        return None
+
+
+@lru_cache(maxsize=5_000)
+def shape(text: str) -> Shape | None:
+    """The shape of a statement, or ``None`` where it can't be parsed (truncated, exotic)."""
+    from sqlglot import exp
+
+    tree = tree_of(parseable(text))
+    if tree is None:
         return None
     tables = tuple(dict.fromkeys(_table_name(table) for table in tree.find_all(exp.Table)))
     if isinstance(tree, exp.Insert):

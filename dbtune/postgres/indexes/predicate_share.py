@@ -6,13 +6,13 @@ nothing is known, the answer is a wide interval and not a guess that looks like 
 
 from __future__ import annotations
 
-import logging
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dbtune.postgres.relations.facts import Column, Table
+from dbtune.postgres.sqltext import tree_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -91,16 +91,8 @@ def _conjuncts(tree: exp.Expr | None) -> list[Any]:
 
 @lru_cache(maxsize=2_000)
 def parsed(predicate: str) -> exp.Expr | None:
-    import sqlglot
-    from sqlglot import errors
-
-    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
-    try:
-        tree = sqlglot.parse_one(predicate, dialect="postgres")
-        plain: exp.Expr = tree.transform(_without_negated)
-        return plain
-    except (errors.SqlglotError, RecursionError, ValueError, IndexError, AttributeError, TypeError):
-        return None
+    tree = tree_of(predicate)
+    return None if tree is None else tree.transform(_without_negated)
 
 
 def _without_negated(tree: Any) -> Any:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.relations.facts import Table
-from dbtune.postgres.sqltext import parseable
+from dbtune.postgres.sqltext import parseable, tree_of
 
 
 def written_columns(text: str, catalog: Catalog) -> Iterator[tuple[Table, str]]:
     """The columns that an UPDATE changes; "" for the column where rows are inserted."""
-    import sqlglot
     from sqlglot import exp
 
     from dbtune.postgres.indexes.scopes import folded
 
-    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
-    try:
-        tree = sqlglot.parse_one(parseable(text), dialect="postgres")
-    except Exception:  # a parser that meets what it does not know fails in any way
-        return
+    tree = tree_of(parseable(text))
     target = tree.this if isinstance(tree, exp.Insert | exp.Update | exp.Merge) else None
     if isinstance(target, exp.Schema):
         target = target.this

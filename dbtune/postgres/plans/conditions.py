@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Literal
 
 from dbtune.postgres.plans.names import unquote
+from dbtune.postgres.sqltext import tree_of
 
 Kind = Literal[
     "equality",
@@ -301,19 +302,17 @@ def _parsed_columns(expression: str) -> tuple[Column, ...]:
     # A parser that tries every way of closing brackets would take for ever.
     if len(expression) > _MAX_LENGTH or not _is_balanced(expression):
         return _guessed_columns(expression)
-    import sqlglot  # slow to import, and most conditions do without
-    from sqlglot import exp
+    from sqlglot import exp  # slow to import, and most conditions do without
 
     # Sub-plans are no SQL.
     text = _INITPLAN.sub("NULL", re.sub(r"(?:hashed )?SubPlan [^()\s]+", "NULL", expression))
-    try:
-        tree = sqlglot.parse_one(f"SELECT {text}", read="postgres")
-        found = [
-            Column(_folded(one.this), _folded(one.args.get("table")) or None)
-            for one in tree.find_all(exp.Column)
-        ]
-    except Exception:  # a parser that meets no SQL fails in any way
+    tree = tree_of(f"SELECT {text}")
+    if tree is None:
         return _guessed_columns(expression)
+    found = [
+        Column(_folded(one.this), _folded(one.args.get("table")) or None)
+        for one in tree.find_all(exp.Column)
+    ]
     return tuple(dict.fromkeys(c for c in found if c.name and c.name not in _NOT_COLUMNS))
 
 
