@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
+from dbtune.compare.model import Period
 from dbtune.errors import Unavailable
 from dbtune.facts import Fact, Snapshot
 
@@ -73,3 +75,14 @@ class Span:
             return self.of(fact)
         except Unavailable:
             return None
+
+    def period(self, began: datetime | None) -> Period:
+        """When that was.
+
+        Args:
+            began: when what it ends with began to be counted; ``None`` if that is not known.
+        """
+        end = self.end.snapshot.collected_at
+        if self.start is not None:
+            return Period(self.start.snapshot.collected_at, end, "between two snapshots")
+        return Period(began, end, "since statistics began")

@@ -6,7 +6,7 @@ report lays it out. Nothing here reads a file or a server.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -217,6 +217,19 @@ class SettingChange:
     before: str | None
     after: str | None
     remark: str = ""
+
+
+def setting_changes(
+    before: Mapping[str, str] | None, after: Mapping[str, str] | None
+) -> tuple[SettingChange, ...] | None:
+    """What differs of two servers' settings; ``None`` if those of one are not known."""
+    if before is None or after is None:
+        return None
+    return tuple(
+        SettingChange(name, before.get(name), after.get(name))
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    )
 
 
 ObjectState = Literal[

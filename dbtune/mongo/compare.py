@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from dbtune.compare.held import Held, Span
 from dbtune.compare.model import (
@@ -12,10 +12,9 @@ from dbtune.compare.model import (
     Measure,
     ObjectChange,
     ObjectState,
-    Period,
     Related,
-    SettingChange,
     StatementChange,
+    setting_changes,
     short,
     use_state,
 )
@@ -59,14 +58,14 @@ def compared(frame: Frame, before: Span, after: Span, relation: Related) -> Comp
     statements, skipped, notes = _statements(before, after)
     first = before.start or before.end
     return Comparison(
-        _period(before),
-        _period(after),
+        before.period(_began(before.end)),
+        after.period(_began(after.end)),
         relation.cluster,
         tuple(_measures(before, after)),
         statements,
         workload_of(statements or ()),
-        _settings(first, after.end),
-        frozenset(_values(after.end)),
+        setting_changes(_values(first), _values(after.end)),
+        frozenset(_values(after.end) or ()),
         indexes=_indexes(before, after),
         relations=_databases(first, after.end),
         skipped=tuple(skipped),
@@ -75,13 +74,9 @@ def compared(frame: Frame, before: Span, after: Span, relation: Related) -> Comp
     )
 
 
-def _period(span: Span) -> Period:
-    end = span.end.snapshot.collected_at
-    if span.start is not None:
-        return Period(span.start.snapshot.collected_at, end, "between two snapshots")
-    found = span.end.maybe(status)
-    start = end - timedelta(seconds=found.uptime_seconds) if found else None
-    return Period(start, end, "since statistics began")
+def _began(held: Held) -> datetime | None:
+    found = held.maybe(status)
+    return held.snapshot.collected_at - timedelta(seconds=found.uptime_seconds) if found else None
 
 
 def _notes(first: Held, last: Held, relation: Related) -> Iterator[str]:
@@ -141,20 +136,9 @@ def _recorded(name: str, span: Span, found: Operations) -> tuple[Sequence[Operat
     ]
 
 
-def _values(held: Held) -> Mapping[str, str]:
+def _values(held: Held) -> Mapping[str, str] | None:
     found = held.maybe(settings)
-    return found.values if found else {}
-
-
-def _settings(first: Held, last: Held) -> tuple[SettingChange, ...] | None:
-    if first.maybe(settings) is None or last.maybe(settings) is None:
-        return None
-    old, new = _values(first), _values(last)
-    return tuple(
-        SettingChange(name, old.get(name), new.get(name))
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    )
+    return found.values if found else None
 
 
 def _measures(before: Span, after: Span) -> Iterator[Measure]:
@@ -231,7 +215,7 @@ def _indexes(before: Span, after: Span) -> tuple[ObjectChange, ...] | None:
         return None
     old, new = _by_name(first), _by_name(last)
     used, uses = _used(before), _used(after)
-    lengths = [_period(span).seconds for span in (before, after)]
+    lengths = [span.period(_began(span.end)).seconds for span in (before, after)]
     changes = []
     for name in sorted(old.keys() | new.keys()):
         here, there = old.get(name), new.get(name)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 from dbtune.compare.held import Held, Span
 from dbtune.compare.model import (
     Comparison,
     Frame,
     Measure,
-    Period,
     Related,
-    SettingChange,
     StatementChange,
     Workload,
+    setting_changes,
     short,
 )
 from dbtune.compare.statements import align, workload_of
@@ -47,27 +46,24 @@ def compared(frame: Frame, before: Span, after: Span, relation: Related) -> Comp
     """Two periods side by side."""
     statements, workload, skipped = _statements(before, after)
     return Comparison(
-        _period(before),
-        _period(after),
+        before.period(_began(before.end)),
+        after.period(_began(after.end)),
         relation.cluster,
         tuple(_measures(before, after)),
         statements,
         workload,
-        _settings(before.start or before.end, after.end),
-        frozenset(_values(after.end)),
+        setting_changes(_values(before.start or before.end), _values(after.end)),
+        frozenset(_values(after.end) or ()),
         skipped=tuple(skipped),
         notes=tuple(_notes(before.end, after.end, relation)),
         seconds=(frame.after_end.collected_at - frame.first.collected_at).total_seconds(),
     )
 
 
-def _period(span: Span) -> Period:
-    end = span.end.snapshot.collected_at
-    if span.start is not None:
-        return Period(span.start.snapshot.collected_at, end, "between two snapshots")
-    found = span.end.maybe(info)
+def _began(held: Held) -> datetime | None:
+    found = held.maybe(info)
     uptime = timedelta(seconds=found.number("uptime_in_seconds")) if found else None
-    return Period(end - uptime if uptime else None, end, "since statistics began")
+    return held.snapshot.collected_at - uptime if uptime else None
 
 
 def _notes(first: Held, last: Held, relation: Related) -> Iterator[str]:
@@ -109,20 +105,9 @@ def _commands(span: Span) -> dict[str, Statement]:
     return {one.text: one for one in statements_between(early, late)}
 
 
-def _values(held: Held) -> dict[str, str]:
+def _values(held: Held) -> Mapping[str, str] | None:
     found = held.maybe(config)
-    return dict(found.values) if found else {}
-
-
-def _settings(first: Held, last: Held) -> tuple[SettingChange, ...] | None:
-    if first.maybe(config) is None or last.maybe(config) is None:
-        return None
-    old, new = _values(first), _values(last)
-    return tuple(
-        SettingChange(name, old.get(name), new.get(name))
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    )
+    return found.values if found else None
 
 
 def _measures(before: Span, after: Span) -> Iterator[Measure]:

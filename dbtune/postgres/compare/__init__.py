@@ -10,7 +10,6 @@ from dbtune.compare.model import (
     Comparison,
     Frame,
     ObjectChange,
-    Period,
     Related,
     SettingChange,
     StatementChange,
@@ -54,8 +53,8 @@ def compared(frame: Frame, before: Span, after: Span, relation: Related) -> Comp
     notes = [*_server_notes(before, after, relation), *said]
     indexes, tables, more = _objects(first, before, after)
     return Comparison(
-        _period(before),
-        _period(after),
+        before.period(_began(before.end)),
+        after.period(_began(after.end)),
         relation.cluster,
         measures(before, after),
         found,
@@ -69,13 +68,6 @@ def compared(frame: Frame, before: Span, after: Span, relation: Related) -> Comp
         tuple(notes),
         (frame.after_end.collected_at - frame.first.collected_at).total_seconds(),
     )
-
-
-def _period(span: Span) -> Period:
-    end = span.end.snapshot.collected_at
-    if span.start is not None:
-        return Period(span.start.snapshot.collected_at, end, "between two snapshots")
-    return Period(_began(span.end), end, "since statistics began")
 
 
 def _began(held: Held) -> datetime | None:
