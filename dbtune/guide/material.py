@@ -12,7 +12,7 @@ from dbtune.compare.held import Held, Span
 from dbtune.compare.model import Frame, Measure, Period, Related
 from dbtune.errors import Unavailable
 from dbtune.facts import Snapshot
-from dbtune.finding import Finding, Skipped
+from dbtune.finding import Finding, Skipped, said_once
 from dbtune.guide.gauge import Gauge
 from dbtune.profile import PACKAGES, Engine
 from dbtune.report import Report, Table
@@ -101,7 +101,7 @@ class Material:
                     found.setdefault(finding.fingerprint, finding)
         settle: Callable[[Sequence[Finding]], list[Finding]]
         settle = import_module(f"{PACKAGES[self.engine]}.health").settled
-        return settle(list(found.values()))
+        return said_once(settle(list(found.values())))
 
     @property
     def unexamined(self) -> list[Skipped]:

@@ -192,6 +192,52 @@ def test_three_engines_are_in_one_report(
     assert all(one["subject"].startswith(f"{one['target']}: ") for one in done["problems"])
 
 
+def test_what_an_index_mends_is_one_problem(
+    hostile: Postgres, mongodb: MongoDB, tmp_path: Path
+) -> None:
+    """A scan is found by one command, and the index that ends it by another."""
+    with hostile.connect() as connection, mongodb.client() as client:
+        connection.execute(
+            "CREATE TABLE visits AS SELECT g AS id, g % 5000 AS who "
+            "FROM generate_series(1, 50000) g"
+        )
+        client.bare.command("profile", 2)
+        client.bare.visits.insert_many([{"who": n, "at": n % 7} for n in range(5000)])
+        for number in range(30):
+            connection.execute("SELECT id FROM visits WHERE who = %s", (number,))
+            list(client.bare.visits.find({"who": number}).sort("at"))
+        client.bare.command("profile", 0)
+    config = tmp_path / "dbtune.yaml"
+    config.write_text(
+        f"profiles:\n  mongo: {{url: '{mongodb.url()}'}}\n  pg:\n    url: '{hostile.dsn()}'\n"
+        "    thresholds:\n      pg.large-table-read-whole: {min_bytes: 1, min_scans: 20}\n"
+        "      pg.low-hit-ratio: {max_hit_ratio: 2, min_read_bytes_per_call: 0, min_blocks: 0, "
+        "min_time_share: 0}\n"
+    )
+    config.chmod(0o600)
+    environment = {"DBTUNE_CONFIG": str(config)}
+    asked = ("report", "pg", "mongo", "--interval", "0", "-f", "json")
+    problems = dbtune(*asked, env=environment).ok().json["problems"]
+    told = {one["rule"] for one in problems if _is_of(one["subject"])}
+    assert {"mongo.missing-index", "pg.missing-index"} <= told
+    alone = {
+        one["rule"]
+        for target in ("pg", "mongo")
+        for command in ("check", "slow-queries")
+        for one in dbtune(command, target, "-f", "json", env=environment).json["findings"]
+        if _is_of(one["subject"])
+    }
+    assert {"mongo.collection-scan", "pg.large-table-read-whole", "pg.low-hit-ratio"} <= alone
+    # Read and sorted for the want of one index: slow-queries says that once, too.
+    assert "mongo.sort-in-memory" not in alone
+    assert not told & {"mongo.collection-scan", "pg.large-table-read-whole", "pg.low-hit-ratio"}
+
+
+def _is_of(subject: str) -> bool:
+    """Whether it is the table, the collection, or what looks for something in it."""
+    return "visits" in subject and "CREATE" not in subject
+
+
 def test_snapshots_fill_the_log_of_changes(chromium: Browser, tmp_path: Path) -> None:
     names = [str(EXAMPLES / f"{name}.json.gz") for name in ("start", "deploy", "end")]
     given = [word for name in names for word in ("--from", name)]

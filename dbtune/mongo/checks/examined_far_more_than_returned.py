@@ -27,6 +27,8 @@ def examined_far_more_than_returned(
 
     Remedy: Extend the index by the other fields of the filter, or reorder it: fields compared for
     equality first.
+
+    Verify: explain("executionStats") with the index and without it.
     """
     for query in queries:
         one, shape = query.statement, query.shape
@@ -57,7 +59,7 @@ def examined_far_more_than_returned(
                 "time_share_ratio": time_share(query, queries),
             },
             remedy=Remedy(
-                f'{index_advice(query)} See what it changes with explain("executionStats").',
+                index_advice(query),
                 effect="building an index reads the collection once; each write then maintains it",
             ),
         )

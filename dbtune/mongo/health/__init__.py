@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from dbtune.mongo.session import Session
 
 CHECKS = ("dbtune.mongo.health.checks", "dbtune.mongo.indexes.checks")
+_AN_INDEX_MENDS = frozenset(
+    {
+        "mongo.collection-scan",
+        "mongo.examined-far-more-than-returned",
+        "mongo.search-without-index",
+        "mongo.sort-in-memory",
+    }
+)
+"""Rules on a statement that lacks an index, which mongo.missing-index names."""
 
 
 def describe(session: Session) -> tuple[Mapping[str, object], datetime]:
@@ -19,5 +28,7 @@ def describe(session: Session) -> tuple[Mapping[str, object], datetime]:
 
 
 def settled(findings: Sequence[Finding]) -> list[Finding]:
-    """All findings: no two say the same."""
-    return list(findings)
+    """Findings without those on statements for which another has the index."""
+    from dbtune.finding import without_served
+
+    return without_served(findings, _AN_INDEX_MENDS)

@@ -27,6 +27,8 @@ _SAID_BETTER = {
     "pg.fillfactor-full-but-updated": "pg.updates-not-hot",
 }
 """A rule, and the one that says the same of the same table, with more in it."""
+_AN_INDEX_MENDS = frozenset({"pg.large-table-read-whole", "pg.low-hit-ratio"})
+"""Rules that may tell of a missing index, which pg.missing-index names."""
 
 
 def describe(session: Session) -> tuple[Mapping[str, object], datetime]:
@@ -39,9 +41,12 @@ def describe(session: Session) -> tuple[Mapping[str, object], datetime]:
 
 def settled(findings: Sequence[Finding]) -> list[Finding]:
     """Findings without what another says of the same thing, and better."""
+    from dbtune.finding import without_served
     from dbtune.postgres.indexes.hygiene import surest
 
     said = {(one.rule, one.subject) for one in findings}
     return [
-        one for one in surest(findings) if (_SAID_BETTER.get(one.rule), one.subject) not in said
+        one
+        for one in without_served(surest(findings), _AN_INDEX_MENDS)
+        if (_SAID_BETTER.get(one.rule), one.subject) not in said
     ]

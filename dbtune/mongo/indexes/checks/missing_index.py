@@ -76,6 +76,7 @@ def missing_index(
                     f"{len(one.collection.indexes)}",
                 ),
                 level=Level.critical if heavy else Level.warning,
+                serves=tuple(shorten(plain(case.usage.text), 300) for case in cases),
             )
 
 

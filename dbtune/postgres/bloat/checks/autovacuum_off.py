@@ -27,13 +27,13 @@ def autovacuum_off(bloat: Bloat, *, min_dead_rows: int = 1000) -> Iterator[Findi
     having = [one for one in dead.tables if (one.dead_rows or 0) >= min_dead_rows]
     everywhere = having and is_off_everywhere(bloat.sizes)
     if everywhere:
+        setting = everywhere.partition(" ")[0]
         yield Finding(
             "autovacuum",
             f"{everywhere}: {dead.rows:,.0f} dead rows {in_tables(dead, bloat)}",
             Remedy(
                 "Turn it on.",
-                config="autovacuum = on\ntrack_counts = on",
-                effect="a reload of the configuration",
+                sql=f"ALTER SYSTEM SET {setting} = on;\nSELECT pg_reload_conf();",
             ),
             {"dead_rows": round(dead.rows), "tables": len(dead.tables)},
         )

@@ -10,6 +10,7 @@ from dbtune.postgres.indexes.ddl_script import analyze, builds, drops, subject_o
 from dbtune.postgres.plans.ddl import INDEX_EFFECT
 from dbtune.postgres.relations.facts import Index
 from dbtune.postgres.sqltext import masked
+from dbtune.postgres.statements.checks import SUBJECT_WIDTH
 from dbtune.text import bytes_text, plain, plural, ratio_text, shorten, significant
 
 
@@ -61,6 +62,7 @@ def missing_index(
                 "after_cost": best.after if best else None,
             },
             verify="dbtune slow-queries --interval before and after, or EXPLAIN (ANALYZE).",
+            serves=tuple(_serves(one)),
             remedy=Remedy(
                 "Create the index"
                 + (", then drop what it makes superfluous." if one.superfluous else "."),
@@ -68,6 +70,12 @@ def missing_index(
                 effect=INDEX_EFFECT,
             ),
         )
+
+
+def _serves(one: Suggestion) -> Iterator[str]:
+    """The table and the statements, as other rules call them."""
+    yield f"table {one.table.schema}.{one.table.name}"
+    yield from (shorten(plain(effect.query.text), SUBJECT_WIDTH) for effect in one.effects)
 
 
 def _beside(wider: Index) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dbtune.statements import Statement
 from dbtune.text import plain, shorten
 
-_SUBJECT_WIDTH = 300
+SUBJECT_WIDTH = 300
 
 
 def subject(statement: Statement) -> str:
     """The statement as a finding's subject: one line of bounded length."""
-    return shorten(plain(statement.text), _SUBJECT_WIDTH)
+    return shorten(plain(statement.text), SUBJECT_WIDTH)
 
 
 def time_share(statement: Statement, statements: Sequence[Statement]) -> float:
