@@ -134,13 +134,14 @@ def applies(remedy: Remedy) -> Applies:
     sql = _code(remedy.sql)
     effect = remedy.effect
     config = _code(remedy.config)
-    examples = (remedy.sql or remedy.config) and not sql and not config
-    if "change in the application" in effect or examples or _SETS_LOCAL.match(sql):
+    if "change in the application" in effect or _SETS_LOCAL.match(sql):
         return "application"
+    if not sql and not config:
+        return "by hand"
     if _RESTART.search(effect):
         return "restart"
     if not sql:
-        return "reload" if config else "by hand"
+        return "reload"
     if _LOCKS.search(sql) or _BLOCKS.search(effect):
         return "takes a lock"
     if re.search(r"(?i)\balter\s+system\b|pg_reload_conf", sql):

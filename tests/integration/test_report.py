@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from psycopg.errors import UniqueViolation
 
 from tests import browser
 from tests.browser import Browser
@@ -21,6 +23,7 @@ EVIL = "<img src=x onerror=alert(1)>*b*\u202egnp"
 STATEMENT = (
     f'SELECT /* **x** [y](http://evil) `z` <script>alert(1)</script> */ count(*) AS "{EVIL}"'
 )
+DROP = 'DROP INDEX "public"."parts_a_idx"'
 LONG = f"SELECT '{'x' * 1_000_000}' AS long"
 
 
@@ -149,6 +152,51 @@ def test_the_script_is_one_that_psql_takes(made: Any) -> None:
     drops = [line for line in statements if line.startswith("DROP INDEX")]
     assert len(drops) == 1
     assert not any("..." in line for line in statements)
+
+
+def test_the_script_does_what_it_says(hostile: Postgres) -> None:
+    """Of names that nobody would give, and a partitioned table; the duplicates it only shows."""
+    name = hostile.create_database("scripted")
+    evil = EVIL.replace("*b*", '"b"\\b;\n--')
+    quoted = evil.replace('"', '""')
+    with hostile.connect(name) as connection:
+        for statement in (
+            f'CREATE TABLE "{quoted}" AS SELECT g AS "{quoted}", g % 3 AS twice FROM '
+            "generate_series(1, 30000) g",
+            f'CREATE INDEX "{quoted} 1" ON "{quoted}" ("{quoted}")',
+            f'CREATE INDEX "{quoted} 2" ON "{quoted}" ("{quoted}")',
+            f'ALTER TABLE "{quoted}" ADD CONSTRAINT "{quoted} 3" CHECK (twice >= 0) NOT VALID',
+            f'ALTER TABLE "{quoted}" SET (autovacuum_enabled = off)',
+            "CREATE EXTENSION pg_stat_statements",
+            "CREATE TABLE parts (a int, b int, c text) PARTITION BY RANGE (b)",
+            "CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (20001)",
+            "CREATE TABLE part2 PARTITION OF parts FOR VALUES FROM (20001) TO (1000000)",
+            "CREATE INDEX ON parts (a)",
+            "INSERT INTO parts SELECT g % 100, g, repeat('x', 99) FROM generate_series(1, 40000) g",
+            f'DELETE FROM "{quoted}" WHERE twice = 1',
+        ):
+            connection.execute(statement.encode())
+        with pytest.raises(UniqueViolation):
+            connection.execute(
+                f'CREATE UNIQUE INDEX CONCURRENTLY "{quoted} 4" ON "{quoted}" (twice)'.encode()
+            )
+        connection.execute("VACUUM (ANALYZE) parts")
+        for number in range(100):
+            connection.execute(f"SELECT b FROM parts WHERE a = {number}".encode())
+    made = dbtune("report", hostile.dsn(name), "--interval", "0", "-f", "json").ok().json
+    (script,) = made["artifacts"]
+    assert "\u202e" not in script["text"]
+    statements = re.split(r"(?<=;)\n", re.sub(r"(?m)^(--.*)?\n", "", script["text"]))
+    assert any(one.startswith(DROP) for one in statements), statements
+    with hostile.connect(name) as connection:
+        for statement in filter(str.strip, statements):
+            connection.execute(statement.encode())
+    left = dbtune("check", hostile.dsn(name), "-f", "json").json["findings"]
+    rules = {one["rule"] for one in made["findings"]}
+    done = {"pg.duplicate-index", "pg.constraint-not-validated", "pg.autovacuum-off-for-table"}
+    assert done | {"pg.missing-index", "pg.invalid-index"} <= rules
+    assert not {one["rule"] for one in left} & done
+    assert [one for one in left if one["rule"] == "pg.invalid-index"]
 
 
 def test_one_unreachable_target_does_not_hide_the_others(hostile: Postgres, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbtune.postgres.indexes.advice import Suggestion
+from dbtune.postgres.indexes.removal import removal
 from dbtune.postgres.plans.ddl import quote
 from dbtune.text import plain, shorten
 
@@ -32,7 +33,7 @@ def builds(suggestion: Suggestion) -> list[str]:
 def drops(suggestion: Suggestion) -> Iterator[str]:
     """Statements that drop what a suggestion makes superfluous."""
     for index in suggestion.superfluous:
-        yield f"DROP INDEX CONCURRENTLY {quote(index.schema)}.{quote(index.name)};"
+        yield removal(index, suggestion.table).sql
 
 
 def analyze(suggestion: Suggestion) -> Iterator[str]:

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from dbtune.finding import Remedy
-from dbtune.postgres.plans.ddl import quote
+from dbtune.postgres.plans.ddl import quote, rewritten
 from dbtune.postgres.relations.facts import Index, Table
 from dbtune.text import plain
 
@@ -34,7 +34,7 @@ def removal(index: Index, table: Table) -> Removal:
     """How to drop an index without blocking anybody for long."""
     name = f"{quote(index.schema)}.{quote(index.name)}"
     owner = f"{quote(table.schema)}.{quote(table.name)}"
-    definition = index.definition
+    definition = rewritten(index.definition)
     if index.constraint:
         constraint = quote(index.constraint)
         kind = "PRIMARY KEY" if index.primary else "UNIQUE"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dbtune.finding import Remedy
 from dbtune.postgres.plans.conditions import Column, Term
 from dbtune.postgres.plans.model import Node
+from dbtune.text import CONTROL
 
 UNVERIFIED = (
     "Unverified: the planner has not been asked whether it would use this index, nor whether one "
@@ -24,13 +25,23 @@ _IMMUTABLE = frozenset(
 """Functions that an index may be made of, whatever the type of their arguments."""
 _SHARD = re.compile(r"_\d{5,}$")
 """What Citus adds to a table's name for one of its shards; numbers begin at 102008."""
+_IN_QUOTES = re.compile(r'"((?:[^"]|"")*)"')
 _CALLED = re.compile(r'([\w"]+)\(')
 _SAFE_OPERATORS = re.compile(r"->>|->|#>>|#>|%|\*")
 
 
 def quote(name: str) -> str:
-    """An identifier in quotes."""
-    return '"' + name.replace('"', '""') + '"'
+    """An identifier in quotes; what can't be seen or reorders text is written as escapes."""
+    doubled = name.replace('"', '""')
+    if not CONTROL.search(doubled):
+        return f'"{doubled}"'
+    escaped = CONTROL.sub(lambda match: f"\\{ord(match[0]):04x}", doubled.replace("\\", r"\\"))
+    return f'U&"{escaped}"'
+
+
+def rewritten(sql: str) -> str:
+    """SQL that a server wrote, with its names in quotes as :func:`quote` writes them."""
+    return _IN_QUOTES.sub(lambda name: quote(name[1].replace('""', '"')), sql)
 
 
 def table_of(node: Node) -> str:

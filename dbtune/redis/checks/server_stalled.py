@@ -50,7 +50,7 @@ def server_stalled(
         remedy=Remedy(
             "Look for swapping, CPU steal and the time of forks (INFO stats: latest_fork_usec); "
             "turn transparent huge pages off.",
-            config="echo never > /sys/kernel/mm/transparent_hugepage/enabled",
+            config="# as root: echo never > /sys/kernel/mm/transparent_hugepage/enabled",
             effect="settings of the machine; Redis has to be restarted to leave its huge pages",
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -49,7 +50,8 @@ WHEN = datetime(2026, 11, 29, 6, tzinfo=UTC)
         (Remedy("x", sql="ALTER SYSTEM SET a = 1;", effect="needs a restart"), "restart"),
         (Remedy("x", config="a 1", effect="CONFIG SET applies it without a restart"), "reload"),
         (Remedy("x", sql="SET LOCAL work_mem = '26MB';"), "application"),
-        (Remedy("x", sql="-- SELECT ... WHERE id = ANY($1)"), "application"),
+        (Remedy("x", sql="-- ALTER TABLE t ADD PRIMARY KEY (...);"), "by hand"),
+        (Remedy("x", config="# as root: echo never", effect="to be restarted"), "by hand"),
         (Remedy("x", effect="a change in the application"), "application"),
         (Remedy("x", sql="SELECT pid FROM pg_stat_activity;"), "look first"),
         (Remedy("x"), "by hand"),
@@ -110,6 +112,31 @@ def test_a_script_has_each_statement_once_and_nothing_that_has_to_be_filled_in()
     assert lines.count(drop) == 1
     assert "ALTER TABLE t ADD PRIMARY KEY (...);" not in lines
     assert "; DROP TABLE t;" not in lines
+
+
+def test_a_script_ends_no_session_that_may_be_another_by_now() -> None:
+    one = material(found("a", Level.warning, "SELECT pg_terminate_backend(17);\nANALYZE t;"))
+    made = script(one, problems([one], several=False))
+    assert made is not None
+    assert "\n-- if it is still that session: SELECT pg_terminate_backend(17);\nA" in made.text
+    assert "==== 1. " in made.text
+
+
+def test_a_script_for_redis_is_one_of_commands() -> None:
+    configs = ("save 3600 1 300 100\n# or: none", "requirepass ...\nbind 127.0.0.1")
+    findings = tuple(
+        replace(found(f"r{n}", Level.warning), remedy=Remedy("do", config=config))
+        for n, config in enumerate(configs)
+    )
+    one = replace(material(*findings), engine=Engine.redis)
+    made = script(one, problems([one], several=False))
+    assert made is not None
+    lines = [line for line in made.text.splitlines() if line]
+    # As the script's own head says: redis-cli knows no comments.
+    assert [line for line in lines if not line.startswith("#")] == [
+        'CONFIG SET save "3600 1 300 100"'
+    ]
+    assert "#   requirepass ..." in lines
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.postgres.facts.schema import Flaw
-from dbtune.postgres.plans.ddl import quote
+from dbtune.postgres.plans.ddl import quote, rewritten
 
 
 @check("pg.constraint-not-validated", level=Level.info, tags=("schema",))
@@ -27,7 +27,7 @@ def constraint_not_validated(schema_flaws: tuple[Flaw, ...]) -> Iterator[Finding
                 f"{name} on {one.detail} is NOT VALID ({max(one.rows, 0):,.0f} rows)",
                 Remedy(
                     "Validate it.",
-                    sql=f"ALTER TABLE {one.detail} VALIDATE CONSTRAINT {quote(name)};",
+                    sql=f"ALTER TABLE {rewritten(one.detail)} VALIDATE CONSTRAINT {quote(name)};",
                     effect="reads the whole table; blocks neither reading nor writing",
                 ),
                 {"rows": one.rows},

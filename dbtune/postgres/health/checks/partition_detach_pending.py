@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Finding, Remedy, check
 from dbtune.postgres.facts.schema import Flaw
+from dbtune.postgres.plans.ddl import rewritten
 
 
 @check("pg.partition-detach-pending", tags=("schema", "partitions"))
@@ -26,7 +27,9 @@ def partition_detach_pending(schema_flaws: tuple[Flaw, ...]) -> Iterator[Finding
                 f"{one.name} is half detached from {one.detail}",
                 Remedy(
                     "Finish it.",
-                    sql=f"ALTER TABLE {one.detail} DETACH PARTITION {one.name} FINALIZE;",
+                    sql=rewritten(
+                        f"ALTER TABLE {one.detail} DETACH PARTITION {one.name} FINALIZE;"
+                    ),
                     effect="SHARE UPDATE EXCLUSIVE on the parent for a moment",
                 ),
             )

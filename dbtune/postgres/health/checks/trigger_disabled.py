@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dbtune.finding import Finding, Remedy, check
 from dbtune.postgres.facts.schema import Flaw
-from dbtune.postgres.plans.ddl import quote
+from dbtune.postgres.plans.ddl import quote, rewritten
 
 
 @check("pg.trigger-disabled", tags=("schema",))
@@ -27,7 +27,7 @@ def trigger_disabled(schema_flaws: tuple[Flaw, ...]) -> Iterator[Finding]:
                 f"{name} on {one.detail} is disabled",
                 Remedy(
                     "Switch it on, after mending what it missed.",
-                    sql=f"ALTER TABLE {one.detail} ENABLE TRIGGER {quote(name)};",
+                    sql=f"ALTER TABLE {rewritten(one.detail)} ENABLE TRIGGER {quote(name)};",
                 ),
                 {"table": one.detail},
             )

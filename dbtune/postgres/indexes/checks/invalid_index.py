@@ -9,7 +9,7 @@ from dbtune.finding import Finding, Level, Remedy, check
 from dbtune.postgres.indexes.inventory import Inventory
 from dbtune.postgres.indexes.removal import commented, subject
 from dbtune.postgres.plans.ddl import quote
-from dbtune.postgres.relations.facts import Index
+from dbtune.postgres.relations.facts import Index, Table
 from dbtune.text import bytes_text, count_text, plain
 
 _LEFT_BY_REINDEX = re.compile(r"_cc(new|old)\d*$")
@@ -44,14 +44,14 @@ def invalid_index(inventory: Inventory) -> Iterator[Finding]:
                 "maintained": index.ready,
                 "unique": index.unique,
             },
-            remedy=_remedy(index, partitioned=table.kind == "p"),
+            remedy=_remedy(index, table),
         )
 
 
-def _remedy(index: Index, *, partitioned: bool) -> Remedy:
+def _remedy(index: Index, table: Table) -> Remedy:
     name = f"{quote(index.schema)}.{quote(index.name)}"
     drop = f"DROP INDEX CONCURRENTLY {name};"
-    if partitioned:
+    if table.kind == "p":
         return Remedy(
             "Make the index on each partition that lacks it and attach it; the partitioned index "
             "becomes valid with the last one.",
@@ -71,9 +71,33 @@ def _remedy(index: Index, *, partitioned: bool) -> Remedy:
             sql=drop,
             effect="waits for running transactions, blocks nobody",
         )
-    cause = " Find and remove the duplicates first." if index.unique else ""
+    build, effect = (
+        f"REINDEX INDEX CONCURRENTLY {name};",
+        "builds in the background, blocks no writes",
+    )
+    if index.unique:
+        return Remedy(
+            "Find and remove the duplicates, then build it again; or drop it if it is not wanted.",
+            sql=f"{_duplicates(index, table)}\n{commented(f'then: {build}')}\n"
+            f"{commented(f'or: {drop}')}",
+            effect=f"reads the table; then {effect}",
+        )
     return Remedy(
-        f"Build it again, or drop it if it is not wanted.{cause}",
-        sql=f"REINDEX INDEX CONCURRENTLY {name};\n{commented(f'or: {drop}')}",
-        effect="builds in the background, blocks no writes",
+        "Build it again, or drop it if it is not wanted.",
+        sql=f"{build}\n{commented(f'or: {drop}')}",
+        effect=effect,
+    )
+
+
+def _duplicates(index: Index, table: Table) -> str:
+    """What keeps a unique index from being built, as a query."""
+    keys = [quote(key.column) if key.column else f"({key.expression})" for key in index.keys]
+    listed = ", ".join(keys)
+    conditions = [f"({index.predicate})"] * bool(index.predicate)
+    if not index.nulls_not_distinct:
+        conditions += [f"{key} IS NOT NULL" for key in keys]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return (
+        f"SELECT {listed}, count(*) FROM {quote(table.schema)}.{quote(table.name)}{where} "
+        f"GROUP BY {listed} HAVING count(*) > 1;"
     )

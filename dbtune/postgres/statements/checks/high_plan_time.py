@@ -55,5 +55,6 @@ def high_plan_time(
                 "Prepare it in the driver, so that the plan is kept.",
                 config="# psycopg: prepare_threshold=5 (the default); JDBC: prepareThreshold=5\n"
                 "# PgBouncer >= 1.21: max_prepared_statements = 200",
+                effect="a change in the application",
             ),
         )
