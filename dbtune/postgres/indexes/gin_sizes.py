@@ -3,7 +3,8 @@
 An element has an entry with the list of its rows in it, or, if that is long, in pages of its own
 (``ginentrypage.c``, ``gindatapage.c``); a row is kept as its distance from the one before, in
 7-bit groups (``ginpostinglist.c``). How many different elements there are beyond those of a sample
-follows Heaps' law, whose exponent is the share of elements that the sample has once.
+follows Heaps' law, whose exponent is the share of elements that the sample has once; not so of
+trigrams, of which there are only so many.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _PLACES = 2048
 """Numbers that a block has for rows: eleven bits."""
 _LEAST_SAMPLE = 20
 _TRIGRAMS = 20_000.0
+_FEW_TIMES = 6
 _WORD_BYTES = 6.5
 """Of a word with what stands behind it, in texts that no sample is known of."""
 _HEAPS = 30.0, 0.55
@@ -96,10 +98,11 @@ def _elements(key: GinKey, rows: float) -> list[_Elements]:
     values = (*seen.common_values, *seen.histogram) if seen else ()
     split, width = _splitting(key)
     sets = [frozenset(split(value)) for value in values]
+    trigrams = key.operator_class.endswith("gin_trgm_ops")
     if len(sets) >= _LEAST_SAMPLE:
-        return _of_sample(sets, rows, width, most=_TRIGRAMS if width else math.inf)
+        return _of_trigrams(sets, rows) if trigrams else _of_sample(sets, rows, width)
     mean = float(seen.average_width_bytes) if seen else _ELEMENTS * _WORD_BYTES
-    if key.operator_class.endswith("gin_trgm_ops"):
+    if trigrams:
         return _evenly(rows, mean + 1, _TRIGRAMS, 4)
     factor, power = _HEAPS
     per_row = max(1.0, mean / _WORD_BYTES)
@@ -137,9 +140,27 @@ def _of_most_common(seen: ColumnStatistics, rows: float, base_type: str) -> list
     return found
 
 
-def _of_sample(
-    sets: Sequence[frozenset[str]], rows: float, width: float, *, most: float
-) -> list[_Elements]:
+def _of_trigrams(sets: Sequence[frozenset[str]], rows: float) -> list[_Elements]:
+    """Of trigrams there are so many and no more: those that a sample lacks are counted by those
+    that it has once and twice (Chao 1984), and what it has a few times occurs as often as Good and
+    Turing say (Good 1953). Taken as it is, a sample of a few hundred texts in which all trigrams
+    are as frequent makes some of them rare, whose lists would fit into their entries."""
+    seen = Counter(Counter(element for one in sets for element in one).values())
+    ratio = rows / max(1, len(sets))
+    found, left = [], 0.0
+    for often, number in sorted(seen.items()):
+        likely = float(often)
+        if often < _FEW_TIMES and seen[often + 1] >= _FEW_TIMES:
+            likely = min(likely, (often + 1) * seen[often + 1] / number)
+        left += number * (often - likely)
+        found.append(_Elements(number, max(1.0, likely * ratio), 4))
+    unseen = seen[1] * (seen[1] - 1) / 2 / (seen[2] + 1)
+    if unseen and left:
+        found.append(_Elements(unseen, max(1.0, left * ratio / unseen), 4))
+    return found
+
+
+def _of_sample(sets: Sequence[frozenset[str]], rows: float, width: float) -> list[_Elements]:
     counted = Counter(element for one in sets for element in one)
     if not counted:
         return []
@@ -152,7 +173,7 @@ def _of_sample(
     ]
     if once:
         exponent = len(once) / len(counted)
-        different = min(most, len(counted) * max(1.0, ratio) ** exponent)
+        different = len(counted) * max(1.0, ratio) ** exponent
         rare = max(float(len(once)), different - len(found))
         mean = width or sum(len(element.encode()) + 2 for element in once) / len(once)
         found.append(_Elements(rare, max(1.0, len(once) * ratio / rare), mean))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbtune.postgres.indexes.entry_widths import Stored, entry_lengths
+from dbtune.postgres.indexes.gin_sizes import GinKey, gin_bytes
 from dbtune.postgres.indexes.key_groups import (
     Share,
     distinct_values,
@@ -265,3 +267,27 @@ def test_any_sample_gives_as_many_rows_as_there_are(
     rows = sum(one.keys * one.rows for one in found)
     assert rows == pytest.approx(sum(keys * blocks for blocks, keys in met.items()) / share)
     assert all(one.keys >= 0 and one.rows >= 0.99 for one in found)
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _of_values(values: list[str]) -> ColumnStatistics:
+    return ColumnStatistics(0.0, 43, -1.0, histogram=tuple(values))
+
+
+def test_trigrams_of_which_all_are_as_frequent() -> None:
+    """In a sample, many seem rare and to need no pages of their own; 35.7 MiB are 200,000
+    rows as PostgreSQL 15 builds them."""
+    rows = range(7, 200_000, 1979)
+    texts = [f"{_md5(f'x{i}')[:9]} {_md5(str(i % 3000))}" for i in rows]
+    key = GinKey("x", "public.gin_trgm_ops", "text", _of_values(texts))
+    assert gin_bytes([key], 200_000, 1870) == pytest.approx(35.7 * 2**20, rel=0.1)
+
+
+def test_members_of_documents_are_not_as_few_as_trigrams() -> None:
+    """Each of 60,000 documents has a reference of its own; PostgreSQL 15 needs 3.43 MiB."""
+    documents = [f'{{"k": {i % 9}, "ref": "r{i}"}}' for i in range(0, 60_000, 594)]
+    key = GinKey("data", "jsonb_path_ops", "jsonb", _of_values(documents))
+    assert 0.5 < gin_bytes([key], 60_000, 600) / (3.43 * 2**20) < 2
