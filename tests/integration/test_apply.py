@@ -310,7 +310,7 @@ def test_what_does_not_help_is_dropped_again(version: int, pg: Callable[[int], P
             )
             with Writer(profile, Limits(), 5) as writer:
                 builder = Builder(session, writer, relations, lambda *_: NoBar())
-                done = Verifier(session, relations, "").run(advice, builder)
+                done = Verifier(session, "").run(advice, builder)
         outcomes = {one.index: (one.outcome, one.reason) for one in done.built}
         assert outcomes[useful] == ("built", "")
         assert outcomes[lowered] == ("built", "")
@@ -353,6 +353,27 @@ def test_a_partitioned_table_is_built_part_by_part(database18: tuple[Postgres, s
         }  # fmt: skip
         assert builder.drop(built, "").reason == ""
         assert indexes(pg, name) == {}
+
+
+def test_an_index_on_partitions_is_told_by_its_own_name(
+    database18: tuple[Postgres, str],
+) -> None:
+    pg, name = database18
+    pg.psql(
+        "CREATE TABLE orders (id int, at date) PARTITION BY RANGE (at);"
+        "CREATE TABLE orders_1 PARTITION OF orders FOR VALUES FROM ('2025-01-01') "
+        "TO ('2025-07-01');"
+        "CREATE TABLE orders_2 PARTITION OF orders DEFAULT;"
+        "INSERT INTO orders SELECT i, '2025-01-01'::date + i % 300 "
+        "FROM generate_series(1, 60000) i; ANALYZE",
+        name,
+    )
+    sql = "SELECT * FROM orders WHERE id = 7"
+    for way in ("--verify", "--apply"):
+        result = dbtune("suggest-indexes", pg.dsn(name), "-f", "json", "--sql", sql, way).ok()
+        [row] = result.json["verified"]
+        assert row["uses"] == ["orders_id_idx"]
+        pg.psql("DROP INDEX orders_id_idx", name)
 
 
 def test_progress_is_told(database18: tuple[Postgres, str]) -> None:

@@ -73,6 +73,7 @@ DELETE FROM orders WHERE placed < date '1990-01-01'
 INSERT INTO "Mixed Case" VALUES (100000, 'x'), (100001, 'y') ON CONFLICT ("Id") DO UPDATE SET "Name" = 'z'
 UPDATE orders AS o SET total = v.total FROM (VALUES (7, 12.5), (8, 14.0)) AS v (id, total) WHERE o.id = v.id
 DELETE FROM orders USING (VALUES (7, 12.5), (8, 14.0)) v WHERE orders.id = v.column1
+SELECT date_part('day', at), count(*) FROM orders WHERE date_trunc('month', timestamp '2023-05-07') < now() GROUP BY 1
 INSERT INTO orders (id, customer_id, at, mood, data) SELECT 1000000 + i, 7, timestamptz '2020-01-01' + i * interval '4 min', (CASE WHEN random() < 0.5 THEN 'calm' ELSE 'cross' END)::mood, jsonb_build_object('k', jsonb_build_object('l', 1)) FROM generate_series(1, 10) i
 INSERT INTO orders (id, customer_id, code, total) SELECT 2000000 + i, (ARRAY[20, 40])[1 + (1 * random())::int], 'C' || (9 * random() ^ 2)::int, CASE WHEN random() < 0.5 THEN 10 ELSE 20 END FROM generate_series(1, 10) i
 """.strip().splitlines()  # noqa: E501

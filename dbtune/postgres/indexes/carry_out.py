@@ -97,7 +97,7 @@ def carry_out(
         changes.say(f"about to run: {plain(one.index.ddl())};")
     with changes.open_writer() as writer:
         builder = Builder(session, writer, relations, progress)
-        verifier = Verifier(session, relations, search_path)
+        verifier = Verifier(session, search_path)
         if changes.verify:
             done = _verify(builder, verifier, advice, changes)
             built, measured = done.built, done.measured

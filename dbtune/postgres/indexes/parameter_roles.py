@@ -31,6 +31,7 @@ class Kind(Enum):
     CONSTANTS = auto()
     LIMIT = auto()
     OFFSET = auto()
+    FIELD = auto()
     NUMBER = auto()
     RESULT = auto()
     FREE = auto()
@@ -42,8 +43,9 @@ class Role:
 
     Attributes:
         kind: how it is used; ``ELEMENTS``: the column's arrays hold it, ``MEMBER``: it is one
-            element of them, ``CONSTANTS``: it is compared with another parameter, ``NUMBER``: a
-            number in some computation, ``RESULT``: what CASE or an array gives to the output.
+            element of them, ``CONSTANTS``: it is compared with another parameter, ``FIELD``: of a
+            time, ``NUMBER``: a number in some computation, ``RESULT``: what CASE or an array gives
+            to the output.
         column: what it is compared with; ``None`` if that is no column.
         folded: ``lower`` or ``upper`` if the column's values are.
         computed: something is made of the column before it is compared.
@@ -163,6 +165,10 @@ def _role(node: exp.Expr, find: Finder) -> Role:
         return Role(Kind.LIMIT)
     if isinstance(outer, exp.Offset):
         return Role(Kind.OFFSET)
+    if (isinstance(outer, exp.TimestampTrunc) and outer.args.get("unit") is inner) or (
+        isinstance(outer, exp.Extract) and outer.this is inner
+    ):
+        return Role(Kind.FIELD)
     if isinstance(outer, exp.Update) or (
         isinstance(outer, exp.EQ) and isinstance(outer.parent, exp.Update)
     ):

@@ -115,6 +115,8 @@ def value_of(role: Role, wish: Wish, kind: str = "", unit: str = "") -> str | No
         return str(max(1, wish.rows))
     if role.kind is Kind.OFFSET:
         return str(_OFFSET)
+    if role.kind is Kind.FIELD:
+        return "day"
     if kind == "interval" or unit:
         return _interval(unit, Lean.usual if role.paired else wish.span)
     if role.kind is Kind.CONSTANTS:

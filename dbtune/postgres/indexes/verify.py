@@ -6,17 +6,15 @@ READ ONLY transaction that is rolled back; what writes is not executed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dbtune.errors import TargetError, UsageError
 from dbtune.postgres.explain.live import Request, explain
 from dbtune.postgres.indexes.advice import Advice, Effect, FormEffect
 from dbtune.postgres.indexes.apply import Builder, Built
-from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.forms import Form
 from dbtune.postgres.plans.model import Plan
-from dbtune.postgres.relations.facts import Relations
 from dbtune.postgres.session import Session, Transaction
 from dbtune.postgres.sqltext import has_parameters
 from dbtune.text import ms_text, plain
@@ -69,10 +67,10 @@ class Verified:
 class Verifier:
     """Measures statements before and after indexes are built."""
 
-    def __init__(self, session: Session, relations: Relations, search_path: str) -> None:
+    def __init__(self, session: Session, search_path: str) -> None:
         self._session = session
-        self._relations = relations
         self._search_path = search_path
+        self._parts: dict[str, str] = {}
 
     def run(self, advice: Advice, builder: Builder) -> Verified:
         """Measure, build, measure, and drop what does not help.
@@ -81,6 +79,7 @@ class Verifier:
             KeyboardInterrupt: interrupted; what had been built by then is dropped.
             TargetError: the connection broke.
         """
+        self._know(advice)
         touched = [one for one in advice.effects if one.indexes]
         measured = [self._before(one, form) for one in touched for form in _forms(one)]
         built: list[Built] = []
@@ -106,6 +105,7 @@ class Verifier:
         from dbtune.postgres.indexes.estimating import Estimator, references
         from dbtune.postgres.indexes.planner import NotPlannable
 
+        self._know(advice)
         estimator = Estimator(self._session.major)
         measured = []
         touched = [one for one in advice.effects if one.indexes]
@@ -123,7 +123,7 @@ class Verifier:
                 found.reason = _first_line(self._session.translated(error))
                 continue
             found.after_cost = estimate.cost
-            found.uses = frozenset(one.name for one in references(estimate.documents))
+            found.uses = self._whole(one.name for one in references(estimate.documents))
         return measured
 
     def _set_path(self, transaction: Transaction, form: Form) -> None:
@@ -157,7 +157,7 @@ class Verifier:
             return
         found.after_ms, found.after_blocks = plan.execution_ms, _blocks(plan)
         found.after_cost = plan.root.total_cost
-        found.uses = frozenset(node.index for node in plan.nodes if node.index)
+        found.uses = self._whole(node.index for node in plan.nodes if node.index)
 
     def _fastest(self, form: Form) -> Plan:
         request = Request(
@@ -173,8 +173,8 @@ class Verifier:
         """Keep an index that helps a statement that was executed, drop it otherwise."""
         if made.outcome != "built":
             return made
-        names = self._names(made.index)
-        mine = [one for one in measured if one.uses & names and one.after_ms is not None]
+        name = made.index.name
+        mine = [one for one in measured if name in one.uses and one.after_ms is not None]
         executed = [one for one in measured if made.index in one.effect.indexes and not one.reason]
         if not executed and not mine:
             return made  # nothing that it is for could be executed: it is not known
@@ -191,12 +191,17 @@ class Verifier:
             made, f"statements with it took {ms_text(after)} instead of {ms_text(before)}"
         )
 
-    def _names(self, index: Definition) -> frozenset[str]:
-        """The index's name, and those of its parts on partitions."""
-        names = {index.name}
-        for table in self._relations.tables.values():
-            names.add(index._replace(schema=table.schema, table=table.name).name)
-        return frozenset(names)
+    def _know(self, advice: Advice) -> None:
+        """Which suggested index the parts on partitions belong to, by their names."""
+        self._parts = {
+            one.index._replace(schema=leaf.schema, table=leaf.name).name: one.index.name
+            for one in advice.suggestions
+            for leaf in one.leaves
+        }
+
+    def _whole(self, names: Iterable[str]) -> frozenset[str]:
+        """Names of indexes, in place of those of their parts on partitions."""
+        return frozenset(self._parts.get(name, name) for name in names)
 
 
 def _forms(effect: Effect) -> tuple[FormEffect, ...]:
