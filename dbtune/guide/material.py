@@ -12,8 +12,9 @@ from dbtune.compare.held import Held, Span
 from dbtune.compare.model import Frame, Measure, Period, Related
 from dbtune.errors import Unavailable
 from dbtune.facts import Snapshot
-from dbtune.finding import Finding, Skipped, said_once
+from dbtune.finding import Finding, Skipped
 from dbtune.guide.gauge import Gauge
+from dbtune.guide.once import said_once
 from dbtune.profile import PACKAGES, Engine
 from dbtune.report import Report, Table
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from dbtune.accepted import Accepted
-from dbtune.finding import Check, Finding, Level, Skipped, run_checks, said_once, sort_findings
+from dbtune.finding import Check, Finding, Level, Skipped, run_checks, sort_findings
 from dbtune.health.known import Sorted, sort_out
 from dbtune.report import Column, Report, Row, Table, record
 from dbtune.text import plural
@@ -105,7 +105,7 @@ def report(
     made = Report(
         "check",
         (_table(rows), _summary(rows, parts)),
-        findings=tuple(said_once(parts.new)),
+        findings=parts.new,
         skipped=tuple(one._replace(what=f"{prefix}{one.what}") for one in skipped),
         notes=tuple(_notes(parts)),
         examined=tuple(f"{prefix}{check.name}" for check in checks),

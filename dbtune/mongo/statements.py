@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from dbtune.errors import TargetError, Unavailable, UsageError
-from dbtune.finding import Skipped, load_checks, run_checks, said_once
+from dbtune.finding import Skipped, load_checks, run_checks
 from dbtune.mongo.shellprint import database_text
 from dbtune.report import Report, Row
 from dbtune.statements import Order, Selection, Wait, Window, narrow, tables
@@ -244,7 +244,7 @@ def _judged(
     return Report(
         "slow-queries",
         tables(narrowed, window, selection),
-        tuple(said_once(findings)),
+        tuple(findings),
         tuple(skipped),
     )
 

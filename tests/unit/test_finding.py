@@ -17,7 +17,6 @@ from dbtune.finding import (
     check,
     load_checks,
     run_checks,
-    said_once,
     sort_findings,
     without_served,
 )
@@ -108,48 +107,6 @@ def test_a_fingerprint_is_made_of_rule_and_subject_only() -> None:
     assert len({one.fingerprint, *(other.fingerprint for other in others)}) == 3
     # Baselines live long: this value may never change.
     assert one.fingerprint == "ca87dc3e0abe64cc"
-
-
-_SURE, _GUESS = Confidence.measured, Confidence.rule_of_thumb
-_LIMIT = "ALTER SYSTEM SET idle_limit = '5min';\nSELECT pg_reload_conf();"
-_DROP = "SELECT pg_drop_replication_slot('s');"
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "together"),
-    [
-        ((_DROP, 2, _SURE), (f"-- why\n{_DROP}  -- or not", 2, _SURE), True),
-        ((_DROP, 2, _SURE), ("SELECT pg_drop_replication_slot('t');", 2, _SURE), False),
-        ((f"{_DROP}\n{_LIMIT}", 3, _SURE), (_LIMIT.replace("5", "10"), 1, _GUESS), True),
-        # What asks for less is not said by what is less bad, or less sure.
-        ((_DROP, 3, _SURE), (f"{_DROP}\n{_LIMIT}", 2, _SURE), False),
-        ((f"{_DROP}\n{_LIMIT}", 2, _GUESS), (_DROP, 2, _SURE), False),
-        (("", 2, _SURE), ("-- an example", 2, _SURE), True),
-    ],
-)
-def test_what_one_asks_for_another_does_not_ask_for_again(
-    one: tuple[str, int, Confidence], other: tuple[str, int, Confidence], together: bool
-) -> None:
-    found = [
-        Finding("x", rule, Remedy("Do it.", sql), level=Level(level), confidence=sure, rule=rule)
-        for rule, (sql, level, sure) in zip("ab", (one, other), strict=True)
-    ]
-    for given in (found, found[::-1]):
-        told = sorted(finding.message for finding in said_once(given))
-        assert told in (["a", "b"], ["a; b, too: b"], ["b; a, too: a"])
-        assert (len(told) == 1) is together, told
-        if together:
-            (kept,) = said_once(given)
-            assert kept.level == Level(one[1])
-
-
-def test_findings_of_one_rule_are_of_things_of_their_own() -> None:
-    found = [
-        Finding(f"statement {n}", "m", Remedy("", "SET LOCAL work_mem = '26MB';"), rule="spill")
-        for n in range(2)
-    ]
-    silent = [Finding("x", "m", Remedy(""), rule=rule) for rule in "ab"]
-    assert said_once([*found, *silent]) == [*found, *silent]
 
 
 def test_what_another_finding_serves_is_left_out_by_rule() -> None:
