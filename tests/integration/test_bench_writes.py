@@ -220,11 +220,11 @@ def test_interrupted_while_it_is_built(orders: tuple[Postgres, str], again: bool
         # CREATE INDEX CONCURRENTLY waits for this transaction, which is older; so does the drop.
         with pg.connect(name) as other, other.transaction():
             other.execute('INSERT INTO "Odd orders" (customer) VALUES (1)')
-            assert eventually(lambda: pg.psql(building, name)[0][0], there=True, seconds=60)
+            assert eventually(lambda: pg.psql(building, name)[0][0], there=True)
             process.send_signal(signal.SIGINT)
-            assert not eventually(lambda: pg.psql(building, name)[0][0], there=False, seconds=60)
+            assert not eventually(lambda: pg.psql(building, name)[0][0], there=False)
             if again:
-                assert eventually(lambda: pg.psql(dropping, name)[0][0], there=True, seconds=60)
+                assert eventually(lambda: pg.psql(dropping, name)[0][0], there=True)
                 process.send_signal(signal.SIGINT)
                 process.wait(120)
         _, err = process.communicate(timeout=120)

@@ -143,7 +143,7 @@ def watched(new_redis: Callable[[], Redis]) -> Iterator[tuple[Redis, Redis, Redi
             with master.client() as client:
                 return [1] if "'online'" in str(client.execute_command("INFO")) else []
 
-        eventually(up, there=True, seconds=60)
+        eventually(up, there=True)
         yield master, replica, sentinel
 
 
@@ -165,7 +165,7 @@ def test_sentinel_names_the_master_and_its_replicas(
         nodes = report["target"]["nodes"]
         return [report] if len(nodes) == 2 else []
 
-    (report,) = eventually(asked, there=True, seconds=60)
+    (report,) = eventually(asked, there=True)
     assert report["target"]["nodes"] == [f"127.0.0.1:{one.port}" for one in (master, replica)]
     keys = dbtune("bloat", "-f", "json", env=env).ok()
     assert keys.json["target"]["nodes"] == [f"127.0.0.1:{master.port}"]  # replicas have the same

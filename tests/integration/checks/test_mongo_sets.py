@@ -18,8 +18,6 @@ from tests.health import Found, eventually, findings
 from tests.servers import HOST, MongoDB
 
 Client = pymongo.MongoClient[dict[str, Any]]
-PATIENCE = 60.0
-"""Seconds in which a set notices what happened to it, on a machine that is very slow."""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +41,7 @@ def members() -> Iterator[tuple[MongoDB, MongoDB, MongoDB]]:
             client.admin.command(
                 "replSetInitiate", {"_id": "three", "members": hosts, "settings": settings}
             )
-        assert eventually(lambda: _not_formed(first), there=False, seconds=PATIENCE) == []
+        assert eventually(lambda: _not_formed(first), there=False) == []
         yield first, second, third
 
 
@@ -77,7 +75,7 @@ def locked(server: MongoDB, primary: Client) -> Iterator[None]:
                 return [{"error": str(error)}]
             return []
 
-        assert eventually(refused, there=False, seconds=PATIENCE) == []
+        assert eventually(refused, there=False) == []
         try:
             yield
         finally:
@@ -106,15 +104,15 @@ def test_a_secondary_that_does_not_follow(members: tuple[MongoDB, MongoDB, Mongo
         return findings(first, "mongo.flow-control-active", interval="300ms")
 
     with direct(first) as client:
-        assert eventually(lag, there=False, seconds=PATIENCE) == []
+        assert eventually(lag, there=False) == []
         with locked(second, client):
-            [lags] = eventually(lag, there=True, seconds=PATIENCE)
+            [lags] = eventually(lag, there=True)
             assert lags["subject"] == f"member {HOST}:{second.port}"
             assert lags["evidence"]["lag_seconds"] >= 1
-            [flow] = eventually(held, there=True, seconds=PATIENCE)
+            [flow] = eventually(held, there=True)
             assert "held back" in flow["message"]
-        assert eventually(lag, there=False, seconds=PATIENCE) == []
-        assert eventually(held, there=False, seconds=PATIENCE) == []
+        assert eventually(lag, there=False) == []
+        assert eventually(held, there=False) == []
 
 
 def test_members_that_do_not_answer(members: tuple[MongoDB, MongoDB, MongoDB]) -> None:
@@ -126,23 +124,23 @@ def test_members_that_do_not_answer(members: tuple[MongoDB, MongoDB, MongoDB]) -
     def headless() -> Found:
         return findings(first, "mongo.no-primary")
 
-    assert eventually(down, there=False, seconds=PATIENCE) == []
+    assert eventually(down, there=False) == []
     assert findings(first, "mongo.majority-fragile") == []
     with stopped(second):
-        [found] = eventually(down, there=True, seconds=PATIENCE)
+        [found] = eventually(down, there=True)
         assert found["subject"] == f"member {HOST}:{second.port}"
         assert headless() == []
         with stopped(third):
-            [found] = eventually(headless, there=True, seconds=PATIENCE)
+            [found] = eventually(headless, there=True)
             assert "a majority of 2 votes" in found["message"]
-    assert eventually(headless, there=False, seconds=PATIENCE) == []
-    assert eventually(down, there=False, seconds=PATIENCE) == []
+    assert eventually(headless, there=False) == []
+    assert eventually(down, there=False) == []
 
 
 def test_members_without_data_or_in_maintenance(members: tuple[MongoDB, MongoDB, MongoDB]) -> None:
     first, second, third = members
     whole = ",".join(f"{HOST}:{one.port}" for one in members)
-    assert eventually(lambda: _not_formed(first), there=False, seconds=PATIENCE) == []
+    assert eventually(lambda: _not_formed(first), there=False) == []
     with direct(second) as client:
         client.admin.command("replSetMaintenance", True)
         try:
@@ -167,7 +165,7 @@ def test_members_without_data_or_in_maintenance(members: tuple[MongoDB, MongoDB,
 
 def test_features_that_are_kept_off(members: tuple[MongoDB, MongoDB, MongoDB]) -> None:
     first, rule = members[0], "mongo.features-behind-version"
-    assert eventually(lambda: _not_formed(first), there=False, seconds=PATIENCE) == []
+    assert eventually(lambda: _not_formed(first), there=False) == []
     with direct(first) as client:
         now = client.admin.command({"getParameter": 1, "featureCompatibilityVersion": 1})
         version = now["featureCompatibilityVersion"]["version"]

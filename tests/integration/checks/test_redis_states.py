@@ -144,7 +144,7 @@ def test_a_script_and_a_server_that_stand_still(own: Redis) -> None:
                 time.sleep(0.0005)
         return findings(own, stalled, min_max_ms=1)
 
-    [found] = eventually(stall, there=True, seconds=60)
+    [found] = eventually(stall, there=True)
     assert "INCR" in found["evidence"]["commands"]
     with own.client() as client:
         client.slowlog_reset()
