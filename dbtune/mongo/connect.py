@@ -119,12 +119,13 @@ def _always_the_same(servers: Sequence[ServerDescription]) -> list[ServerDescrip
 
 
 def _wait_for_server(client: Client, profile: Profile, seconds: float) -> None:
-    """Wait until one server answers, and all if that is soon; fail when every one has refused.
+    """Wait until the server to read from is known; fail when every one has refused.
 
-    With some not known yet, a secondary would do in place of a primary, and then the primary: what
-    is read would be of two servers. The driver itself would try again until the time limit, ten
-    seconds for a wrong port.
+    That is a primary where one is preferred; else all have to answer, if they do soon. Before, a
+    secondary would do, and then another: what is read would be of two servers. The driver itself
+    would try again until the time limit, ten seconds for a wrong port.
     """
+    preferred = client.read_preference.mode in (0, 1)  # primary, primaryPreferred
     started = time.monotonic()
     while True:
         waited = time.monotonic() - started
@@ -134,7 +135,10 @@ def _wait_for_server(client: Client, profile: Profile, seconds: float) -> None:
                 f"can't connect to {where(profile)}: what answers there is not a member of the "
                 "replica set in the URL\ncheck replicaSet=, or leave it out to read that one server"
             )
-        known = sum(server.server_type_name != "Unknown" for server in servers)
+        types = [server.server_type_name for server in servers]
+        if preferred and "RSPrimary" in types:
+            return
+        known = len(types) - types.count("Unknown")
         refusals = [server.error for server in servers if server.error is not None]
         if known and (known + len(refusals) >= len(servers) or waited > _SELECTION_SECONDS):
             return
