@@ -151,7 +151,6 @@ class StatementChange:
         shift: of the mean execution time.
         verdict: of the time, other statements' drift taken out; ``None`` if it ran in one only.
         own_ratio: the time's ratio without that drift.
-        work: ratio of blocks asked for by a call; ``None`` if not told.
         rows: ratio of rows by a call; likewise.
         work_verdict: of the blocks, rows considered; ``None`` if not told.
     """
@@ -162,7 +161,6 @@ class StatementChange:
     shift: Shift = _UNKNOWN
     verdict: Verdict | None = None
     own_ratio: float | None = None
-    work: float | None = None
     rows: float | None = None
     work_verdict: Verdict | None = None
 

@@ -102,7 +102,6 @@ def _pair(before: Statement, after: Statement, spread: float | None) -> Statemen
         before,
         after,
         shift(*samples),
-        work=_ratio(per_call(before, before.blocks), per_call(after, after.blocks)),
         rows=_ratio(per_call(before, before.rows), per_call(after, after.rows)),
         work_verdict=_work(before, after),
     )

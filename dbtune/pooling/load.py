@@ -134,17 +134,15 @@ class Work:
     Attributes:
         database: its name.
         transactions: ended, of all kinds.
-        sessions: begun; ``None`` where that is not counted, like the next three.
-        session_ms: time that sessions were connected.
-        active_ms: of that, running a statement.
-        idle_in_transaction_ms: of that, in a transaction, waiting for the client.
+        sessions: begun; ``None`` where that is not counted, like the next two.
+        active_ms: time that they ran a statement.
+        idle_in_transaction_ms: time in a transaction, waiting for the client.
         seconds: how long was counted; ``None`` if it is not known since when.
     """
 
     database: str
     transactions: float
     sessions: float | None = None
-    session_ms: float | None = None
     active_ms: float | None = None
     idle_in_transaction_ms: float | None = None
     seconds: float | None = None

@@ -264,7 +264,6 @@ def _work(before: Database | None, after: Database, own: int = 0) -> Work:
         one.name,
         max(0.0, transactions - own),
         one.sessions,
-        one.session_ms,
         one.active_ms,
         one.idle_in_transaction_ms,
         one.seconds,

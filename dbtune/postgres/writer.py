@@ -28,14 +28,12 @@ class WriteFailed(Exception):
 
     Attributes:
         lock: whether it waited for a lock for too long.
-        cancelled: whether somebody cancelled it.
     """
 
     def __init__(self, error: psycopg.Error) -> None:
         message = plain(redact((error.diag.message_primary or str(error)).strip()))
         super().__init__(message)
         self.lock = isinstance(error, psycopg.errors.LockNotAvailable)
-        self.cancelled = isinstance(error, psycopg.errors.QueryCanceled)
 
 
 def require_writable(server: Server, what: str) -> None:

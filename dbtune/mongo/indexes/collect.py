@@ -41,7 +41,6 @@ def read_collection(session: Session, namespace: str) -> Collection:
         int(stats.get("count") or 0),
         int(stats.get("size") or 0),
         indexes,
-        capped=bool(stats.get("capped")),
     )
 
 

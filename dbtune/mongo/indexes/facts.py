@@ -70,8 +70,6 @@ class Collection:
         count: documents.
         data_bytes: their size, not compressed.
         indexes: its indexes.
-        capped: it keeps a fixed size.
-        writes_per_second: documents inserted, changed or deleted, where that is told.
         unread_members: members whose use of the indexes could not be read.
         unread_remedy: what would let them be read; "" if nothing is known.
     """
@@ -80,8 +78,6 @@ class Collection:
     count: int
     data_bytes: int
     indexes: tuple[Index, ...] = ()
-    capped: bool = False
-    writes_per_second: float | None = None
     unread_members: tuple[str, ...] = ()
     unread_remedy: str = ""
 

@@ -70,15 +70,6 @@ Predicate = Callable[[Any], bool]
 """Whether a document meets a filter."""
 
 
-def matches(document: Document, given: Mapping[str, Any]) -> bool:
-    """Whether a document meets a filter.
-
-    Raises:
-        Undecided: the filter has what is not evaluated here.
-    """
-    return predicate(given)(document)
-
-
 def predicate(given: Mapping[str, Any]) -> Predicate:
     """A filter made a function.
 

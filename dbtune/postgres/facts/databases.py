@@ -29,7 +29,7 @@ class Database:
         checksum_failures: pages that failed; ``None`` if checksums are off.
         sessions: begun (PostgreSQL 14 and later), likewise the next three.
         sessions_abandoned: lost their client.
-        session_ms, active_ms, idle_in_transaction_ms: time of sessions that have ended or reported.
+        active_ms, idle_in_transaction_ms: time of sessions that have ended or reported.
         stats_reset: since when is counted.
     """
 
@@ -46,7 +46,6 @@ class Database:
     checksum_failures: float | None = None
     sessions: float | None = None
     sessions_abandoned: float | None = None
-    session_ms: float | None = None
     active_ms: float | None = None
     idle_in_transaction_ms: float | None = None
     read_ms: float | None = None
@@ -95,7 +94,6 @@ def databases(session: Session) -> tuple[Database, ...]:
                 checksum_failures=_number(more, "checksum_failures"),
                 sessions=_number(more, "sessions"),
                 sessions_abandoned=_number(more, "sessions_abandoned"),
-                session_ms=_number(more, "session_time"),
                 active_ms=_number(more, "active_time"),
                 idle_in_transaction_ms=_number(more, "idle_in_transaction_time"),
                 read_ms=_number(more, "blk_read_time"),

@@ -44,7 +44,6 @@ class Slot:
         kind: ``physical`` or ``logical``.
         database: of a logical one.
         active: whether somebody reads from it.
-        temporary: whether it goes with its session.
         wal_status: ``reserved``, ``extended``, ``unreserved``, ``lost``; "" if it reserves none.
         retained_bytes: of the write-ahead log that it holds back.
         safe_bytes: that can still be written before it is lost; ``None`` without a limit.
@@ -57,7 +56,6 @@ class Slot:
     kind: str
     database: str
     active: bool
-    temporary: bool
     wal_status: str
     retained_bytes: int | None = None
     safe_bytes: int | None = None

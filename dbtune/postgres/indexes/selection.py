@@ -112,7 +112,7 @@ class Search:
         starts = [self._estimated(power) for power in _POWERS]
         best = self._improved(min(starts, key=self.value))
         if self.whatif.calls <= _FEW_CALLS and not self._over():
-            other = self._improved(self._greedy(0, 1.0))
+            other = self._improved(self._greedy(0))
             best = min(best, other, key=self.value)
         best = self._strictly(best)
         if self.is_late():
@@ -128,7 +128,7 @@ class Search:
         if config.bit_count() < limits.most_indexes and most < limits.most_per_table:
             return 0
         self.limits = replace(limits, most_indexes=_ANY, most_per_table=_ANY)
-        more = self._pruned(self._greedy(config, 1.0))
+        more = self._pruned(self._greedy(config))
         self.limits, self.stopped = limits, stopped  # the choice itself is not cut short by this
         return (more & ~config).bit_count()
 
@@ -245,8 +245,8 @@ class Search:
                 heapq.heappush(heap, (-again / size**power, added, step))
         return config
 
-    def _greedy(self, config: int, power: float) -> int:
-        """Add what gains most for its size to the given power, until nothing fits or gains.
+    def _greedy(self, config: int) -> int:
+        """Add what gains most for its size, until nothing fits or gains.
 
         Candidates come alone and in bundles that a plan uses together. A gain is only worked out
         for what may be the best by its bound, or by its last gain: that shrinks as the set grows,
@@ -254,7 +254,7 @@ class Search:
         """
 
         def entry(bound: float, added: int, step: int) -> tuple[float, int, int]:
-            return -bound / max(1.0, self.size(added & ~config)) ** power, added, step
+            return -bound / max(1.0, self.size(added & ~config)), added, step
 
         moves = [1 << n for n in numbers(self.pool & ~config)]
         moves += [bundle for _, bundle in self.whatif.bundles(config)]
@@ -284,7 +284,7 @@ class Search:
             better = self._exchanged(config, value)
             if better is None:
                 break
-            config = self._greedy(better, 1.0)
+            config = self._greedy(better)
             value = self.value(config)
         return config
 
@@ -355,7 +355,7 @@ class Search:
         for start in (best, self._estimated(1.0)):
             if self._over():
                 break
-            found = self._exchange(self._greedy(self._pruned(start), 1.0))
+            found = self._exchange(self._greedy(self._pruned(start)))
             best = min(best, self._pruned(found), key=self.value)
         self._strict = False
         return best

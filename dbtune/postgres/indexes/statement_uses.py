@@ -152,13 +152,11 @@ class _Reader:
 
     def _select(self, tree: exp.Select, parent: Scope | None, ctes: Ctes) -> Derived:
         scope = self.scopes[id(tree)] = Scope(parent)
-        first = len(self.uses)
         conditions = []
         if from_ := tree.args.get("from_"):
             conditions += self._source(from_.this, scope, ctes)
         for join in tree.args.get("joins") or ():
             conditions += self._join(join, scope, ctes)
-        own = self.uses[first:]
         if where := tree.args.get("where"):
             conditions.append(where.this)
         outputs = tree.expressions
@@ -172,7 +170,7 @@ class _Reader:
         for one in conditions:
             self._conditions(one, scope)
         found = self._outputs(outputs, scope)
-        self._ordered(tree, scope, found, own)
+        self._ordered(tree, scope, found)
         return found
 
     def _outputs(self, expressions: Sequence[exp.Expr], scope: Scope) -> Derived:
@@ -282,12 +280,7 @@ class _Reader:
 
     # ------------------------------------------------------------------------- orders and groups
 
-    def _ordered(
-        self, tree: exp.Select, scope: Scope, outputs: Derived, own: Sequence[Use]
-    ) -> None:
-        limited = bool(tree.args.get("limit"))
-        for use in own if limited else ():
-            use.limited = True
+    def _ordered(self, tree: exp.Select, scope: Scope, outputs: Derived) -> None:
         distinct = tree.args.get("distinct")
         if group := tree.args.get("group"):
             self._group([self._output(one, outputs, scope) for one in group.expressions])

@@ -66,7 +66,6 @@ class Use:
         orders: the beginning of each wanted order, as far as it is made of this table.
         groups: columns that rows are grouped by or made distinct by.
         needed: every column that the statement reads.
-        limited: whether the statement may stop before it has read all rows.
         written: whether this is the target of an UPDATE or DELETE: its rows are visited anyway.
     """
 
@@ -78,7 +77,6 @@ class Use:
     orders: list[tuple[Key, ...]] = field(default_factory=list)
     groups: list[tuple[str, ...]] = field(default_factory=list)
     needed: set[str] = field(default_factory=set)
-    limited: bool = False
     written: bool = False
 
     def set_aside(self, unknown: Collection[str]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from dbtune.postgres.placeholders import numbered
-from dbtune.postgres.sqltext import fingerprint, masked, split_statements
+from dbtune.postgres.sqltext import masked, split_statements
 from dbtune.postgres.statements.group import UNKNOWN_TEXT
 from dbtune.statements import Statement
 from dbtune.text import plain, plural, were
@@ -177,13 +177,3 @@ def largest(workload: Workload, count: int) -> Workload:
 def is_plannable(text: str) -> bool:
     """Whether a text begins as statements do that have a plan."""
     return masked(text).lower().startswith(_PLANNABLE)
-
-
-def same(one: Query, other: Query) -> bool:
-    """Whether two are the same statement to a person."""
-    return fingerprint(one.text) == fingerprint(other.text)
-
-
-def texts(queries: Sequence[Query]) -> list[str]:
-    """The texts of statements."""
-    return [query.text for query in queries]

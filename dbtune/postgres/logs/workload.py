@@ -25,7 +25,7 @@ class Execution:
         samples: at most :data:`SAMPLES` of its executions as they were: with their constants, and
             the parameters of prepared statements (DETAIL) filled in as literals. Nobody should see
             them without having asked for it. Empty where the log does not tell the parameters.
-        databases, users: where it ran and whose it was, those with most time first.
+        databases: where it ran, those with most time first.
         id: its name in reports of ``slow-queries --log``.
     """
 
@@ -34,7 +34,6 @@ class Execution:
     total_ms: float
     samples: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
-    users: tuple[str, ...] = ()
     id: str = ""
 
 
@@ -86,7 +85,6 @@ def workload(
             one.total_ms,
             samples.get(one.ids[0], ()),
             one.databases,
-            one.users,
             one.ids[0],
         )
         for one in sorted(statements_of(digest), key=lambda one: (-one.total_ms, one.text))

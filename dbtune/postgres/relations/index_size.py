@@ -65,7 +65,6 @@ def btree_bytes(
     equal: Sequence[Equal] | None = None,
     *,
     fillfactor: int = 90,
-    pivot_bytes: int | None = None,
 ) -> float:
     """Size of a freshly built b-tree.
 
@@ -74,14 +73,13 @@ def btree_bytes(
         rows: rows that it has entries for.
         equal: how many rows share a key; ``None`` where entries are not deduplicated.
         fillfactor: of its leaf pages.
-        pivot_bytes: length of an entry of its inner pages; that of the keys that end a page by
-            default.
     """
     if rows < 1 or not lengths:
         return float(BLOCK_BYTES)
     leaves = leaf_pages(lengths, rows, equal, fillfactor=fillfactor)
-    pivot = pivot_bytes or _pivot(lengths, equal)
-    pages = leaves + inner_pages(leaves, pivot) + 1  # the first page is the index's own
+    pages = (
+        leaves + inner_pages(leaves, _pivot(lengths, equal)) + 1
+    )  # the first page is the index's own
     return pages * BLOCK_BYTES
 
 

@@ -1,7 +1,7 @@
 -- Replication slots. Least privilege: none. Columns of later versions come through to_jsonb.
 SELECT
     s.slot_name::text AS name, s.slot_type AS kind, COALESCE(s.database::text, '') AS database,
-    s.active, s.temporary, COALESCE(s.wal_status, '') AS wal_status,
+    s.active, COALESCE(s.wal_status, '') AS wal_status,
     pg_catalog.pg_wal_lsn_diff(here.lsn, s.restart_lsn)::bigint AS retained_bytes,
     s.safe_wal_size AS safe_bytes,
     GREATEST(pg_catalog.age(s.xmin), pg_catalog.age(s.catalog_xmin))::int AS xmin_age,

@@ -24,7 +24,6 @@ class Difference:
         restarted: entries that were reset or evicted in between and count from zero.
         vanished: entries of the first reading that are missing in the second.
         was_reset: all entries were reset in between.
-        evictions: rounds of eviction in between; ``None`` where the server does not tell.
     """
 
     seconds: float
@@ -32,7 +31,6 @@ class Difference:
     restarted: int
     vanished: int
     was_reset: bool
-    evictions: int | None
 
 
 def difference(first: Reading, second: Reading, waited_seconds: float = 0) -> Difference:
@@ -57,16 +55,12 @@ def difference(first: Reading, second: Reading, waited_seconds: float = 0) -> Di
         else:
             entries.append(_subtract(old, entry))
     keys = {entry.key for entry in second.entries}
-    evictions = None
-    if first.dealloc is not None and second.dealloc is not None:
-        evictions = max(0, second.dealloc - first.dealloc)
     return Difference(
         seconds=_seconds((second.at - first.at).total_seconds(), waited_seconds),
         entries=tuple(entry for entry in entries if entry.calls > 0),
         restarted=restarted,
         vanished=_vanished(before, keys),
         was_reset=was_reset,
-        evictions=evictions,
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dbtune.compare.model import StatementChange, Workload
 from dbtune.compare.noise import Verdict
-from dbtune.compare.statements import align, mentions, workload_of
+from dbtune.compare.statements import align, mentions, per_call, workload_of
 from dbtune.compare.verdict import judge
 from dbtune.statements import Statement
 
@@ -114,7 +114,10 @@ def test_swapping_before_and_after_mirrors_everything(
 
 def _clear(change: StatementChange) -> bool:
     """Not so near a limit that the rounding of rows and blocks decides."""
-    ratios = (change.own_ratio, change.shift.ratio, change.work, change.rows)
+    pair = [one for one in (change.before, change.after) if one is not None]
+    before, after = ([per_call(one, one.blocks) for one in pair] + [None, None])[:2]
+    blocks = after / before if before and after else None
+    ratios = (change.own_ratio, change.shift.ratio, blocks, change.rows)
     return all(
         one is None
         or min(abs(one * limit - 1) for limit in (1.2, 1.5, 2, 1 / 1.2, 1 / 1.5, 1 / 2)) > 1e-3

@@ -34,7 +34,7 @@ LOAD = Load(
     looks=Looks(0.1, (10,) * 200, HELD, (1,) * 200),
     whole=replace(WEB, database="", user="", application=""),
     uses=(WEB,),
-    work=(Work("shop", 4000, 10, 100_000, 60_000, 20_000, 20.0),),
+    work=(Work("shop", 4000, 10, 60_000, 20_000, 20.0),),
     calls=(Calls("app", "shop", 4000, 60_000, 4000 * (15**2 + 15**2)),),
     cpus=4,
     cpus_from="this machine",
@@ -85,7 +85,7 @@ def test_few_observations_leave_the_counters() -> None:
 
 
 def test_an_idle_server_has_no_demand() -> None:
-    work = (Work("shop", 0, 0, 0, 0, 0, 20.0),)
+    work = (Work("shop", 0, 0, 0, 0, 20.0),)
     looks = Looks(0.1, (3,) * 200, (0,) * 200, (0,) * 200)
     found, skipped = of_load(replace(LOAD, looks=looks, work=work, calls=()))
     assert found == {}
@@ -93,7 +93,7 @@ def test_an_idle_server_has_no_demand() -> None:
 
 
 def test_no_size_follows_from_a_rate_that_may_be_none() -> None:
-    work = (Work("shop", 2, 0, 100, 100, 0, 5.0),)
+    work = (Work("shop", 2, 0, 100, 0, 5.0),)
     looks = Looks(0.1, (3,) * 50, (0,) * 50, (0,) * 50)
     found, skipped = of_load(replace(LOAD, seconds=5, looks=looks, work=work, calls=()))
     assert found["per_second"].estimate.low == 0

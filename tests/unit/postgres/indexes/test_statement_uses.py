@@ -120,12 +120,11 @@ def test_what_equals_a_constant_makes_its_equals_constant() -> None:
     assert ("equality", "id") in conditions(customers)
 
 
-def test_orders_groups_and_limits() -> None:
+def test_orders_and_groups() -> None:
     use = only("SELECT status AS s, total FROM orders ORDER BY s, total DESC NULLS LAST LIMIT 5")
     assert [[key.ddl for key in order] for order in use.orders] == [
         ['"status"', '"total" DESC NULLS LAST']
     ]
-    assert use.limited
     assert only("SELECT status, count(*) FROM orders GROUP BY 1").groups == [("status",)]
     assert only("SELECT DISTINCT status, total FROM orders").groups == [("status", "total")]
     assert [k.column for k in only("SELECT max(placed) FROM orders").orders[0]] == ["placed"]
