@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import hmac
 import json
 from collections import OrderedDict
@@ -39,6 +40,8 @@ MOST_STATEMENTS = 200
 """Analysed statements that are kept."""
 MOST_WAITING = 32
 """Reports that are being made, or wait for their target; more are refused."""
+SCRAPE_SECONDS = 8.0
+"""Longest wait for reports before metrics are told; Prometheus gives up after 10 by default."""
 _STATUS = {Exit.USAGE: 422, Exit.UNREACHABLE: 503, Exit.BUG: 500}
 
 
@@ -249,11 +252,21 @@ class Service:
         return JSONResponse(self._document)
 
     async def _metrics(self, request: Request) -> Response:
-        """Health and statements of each target as fresh as they are kept, the rest as it is."""
-        for target in self._targets.values():
-            for path in ("check", "slow-queries"):
-                if target.engine in self._offered[path].engines:
-                    await self._kept(target.name, path)
+        """Health and statements of each target as fresh as they are kept, the rest as it is.
+
+        A target that does not answer holds up none: what is there by then is told.
+        """
+        made = asyncio.gather(
+            *(
+                self._kept(target.name, path)
+                for target in self._targets.values()
+                for path in ("check", "slow-queries")
+                if target.engine in self._offered[path].engines
+            ),
+            return_exceptions=True,
+        )
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(made, SCRAPE_SECONDS)
         pairs = [(one.name, path) for one in self._targets.values() for path in self._reports(one)]
         text = await run_in_threadpool(exposition, self.keeper, pairs)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

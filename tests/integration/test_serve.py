@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -204,6 +205,23 @@ def test_trio_and_a_target_that_is_down(
     }  # fmt: skip
     assert up == {"pg": 1, "docs": 1, "cache": 1, "down": 0}
     assert PASSWORD not in text
+
+
+def test_a_target_that_never_answers_holds_up_no_metrics(
+    redis_server: Redis, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        config = profiles(tmp_path, mute=mute, cache=redis_server.url())
+        with serving("mute", "cache", "--refresh", "5m", config=config) as served:
+            assert served.ask("/api/v1/check?target=cache").status == 200
+            first = served.ask("/metrics").text
+            assert served.ask("/api/v1/check?target=mute").status == 503
+            text = served.ask("/metrics").text
+    up = 'dbtune_report_up{report="check",target="%s"} %.1f'
+    assert up % ("cache", 1) in first
+    assert 'target="mute"' not in first  # nothing is known of it yet, and nobody waited for it
+    assert up % ("mute", 0) in text
 
 
 def test_hostile_requests(pg18: Postgres, database: str, tmp_path: Path) -> None:
