@@ -72,7 +72,7 @@ SIZES = Table(
         Column("p95_high_ms", "p95, high", "ms", "Upper end of the interval.", None),
         Column("p99_low_ms", "p99, low", "ms", "Lower end of the interval.", None),
         Column("p99_high_ms", "p99, high", "ms", "Upper end of the interval.", None),
-        Column("mark", "", "text", "Whether it is the best, and whose rule gives it."),
+        Column("mark", "what it is", "text", "Whether it is the best, and whose rule gives it."),
     ),
 )
 RULES = Table(

@@ -234,22 +234,30 @@ def _change(title: str, change: Change) -> Section:
 
 
 def _unexamined(materials: Sequence[Material], lost: Sequence[Skipped]) -> Section:
-    found = [*lost, *(one for made in materials for one in _skipped(made, materials))]
+    found = [("", one) for one in lost]
+    found += [(made.name, one) for made in materials for one in made.unexamined]
     if not found:
         return Section("Not examined", (Text("Everything that was asked for was examined."),))
     said = Text("Skipped is not clean: what was not looked at may be wrong all the same.")
-    together: dict[tuple[str, str], list[str]] = {}
-    for one in found:
-        together.setdefault((one.reason, one.remedy), []).append(one.what)
+    together: dict[tuple[str, str, str], list[str]] = {}
+    for target, one in found:
+        together.setdefault((target, one.reason, one.remedy), []).append(one.what)
+    several = len(materials) + len(lost) > 1
     rows: list[Row] = [
-        {"what": ", ".join(names), "reason": reason, "remedy": remedy or None}
-        for (reason, remedy), names in together.items()
+        {
+            "target": target if several else None,
+            "what": ", ".join(names),
+            "reason": reason,
+            "remedy": remedy or None,
+        }
+        for (target, reason, remedy), names in together.items()
     ]
     table = Table("skipped", "", _SKIPPED, tuple(rows))
     return Section("Not examined", (said, Grid(table)))
 
 
 _SKIPPED = (
+    Column("target", "target", "text", "Which target."),
     Column("what", "what", "text", "A check, a command or a fact."),
     Column("reason", "why not", "text", "Why it was not examined."),
     Column("remedy", "what would make it possible", "text", "A grant, a setting or an option."),

@@ -13,7 +13,7 @@ from dbtune.guide.material import Material
 from dbtune.guide.model import Problem, Section, Step, Steps, Text
 from dbtune.profile import Engine
 from dbtune.report import Column, Row, Table
-from dbtune.text import bytes_text, capital, count_text, ms_text, plain, plural, shorten
+from dbtune.text import bytes_text, capital, count_text, ms_text, plain, plural, ratio_text, shorten
 
 CHECKLIST = Table(
     "checklist",
@@ -105,7 +105,7 @@ def _room(gauge: Gauge) -> Step:
     return Step(
         f"There is room: {gauge.title}",
         f"{shown(gauge.used)} of {shown(gauge.room)}",
-        f"{shown(round(gauge.room * gauge.warning_ratio))} ({gauge.warning_ratio:.0%})",
+        f"{shown(round(gauge.room * gauge.warning_ratio))} ({ratio_text(gauge.warning_ratio)})",
     )
 
 
@@ -120,7 +120,7 @@ def _during(material: Material, _problems: Sequence[Problem]) -> Iterator[Step]:
             capital(gauge.title),
             shown(gauge.used),
             f"stop above {shown(round(gauge.room * gauge.critical_ratio))} "
-            f"({gauge.critical_ratio:.0%})",
+            f"({ratio_text(gauge.critical_ratio)})",
         )
     yield from _pool(material)
     for measure in material.metrics.measures if material.metrics else ():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from dbtune.bloat import Selection as BloatSelection
@@ -66,19 +67,28 @@ def examine(session: Session, asked: Asked, wait: Wait, progress: Progress) -> M
     """
     profile = session.profile
     names = facts_of_metrics(profile.engine)
-    first = take(session, only=names) if asked.interval_seconds > 0 else None
     reports: dict[str, Report] = {}
     skipped: list[Skipped] = []
-    for command, make in _commands(session, asked, wait, progress):
-        try:
-            reports[command] = make()
-        except (Unavailable, UsageError) as error:
-            skipped.append(Skipped(command, *told(error)))
-        except TargetError as error:
-            if not reports:
-                raise
-            skipped.append(Skipped(command, str(error)))
+
+    def run(commands: Commands) -> None:
+        for command, make in commands:
+            try:
+                reports[command] = make()
+            except (Unavailable, UsageError) as error:
+                skipped.append(Skipped(command, *told(error)))
+            except TargetError as error:
+                if not reports:
+                    raise
+                skipped.append(Skipped(command, str(error)))
+
+    run(_health(session, asked, wait))
+    first = take(session, only=names) if asked.interval_seconds > 0 else None
+    started = monotonic()
+    run(_demand(session, asked, wait))
+    if (left := asked.interval_seconds - (monotonic() - started)) > 0:
+        wait(left, "observing the load")
     last = _last(session, first, asked)
+    run(_reading(session, wait, progress))
     skipped += [Skipped(f"metrics: {name}", *why) for name, why in _lacking(last, names)]
     earlier = next((group for group in asked.earlier if same_target(group[-1], last)), ())
     history = (*earlier, last) if earlier else ()
@@ -126,33 +136,43 @@ def _lacking(found: Snapshot, names: Collection[str]) -> Iterator[tuple[str, tup
 Commands = Iterator[tuple[str, Callable[[], Report]]]
 
 
-def _commands(session: Session, asked: Asked, wait: Wait, progress: Progress) -> Commands:
-    """Each command and its report; health first, while the load is as it was."""
+def _health(session: Session, asked: Asked, wait: Wait) -> Commands:
     profile, seconds = session.profile, asked.interval_seconds
     known = Known(date.today(), profile.accepted)
     wanted = Examination(known, interval_seconds=min(seconds, CHECK_SECONDS))
     yield "check", lambda: check(session, wanted, wait)[0]
-    if profile.engine is Engine.mongodb:
+
+
+def _demand(session: Session, asked: Asked, wait: Wait) -> Commands:
+    """What watches the load and adds next to nothing to it."""
+    if session.profile.engine is Engine.postgresql:
+        from dbtune.pooling.inputs import PoolInputs
+        from dbtune.postgres.pool_size import pool_size
+
+        postgres, seconds = cast("PostgresSession", session), asked.interval_seconds
+        yield "pool-size", lambda: pool_size(postgres, PoolInputs(), seconds, wait)
+
+
+def _reading(session: Session, wait: Wait, progress: Progress) -> Commands:
+    """Commands that read much: what they read is no load of the application's."""
+    if session.profile.engine is Engine.mongodb:
         yield from _mongo(cast("MongoSession", session), wait)
-    elif profile.engine is Engine.redis:
+    elif session.profile.engine is Engine.redis:
         yield from _redis(cast("RedisSession", session), wait)
     else:
-        yield from _postgres(cast("PostgresSession", session), seconds, wait, progress)
+        yield from _postgres(cast("PostgresSession", session), wait, progress)
 
 
-def _postgres(session: PostgresSession, seconds: float, wait: Wait, progress: Progress) -> Commands:
-    from dbtune.pooling.inputs import PoolInputs
+def _postgres(session: PostgresSession, wait: Wait, progress: Progress) -> Commands:
     from dbtune.postgres.bloat import bloat
     from dbtune.postgres.config.forms import Form
     from dbtune.postgres.config.generate import from_session
     from dbtune.postgres.config.inputs import Options as ConfigOptions
     from dbtune.postgres.indexes.advice import Options
     from dbtune.postgres.indexes.suggest import Request, suggest_indexes
-    from dbtune.postgres.pool_size import pool_size
     from dbtune.postgres.statements import slow_queries
 
     indexes = Request(options=Options(seconds=SEARCH_SECONDS))
-    yield "pool-size", lambda: pool_size(session, PoolInputs(), seconds, wait)
     yield "slow-queries", lambda: slow_queries(session, Selection(limit=STATEMENTS), wait)
     yield "suggest-indexes", lambda: suggest_indexes(session, indexes, wait, progress)
     yield "bloat", lambda: bloat(session, space(), progress)

@@ -22,6 +22,7 @@ from dbtune.guide.model import (
     Tile,
     Tiles,
 )
+from dbtune.profile import Engine
 from dbtune.report import Column, Report, Row, Table
 from dbtune.text import bytes_text, capital, count_text, ms_text, plain, plural, ratio_text, shorten
 
@@ -129,7 +130,8 @@ def _tiles(material: Material) -> Iterator[Tile]:
     row = total.rows[0] if total else {}
     calls, ms = row.get("calls"), row.get("total_ms")
     if isinstance(calls, int) and isinstance(ms, int | float) and calls:
-        yield Tile("mean time of a statement", ms_text(ms / calls), plural(calls, "call"))
+        what = f"mean time of a {'' if _counts_all(material) else 'recorded '}statement"
+        yield Tile(what, ms_text(ms / calls), plural(calls, "call"))
     space = material.table("bloat", "summary")
     row = space.rows[0] if space else {}
     wasted, size = row.get("bloat_bytes"), row.get("size_bytes")
@@ -153,13 +155,19 @@ def _statements(material: Material) -> Iterator[Block]:
         yield Text(_empty(material, "slow-queries", "statements"))
         return
     bars = [Bar(_label(row), _number(row, "share_ratio"), _time(row)) for row in table.rows[:_BARS]]
-    yield Bars("Share of the time of all statements", tuple(bars), table)
+    whole = "time of all statements" if _counts_all(material) else "time that was recorded"
+    yield Bars(f"Share of the {whole}", tuple(bars), table)
     spans = [span for row in table.rows[:_SPREAD] if (span := _span(row))]
     if spans:
         yield Spread("How long one execution takes", tuple(spans))
     if summary:
         yield Grid(summary, "What these numbers stand for")
     yield from _logged(material)
+
+
+def _counts_all(material: Material) -> bool:
+    """Whether every statement is counted, or only those that a profiler or a slow log has."""
+    return material.engine is Engine.postgresql
 
 
 def _logged(material: Material) -> Iterator[Block]:
@@ -256,6 +264,11 @@ def _before_and_after(material: Material) -> Iterator[Block]:
 def _space(material: Material) -> Iterator[Block]:
     made = material.reports["bloat"]
     folded = {"relations", "types", "indexes", "largest"}
+    total = material.table("bloat", "summary")
+    if total and total.rows[0].get("examined") == 0:
+        small = bytes_text(_number(total.rows[0], "small_bytes"))
+        yield Text(f"Nothing is large enough to be examined: {small} in all.")
+        return
     for table in _ordered(made, ("summary", "memory", "tables", "remedies")):
         yield Grid(table, table.title if table.name in folded else "")
 
@@ -272,6 +285,7 @@ def _configuration(material: Material) -> Iterator[Block]:
     for table in made.tables:
         if table.name in ("changes", "server_settings"):
             by_name = {one.name: one._replace(rank=0) for one in table.columns}
+            by_name["value"] = by_name["value"]._replace(title="after")
             columns = tuple(by_name[name] for name in _SETTING if name in by_name)
             yield Grid(replace(table, title="What should change, and why", columns=columns))
         elif table.rows:

@@ -65,10 +65,11 @@ def _state(problems: Sequence[Problem], *, unseen: bool) -> str:
         "Nothing is so urgent that it cannot wait"
     )  # fmt: skip
     more = "more " if critical else ""
-    return (
-        f"{first}; {warnings} {more}should be planned for, {infos} "
-        f"{'is' if infos == 1 else 'are'} worth knowing."
-    )
+    others = [
+        f"{warnings} {more}should be planned for" * bool(warnings),
+        f"{infos} {'is' if infos == 1 else 'are'} worth knowing" * bool(infos),
+    ]
+    return "; ".join(filter(None, [first, ", ".join(filter(None, others))])) + "."
 
 
 def _worst(problems: Sequence[Problem], materials: Sequence[Material]) -> str:
@@ -77,8 +78,9 @@ def _worst(problems: Sequence[Problem], materials: Sequence[Material]) -> str:
     worst = problems[0]
     where = next((one for one in materials if one.name == worst.target), None)
     on = f" on {_called(where, materials)}" if where and len(materials) > 1 else ""
-    numbers = f" ({worst.headline})" if worst.finding.title else ""
-    return f"The worst{on}, {worst.harm}: {shorten(worst.title + numbers, _LONGEST)}."
+    told = worst.headline if worst.headline.startswith(worst.title) else ""
+    told = told or f"{worst.title}" + f" ({worst.headline})" * bool(worst.finding.title)
+    return f"The worst{on}, {worst.harm}: {shorten(told, _LONGEST)}."
 
 
 def _called(material: Material, materials: Sequence[Material]) -> str:

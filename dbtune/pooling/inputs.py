@@ -85,7 +85,7 @@ ABOUT: Mapping[str, About] = {
     ),
     "wait_share": About(
         "--wait-share",
-        "share of the hold time off the CPU",
+        "share of the hold time off the CPU (w)",
         "share",
         0,
         0.999,

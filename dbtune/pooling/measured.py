@@ -96,14 +96,14 @@ def of_load(load: Load) -> tuple[Quantities, tuple[Skipped, ...]]:
                 f"only {count_text(load.transactions)} transactions were counted in"
                 f" {ms_text(load.seconds * 1000)}: no size follows from so few; use a longer"
                 " --interval, at a busy time",
-                "or give --rps and --hold-time",
+                "give dbtune pool-size --rps and --hold-time",
             )
         )
     if "hold_ms" not in found and not load.skipped and rate is not None:
         why = "too few busy connections were seen; use a longer --interval, at a busy time"
         if not load.seen:
             why = "sessions are hidden, and PostgreSQL 13 does not count their time (14 does)"
-        skipped.append(Skipped("hold time", why, "or give --hold-time"))
+        skipped.append(Skipped("hold time", why, "give dbtune pool-size --hold-time"))
     calls = sum(one.calls for one in load.calls)
     if calls >= FEWEST_CALLS and calls <= MOST_CALLS_PER_TRANSACTION * load.transactions:
         found["variance"] = Quantity(
@@ -180,7 +180,7 @@ def _of_looks(load: Load, skipped: list[Skipped]) -> dict[str, Quantity]:
                 HIDDEN,
                 f"only {held} busy connections were seen in {load.count} looks; use a longer"
                 " --interval, at a busy time",
-                "or give --wait-share",
+                "give dbtune pool-size --wait-share",
             )
         )
         return found
@@ -250,7 +250,7 @@ def _rate(load: Load) -> Estimate | None:
 
 
 def _no_rate(load: Load) -> Skipped:
-    remedy = "or give --rps and --hold-time"
+    remedy = "give dbtune pool-size --rps and --hold-time"
     if load.seconds:
         why = (
             "no transaction was counted while dbtune observed; use a longer --interval, at a busy"

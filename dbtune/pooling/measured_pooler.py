@@ -99,7 +99,7 @@ def of_pooler(load: PoolerLoad, variance: float = 1.0) -> tuple[Quantities, tupl
     why = "no transaction went through PgBouncer; use a longer --interval, at a busy time"
     return found, (
         *load.skipped,
-        Skipped("demand of PgBouncer", why, "or give --rps and --hold-time"),
+        Skipped("demand of PgBouncer", why, "give dbtune pool-size --rps and --hold-time"),
     )
 
 

@@ -110,6 +110,6 @@ def _no_pooler_needed(found: Observed) -> Iterator[str]:
     opened = load.sessions_per_second
     rate = "" if opened is None else f", {count_text(opened)} opened a second"
     yield (
-        f"a pooler would save little now: {count_text(kept)} connections, of which"
-        f" {count_text(held)} were held{rate}"
+        f"a pooler would save little now: on average {count_text(held)} of {count_text(kept)} open"
+        f" connections were held{rate}"
     )

@@ -94,12 +94,13 @@ _SHOWN_ELSEWHERE = ("plan", "node", "saving_at_most_ms", "saving_at_most_ratio")
 def evidence(finding: Finding) -> Iterator[tuple[str, str]]:
     """The numbers behind a finding: what each is, and the number with its unit."""
     for name, item in finding.evidence.items():
-        if item is None or name in _SHOWN_ELSEWHERE:
+        if item in (None, "") or name in _SHOWN_ELSEWHERE:
             continue
-        unit = next((one for one in _UNITS if name.endswith(one)), "")
+        unit = next((one for one in _UNITS if f"{one}_" in f"_{name}_"), "")
+        label = f"_{name}_".replace(f"{unit}_", "_", 1).strip("_") if unit else name
         shown = str(item)
         if isinstance(item, bool):
             shown = "yes" if item else "no"
         elif isinstance(item, int | float):
             shown = (_UNITS[unit] if unit else count_text)(item)
-        yield name.removesuffix(unit).replace("_", " "), plain(shown)
+        yield (label or name).replace("_", " "), plain(shown)

@@ -240,6 +240,16 @@ def test_three_engines_are_in_one_report(
     assert all(one["subject"].startswith(f"{one['target']}: ") for one in done["problems"])
 
 
+def test_what_dbtune_itself_reads_is_no_load(redis_server: Redis) -> None:
+    """Keys are looked at after the load has been observed."""
+    with redis_server.client() as cache:
+        for number in range(3000):
+            cache.set(f"read:{number}", "x")
+    done = dbtune("report", redis_server.url(), "--interval", "1s", "-f", "json").ok().json
+    (rate,) = [one for one in done["metrics"] if one["metric"] == "commands_per_second"]
+    assert 0 <= rate["observed"] * rate["observed_seconds"] < 500
+
+
 def test_what_an_index_mends_is_one_problem(
     hostile: Postgres, mongodb: MongoDB, tmp_path: Path
 ) -> None:

@@ -118,8 +118,8 @@ def _hidden(source: Source) -> list[str]:
         else f"GRANT SELECT ON ALL TABLES IN SCHEMA ... TO {source.database.user}"
     )
     return [
-        f"role {source.database.user} may not see the column statistics of {some(hidden)}: their "
-        f"costs are guesses ({grant} lets it)"
+        f"no column statistics of {some(hidden)} can be seen: their costs are guesses (ANALYZE, if "
+        f"that was never done, makes them; {grant} shows them)"
     ]
 
 

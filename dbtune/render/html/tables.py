@@ -59,7 +59,7 @@ def _rows(table: Table, most_rank: int | None) -> Iterator[str]:
         and any(row.get(column.name) not in (None, "", (), []) for row in table.rows)
     ]
     stacks = most_rank is not None and len(shown) > _BESIDE
-    name = f' role="region" aria-label="{text(table.title)}"' if table.title else ""
+    name = f' role="group" aria-label="{text(table.title)}"' if table.title else ""
     kind = ' class="stacks"' if stacks else ""
     yield f'<div class="scroll" tabindex="0"{name}><table{kind}{_role("table", stacks)}>'
     yield f"<thead><tr{_role('row', stacks)}>"
@@ -101,7 +101,7 @@ def _align(column: Column) -> str:
 def _cell(column: Column, item: object) -> str:
     shown = cell(column, item)
     if column.kind == "share" and isinstance(item, int | float):
-        return f"{bar(float(item))} {text(shown)}"
+        return f'<span class="share">{bar(float(item))} {text(shown)}</span>'
     if column.kind != "sql" or not shown:
         return text(shown)
     if len(shown) <= _SQL_WIDTH:

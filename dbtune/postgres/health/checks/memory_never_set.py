@@ -40,5 +40,5 @@ def memory_never_set(settings: Settings) -> Iterator[Finding]:
         "shared_buffers",
         f"none of {', '.join(names)} was ever set",
         Remedy("dbtune gen-config postgresql derives values with a reason for each."),
-        {name: settings.get(name) for name in names},
+        {f"{name}_bytes": settings.size(name) for name in names},
     )

@@ -77,7 +77,7 @@ def _remedy(index: Index, table: Table) -> Remedy:
     )
     if index.unique:
         return Remedy(
-            "Find and remove the duplicates, then build it again; or drop it if it is not wanted.",
+            "Find and remove the duplicates first, then build it again; or drop it if unwanted.",
             sql=f"{_duplicates(index, table)}\n{commented(f'then: {build}')}\n"
             f"{commented(f'or: {drop}')}",
             effect=f"reads the table; then {effect}",

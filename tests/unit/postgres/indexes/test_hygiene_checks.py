@@ -208,7 +208,7 @@ def test_hostile_names_stay_names() -> None:
     (found,) = both(bad, I_AB)[1]
     assert "\x1b" not in found.subject + found.message
     drop, *comment = found.remedy.sql.split("\n-- to undo:\n")
-    assert drop == 'DROP INDEX CONCURRENTLY "public"."x""; DROP TABLE t; --\n\x1b[31m";'
+    assert drop == 'DROP INDEX CONCURRENTLY "public".U&"x""; DROP TABLE t; --\\000a\\001b[31m";'
     assert all(line.startswith("-- ") for line in comment[0].split("\n"))
 
 
@@ -224,6 +224,9 @@ def test_an_invalid_index() -> None:
     assert "maintain" not in idle.message
     (unique,) = invalid_index(Inventory(database(replace(broken, unique=True))))
     assert "duplicates first" in unique.remedy.text
+    assert unique.remedy.sql.startswith(
+        'SELECT "a", count(*) FROM "public"."t" WHERE "a" IS NOT NULL GROUP BY "a" HAVING'
+    )
     (left,) = invalid_index(Inventory(database(replace(broken, name="t_a_ccnew1"))))
     assert left.remedy.sql == 'DROP INDEX CONCURRENTLY "public"."t_a_ccnew1";'
     (parted,) = invalid_index(Inventory(database(broken, t=replace(T, kind="p"))))
