@@ -61,6 +61,25 @@ def test_an_index_for_one_statement(shop: str) -> None:
     assert finding["confidence"] == "estimated"
 
 
+def test_without_statistics_it_is_a_guess_and_stores_nothing(pg15: Postgres) -> None:
+    """pg_monitor lets a role see statements, but not the statistics of columns."""
+    with fresh_database(pg15) as name:
+        for statement in SCHEMA.split(";")[:-1]:
+            pg15.psql(statement, name)
+        pg15.psql("DROP ROLE IF EXISTS watcher", name)
+        pg15.psql("CREATE ROLE watcher LOGIN PASSWORD 'p' IN ROLE pg_monitor", name)
+        sql = "SELECT total FROM orders WHERE customer_id BETWEEN 100 AND 5000"
+        [seen] = dbtune(
+            "suggest-indexes", pg15.dsn(name), "--planner", "lab", "-f", "json", "--sql", sql
+        ).json["suggestions"]
+        assert (seen["include"], seen["confidence"]) == (["total"], "estimated")
+        [row] = dbtune(
+            "suggest-indexes", pg15.dsn(name, "watcher", "p"), "-f", "json", "--sql", sql
+        ).json["suggestions"]
+    assert (row["index"], row["confidence"]) == ("public.orders (customer_id)", "rule of thumb")
+    assert "there are no statistics of customer_id, or this role may not see them" in row["doubt"]
+
+
 def test_an_index_for_patterns_that_nobody_knows_is_a_guess(pg: Callable[[int], Postgres]) -> None:
     with fresh_database(pg(18)) as name:
         pg(18).psql(

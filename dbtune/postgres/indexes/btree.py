@@ -55,10 +55,10 @@ def btree_candidates(
 def covered(use: Use, keys: Sequence[Key], catalog: Catalog) -> Definition | None:
     """The index with all else that the statement reads; ``None`` if it would be too wide.
 
-    Nor is there one for an expression: how many visits to the table it would save is a guess,
-    as statistics tell nothing of an expression, and it has to store the columns as well.
+    Nor is there one for an expression, or for columns without statistics: how many visits to the
+    table it would save is a guess.
     """
-    if not all(key.column for key in keys):
+    if not all(key.column and catalog.is_analysed(use.table, key.column) for key in keys):
         return None
     have = {key.column for key in keys if not key.operator_class}
     rest = sorted(use.needed - have)

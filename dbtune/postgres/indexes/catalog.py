@@ -143,6 +143,11 @@ class Catalog:
         column = self.column(table, name)
         return column.statistics.null_ratio if column and column.statistics else 0.0
 
+    def is_analysed(self, table: Table, name: str) -> bool:
+        """Whether statistics of a column are known, of a partitioned table those of a partition."""
+        parts = (table, *self.leaves(table))
+        return any(c is not None and c.statistics for c in (self.column(t, name) for t in parts))
+
     def correlation(self, table: Table, name: str) -> float:
         """How well the order of a column's values is that of its rows, from 0 to 1."""
         column = self.column(table, name)

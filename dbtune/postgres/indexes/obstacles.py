@@ -242,6 +242,11 @@ def doubt(index: Definition, table: Table, catalog: Catalog, served: Iterable[st
             + ("begin" if index.method == "btree" else "do not begin")
             + " with what is looked for; a log, or --file with real ones, tells which there are"
         )
+    if hidden := [name for name in _columns(index, table) if not catalog.is_analysed(table, name)]:
+        return (
+            f"there are no statistics of {', '.join(hidden)}, or this role may not see them: how "
+            "many rows a condition is true for is a guess"
+        )
     for key in index.keys:
         if key.column or index.method != "btree" or _is_known(key, table, catalog):
             continue
@@ -251,6 +256,13 @@ def doubt(index: Definition, table: Table, catalog: Catalog, served: Iterable[st
             "once the index is there"
         )
     return ""
+
+
+def _columns(index: Definition, table: Table) -> list[str]:
+    """The columns that an index is searched by, also those in expressions and its predicate."""
+    texts = (index.predicate, *(key.sql for key in index.keys))
+    named = {word for text in texts for word in re.findall(r"[\w$]+", text)}
+    return [one.name for one in table.columns if one.name in named]
 
 
 def _is_known(key: Key, table: Table, catalog: Catalog) -> bool:

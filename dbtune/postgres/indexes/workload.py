@@ -110,12 +110,19 @@ def from_statements(
         elif is_plannable(text):
             queries.append(Query(text, one.calls, one.total_ms, one.rows, one.ids))
         else:
-            others[one.text.split(None, 1)[0].upper()[:20]] += 1
-    notes = []
+            others[_first_word(one.text)] += 1
+    return Workload(source, tuple(queries), seconds, tuple(passed), tuple(_without_plan(others)))
+
+
+def _first_word(text: str) -> str:
+    return next(iter(text.split(None, 1)), "")[:20].upper().rstrip(";")
+
+
+def _without_plan(others: Counter[str]) -> Iterable[str]:
+    """A note on statements that have no plan, by their first words: there are many of these."""
     if count := others.total():
         most = ", ".join(plain(word) for word, _ in others.most_common(_NAMED))
-        notes.append(f"{plural(count, 'statement')} without a plan {were(count)} left out: {most}")
-    return Workload(source, tuple(queries), seconds, tuple(passed), tuple(notes))
+        yield f"{plural(count, 'statement')} without a plan {were(count)} left out: {most}"
 
 
 _AROUND = re.compile(
@@ -142,22 +149,23 @@ def inner(text: str) -> str:
 
 def from_log(logged: Logged, source: str, database: str) -> Workload:
     """Statements of logs; of those whose database is known only what ran in this one."""
-    queries, passed = [], []
-    others = 0
+    queries = []
+    elsewhere = 0
+    others: Counter[str] = Counter()
     for one in logged.statements:
         if one.databases and database not in one.databases:
-            others += 1
+            elsewhere += 1
         elif is_plannable(one.text):
             samples = tuple(filter(is_plannable, one.samples))
             ids = (one.id,) if one.id else ()
             queries.append(Query(one.text, one.calls, one.total_ms, None, ids, samples))
         else:
-            passed.append(Passed(one.text, _NO_PLAN))
-    notes = [*logged.notes]
-    if others:
-        found = f"{plural(others, 'statement')} of other databases in the log"
-        notes.append(f"{found} {were(others)} left out")
-    return Workload(source, tuple(queries), logged.seconds or None, tuple(passed), tuple(notes))
+            others[_first_word(one.text)] += 1
+    notes = [*logged.notes, *_without_plan(others)]
+    if elsewhere:
+        found = f"{plural(elsewhere, 'statement')} of other databases in the log"
+        notes.append(f"{found} {were(elsewhere)} left out")
+    return Workload(source, tuple(queries), logged.seconds or None, notes=tuple(notes))
 
 
 def largest(workload: Workload, count: int) -> Workload:
