@@ -30,6 +30,7 @@ from typing import (
 
 from dbtune.codec import Mismatch, dump, load
 from dbtune.errors import Unavailable, UsageError
+from dbtune.profile import product_of
 from dbtune.text import ms_text, plain
 
 if TYPE_CHECKING:
@@ -278,7 +279,8 @@ class Snapshot:
             UsageError: it is of another.
         """
         if self.engine != engine:
-            raise UsageError(f"{self.name} is a snapshot of {self.engine}; this needs {engine}")
+            told = f"{self.name} is a snapshot of {product_of(self.engine)}"
+            raise UsageError(f"{told}; this needs {product_of(engine)}")
         return self
 
     def described(self, report: Report) -> Report:

@@ -63,12 +63,17 @@ class Engine(StrEnum):
         return _PRODUCTS[self]
 
 
-_PRODUCTS = {
+_PRODUCTS: dict[str, str] = {
     Engine.postgresql: "PostgreSQL",
     Engine.mongodb: "MongoDB",
     Engine.redis: "Redis",
     Engine.pgbouncer: "PgBouncer",
 }
+
+
+def product_of(engine: str) -> str:
+    """As :attr:`Engine.product`, of what a file says; one that is not known as it stands there."""
+    return _PRODUCTS.get(engine) or plain(engine)
 
 
 PACKAGES = {
@@ -492,7 +497,9 @@ def _unknown(name: str, names: list[str], paths: list[str]) -> str:
     from difflib import get_close_matches
 
     close = get_close_matches(name, names, n=1)
-    if close:
+    if Path(name).is_file():
+        hint = "it is a file here: --from FILE names a snapshot, --log FILE a server's log"
+    elif close:
         hint = f"did you mean {close[0]!r}?"
     elif names:
         hint = f"known: {', '.join(sorted(set(names)))}"

@@ -172,6 +172,8 @@ def _live(
     lost = [one for one in found if isinstance(one, Skipped)]
     if len(lost) == len(found):
         raise TargetError("; ".join(f"{one.what}: {one.reason}" for one in lost))
+    for missing in lost:  # the document may go to a file, and the exit code names nobody
+        run.say(f"{missing.what}: {missing.reason}")
     return [one for one in found if not isinstance(one, Skipped)], lost
 
 

@@ -21,7 +21,7 @@ from dbtune.compare.verdict import Hypothesis, hypothesis
 from dbtune.errors import UsageError
 from dbtune.facts import Snapshot
 from dbtune.finding import Finding, load_checks, run_checks
-from dbtune.profile import PACKAGES, Engine
+from dbtune.profile import PACKAGES, Engine, product_of
 from dbtune.report import Report
 from dbtune.text import ms_text, plain
 
@@ -111,8 +111,8 @@ def _engine(snapshots: Sequence[Snapshot]) -> Engine:
     for one in others:
         if one.engine != first.engine:
             raise UsageError(
-                f"{first.name} is of {first.engine} and {one.name} of {one.engine}: "
-                "only snapshots of one engine can be compared"
+                f"{first.name} is of {product_of(first.engine)} and {one.name} of "
+                f"{product_of(one.engine)}: only snapshots of one engine can be compared"
             )
     for place, one in enumerate(snapshots):
         for other in snapshots[place + 1 :]:

@@ -212,6 +212,7 @@ def test_one_unreachable_target_does_not_hide_the_others(hostile: Postgres, tmp_
         env={"DBTUNE_CONFIG": str(config)},
     )  # fmt: skip
     assert done.code == 3
+    assert "target down: can't connect" in done.err
     made = json.loads(file.read_text())
     assert {row["target"]: bool(row["error"]) for row in made["targets"]} == {
         "up": False,

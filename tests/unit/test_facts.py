@@ -216,5 +216,5 @@ def test_a_clock_that_is_set_back_leaves_what_is_counted_unknown() -> None:
 
 
 def test_a_snapshot_of_another_engine_is_refused() -> None:
-    with pytest.raises(UsageError, match="snapshot of postgresql; this needs mongodb"):
+    with pytest.raises(UsageError, match="snapshot of PostgreSQL; this needs MongoDB"):
         snapshot().require("mongodb")

@@ -181,13 +181,19 @@ def test_user_and_port_alone_do_not_hide_the_default(
     assert resolve(environ={"PGHOST": "h", "PGUSER": "u"}).name == "PGHOST=h PGUSER=u"
 
 
-def test_unknown_names(environ: dict[str, str], tmp_path: Path) -> None:
+def test_unknown_names(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UsageError, match="did you mean 'prod'"):
         resolve("prd", environ=environ, start=tmp_path)
     with pytest.raises(UsageError, match="known: home, prod"):
         resolve("zzzz", environ=environ, start=tmp_path)
     with pytest.raises(UsageError, match="dbtune profile add zzzz URL"):
         resolve("zzzz", environ={"DBTUNE_CONFIG": "/x"}, start=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    Path("today.log").touch()
+    with pytest.raises(UsageError, match=r"it is a file here: --from FILE .* --log FILE"):
+        resolve("today.log", environ=environ, start=tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,7 @@ def unused_index(
         raise Unavailable(
             f"scans are counted for {usage.period} only: an index that is used by the week or the "
             "month would seem unused",
-            "ask again later, or lower the rule's threshold min_observed_days (suggest-indexes: "
-            "--min-observed)",
+            "lower the rule's min_observed_days (suggest-indexes: --min-observed)",
         )
     for index, table in inventory:
         scans = usage.scans.get(index.oid, 0)
