@@ -66,6 +66,14 @@ def test_command_lines_in_the_readme_have_options_that_exist() -> None:
     assert wrong_options(README) == []
 
 
+def test_files_that_the_documents_name_exist() -> None:
+    texts = README + (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"(?<![\w/.-])(?:tests|dbtune|scripts|examples)/[\w./-]*\w", texts))
+    assert len(named) > 30
+    gone = {one for one in named if not (ROOT / one).exists()}
+    assert gone == {"scripts/bench/NAME"}
+
+
 def test_command_lines_in_other_files_have_options_that_exist() -> None:
     files = [ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
     files += [
