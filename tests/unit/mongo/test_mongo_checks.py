@@ -40,7 +40,7 @@ def test_every_check_is_documented() -> None:
     assert len(CHECKS) == 6
     for one in CHECKS.values():
         assert one.title
-        assert set(one.documentation) == {"Why", "Mistaken when", "Remedy"}
+        assert {"Why", "Mistaken when", "Remedy"} <= set(one.documentation)
         assert one.name.startswith("mongo.")
 
 
