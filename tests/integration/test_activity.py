@@ -357,4 +357,4 @@ def test_redis(redis_server: Redis) -> None:
             thread.join()
     wrong = dbtune("activity", "cancel", "1", redis_server.url(), "--yes")
     assert wrong.code == 2
-    assert re.search(r"needs? postgresql", wrong.err)
+    assert re.search(r"needs? PostgreSQL", wrong.err)

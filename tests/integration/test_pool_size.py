@@ -91,7 +91,7 @@ def test_impossible_inputs_are_findings_and_can_fail_a_build() -> None:
         (("--instances", "0"), "--instances must be between"),
         (("--max-connections", "1000000"), "--max-connections must be between"),
         (("--instance", "5"), "--instances"),
-        (("redis://localhost",), "pool-size is for postgresql, pgbouncer and mongodb"),
+        (("redis://localhost",), "pool-size is for PostgreSQL, PgBouncer and MongoDB"),
     ],
 )
 def test_mistakes(arguments: tuple[str, ...], words: str) -> None:
