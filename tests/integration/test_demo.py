@@ -233,7 +233,7 @@ def alive(pid: int) -> bool:
     shown = subprocess.run(
         ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
-    return shown.stdout.strip() not in ("", "Z", "Zs")
+    return shown.stdout.strip()[:1] not in ("", "Z")  # ZNs is a zombie that was nice
 
 
 def working_in(folder: Path | str) -> list[str]:
