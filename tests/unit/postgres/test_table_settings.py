@@ -184,13 +184,12 @@ def test_no_name_breaks_out_of_the_script() -> None:
         version=150000,
     )
     do, undo = artifacts(advise(given), hostile)
-    quoted = '"' + hostile.replace('"', '""') + '"'
+    quoted = 'U&"a""; DROP TABLE x; --\\000aDROP TABLE y; --"'
     for text in (do.text, undo.text):
         # Nothing but whole statements on whole names is left when comments and those are gone.
         rest = text.replace(f"ALTER TABLE {quoted}.{quoted} ", "")
         for line in rest.split("\n"):
             assert line.startswith(("--", "SET", "RESET", "ALTER TABLE")) or not line, line
-    assert "\n-- DROP TABLE y" in do.text  # of what is commented out, every line is
 
 
 def test_nothing_to_do() -> None:

@@ -179,7 +179,7 @@ def test_names_in_a_plan_do_not_break_out_of_remedies() -> None:
     assert all("DROP" not in line or "conname = 'x''" in line for line in fk.remedy.sql.split("\n"))
     table = scan(100, 5, evil, **{"Shared Hit Blocks": 5000, "Shared Dirtied Blocks": 4000})
     (line,) = only("plan.dirtying-read", table).remedy.sql.split("\n")
-    assert line.startswith("VACUUM (ANALYZE) \"x'")
+    assert line.startswith("VACUUM (ANALYZE) U&\"x'\\000a; DROP")
     assert (
         found("plan.distorting-setting", with_settings(**{"enable_x; DROP TABLE y": "off"})) == []
     )
