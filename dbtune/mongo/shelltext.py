@@ -282,7 +282,7 @@ def _constructed(name: str, given: Sequence[Any], offset: int) -> Any:
         raise SyntaxProblem(offset, f"a value; {shorten(name, 40)}() is none that is known here")
     try:
         return make(*given)
-    except Exception:
+    except Exception:  # what somebody typed may be of any number and kind
         raise SyntaxProblem(offset, f"a value; this {name}() has none that fits it") from None
 
 

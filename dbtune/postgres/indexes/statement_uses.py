@@ -232,15 +232,15 @@ class _Reader:
         added = [one for one in scope.sources.values() if one not in before]
         for column in join.args.get("using") or ():
             name = folded(column if isinstance(column, exp.Identifier) else column.this)
-            sides = [
+            left, right = (
                 next((s for s in sources if s.places(name) is not None), None)
                 for sources in (before, added)
-            ]
-            if sides[0] and sides[1]:
-                for side in sides:
-                    side.need(name)  # type: ignore[union-attr]
-                for one in sides[0].places(name) or ():
-                    for other in sides[1].places(name) or ():
+            )
+            if left and right:
+                left.need(name)
+                right.need(name)
+                for one in left.places(name) or ():
+                    for other in right.places(name) or ():
                         self.equalities.add(one, other)
         if on := join.args.get("on"):
             conditions.append(on)
