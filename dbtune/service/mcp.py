@@ -204,8 +204,7 @@ def server(ask: Ask, allowed: Collection[str] = (), default: Sequence[str] = ())
         ] = 5,
     ) -> dict[str, Any]:
         """Redis: how well it serves as a cache. PostgreSQL: which answers are worth keeping."""
-        options = (f"--limit={limit}", f"--interval={seconds}s", "--deadline=5s")
-        return get("cache", *at(target), *options)
+        return get("cache", *at(target), f"--limit={limit}", f"--interval={seconds}s")
 
     @tool
     def pool_size(
