@@ -17,6 +17,7 @@ from psycopg import sql
 from dbtune.errors import Unavailable
 from dbtune.postgres.bloat.measure import reading
 from dbtune.postgres.indexes.advice import Advice
+from dbtune.postgres.indexes.catalog import Catalog
 from dbtune.postgres.indexes.definition import Definition
 from dbtune.postgres.indexes.key_groups import sampled_groups
 from dbtune.postgres.indexes.size import IndexSizes
@@ -24,7 +25,9 @@ from dbtune.postgres.relations.facts import Frequency, JointDistinct, Relations,
 from dbtune.postgres.session import Row, Session
 
 BLOCKS = 600
-"""How many blocks of a table are read."""
+"""How many blocks of a table are read, of a partitioned one of all its partitions together."""
+_MOST_PARTS = 20
+"""So many partitions are read, the largest: the sizes of others are from statistics alone."""
 SECONDS = 10.0
 """How long all tables together may be read."""
 _MOST_SETS = 20
@@ -56,8 +59,8 @@ def with_samples(
 ) -> tuple[Relations, list[str]]:
     """The relations, with combinations of the columns of these indexes counted where it helps.
 
-    Only b-trees that deduplicate are worth it. What a role may not read or not in whole (row
-    security), or what takes too long, stays unknown.
+    Only b-trees that deduplicate are worth it, of a partitioned table those on its partitions. What
+    a role may not read or not in whole (row security), or what takes too long, stays unknown.
 
     Args:
         session: an open session.
@@ -68,12 +71,20 @@ def with_samples(
     Returns:
         The relations, and a sentence for each table that could not be sampled.
     """
-    wanted: defaultdict[tuple[str, str], dict[tuple[str, ...], None]] = defaultdict(dict)
+    catalog = Catalog(relations)
+    wanted: defaultdict[int, dict[tuple[str, ...], None]] = defaultdict(dict)
+    blocks: dict[int, int] = {}
     for one in definitions:
         names = tuple(key.column for key in one.keys)
         whole = not (one.unique or one.include or one.predicate)
-        if one.method == "btree" and whole and all(names):
-            wanted[one.schema, one.table][names] = None
+        table = catalog.table(one.schema, one.table)
+        if one.method != "btree" or not whole or not all(names) or table is None:
+            continue
+        parts = catalog.leaves(table) if table.kind == "p" else [table]
+        parts = sorted(parts, key=lambda part: (-(part.size_bytes or 0), part.oid))[:_MOST_PARTS]
+        for part in parts:
+            wanted[part.oid][names] = None
+            blocks[part.oid] = BLOCKS // len(parts)
     ends = time.monotonic() + seconds
     tables = dict(relations.tables)
     notes = []
@@ -81,13 +92,13 @@ def with_samples(
         columns = table.column
         sets = [
             names
-            for names in wanted.get((table.schema, table.name), ())
+            for names in wanted.get(table.oid, ())
             if all(name in columns for name in names) and not _few(table, names)
         ]
         if not sets or table.kind not in "rm":
             continue
         try:
-            counted = _count(session, relations, table, sets[:_MOST_SETS], ends)
+            counted = _count(session, relations, table, sets[:_MOST_SETS], blocks[table.oid], ends)
         except Unavailable as missing:
             notes.append(f"{table.schema}.{table.name} was not sampled: {missing.reason}")
             continue
@@ -108,16 +119,21 @@ def _few(table: Table, names: tuple[str, ...]) -> bool:
 
 
 def _count(
-    session: Session, relations: Relations, table: Table, sets: list[tuple[str, ...]], ends: float
+    session: Session,
+    relations: Relations,
+    table: Table,
+    sets: list[tuple[str, ...]],
+    most: int,
+    ends: float,
 ) -> list[JointDistinct]:
-    """One statement that reads the blocks once, and groups what it read by each set of columns.
+    """One statement that reads so many blocks once, and groups them by each set of columns.
 
     Raises:
         Unavailable: it may not be read, or there is no time for it.
         TargetError: the connection broke.
     """
     blocks = (table.size_bytes or 0) / relations.block_bytes or table.pages
-    share = 1.0 if blocks <= BLOCKS else BLOCKS / blocks
+    share = 1.0 if blocks <= most else most / blocks
     columns = sorted({name for names in sets for name in names})
     parts = [
         sql.SQL(
