@@ -139,6 +139,8 @@ def write_file(path: Path, text: str | bytes, *, force: bool) -> None:
     _refuse_existing(path, force=force)
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file in it")
+    if path.parent.is_file():
+        raise UsageError(f"{path.parent} is a file; name a folder")
     content = text.encode() if isinstance(text, str) else text
     try:
         if path.exists() and not path.is_file():  # a device or pipe: nothing to replace

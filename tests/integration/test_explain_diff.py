@@ -108,6 +108,13 @@ def test_a_baseline_that_can_t_be_written_stays_as_it_was(tmp_path: Path) -> Non
     assert kept.read_text() == "the old one"
 
 
+def test_a_file_where_a_folder_belongs_is_said_to_be_one(tmp_path: Path) -> None:
+    file = tmp_path / "base"
+    file.touch()
+    made = dbtune("explain", "check", GOOD, "--write-baseline", str(file))
+    assert (made.code, f"{file} is a file; name a folder" in made.err) == (2, True)
+
+
 def check_examples(*options: str) -> Result:
     plans = [str(path) for path in sorted(EXAMPLES.glob("*.txt"))]
     by = ("--policy", str(EXAMPLES / "policy.yaml"), "--baseline", str(EXAMPLES / "baseline"))
