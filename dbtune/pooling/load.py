@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import NamedTuple
 
 from dbtune.finding import Skipped
@@ -102,6 +103,7 @@ class Looks:
         on_cpu: processes on a CPU or wanting one.
         hidden: sessions whose state this role may not see, at most in one look.
         untracked: sessions that do not tell their state (track_activities is off).
+        left_open: of the held ones, those whose transaction has been idle for a minute or more.
     """
 
     every_seconds: float = 0.0
@@ -110,6 +112,14 @@ class Looks:
     on_cpu: tuple[int, ...] = ()
     hidden: int = 0
     untracked: int = 0
+    left_open: tuple[int, ...] = ()
+
+    @property
+    def busy(self) -> tuple[int, ...]:
+        """Held, but not left open: a transaction that nobody ends is a leak, and no demand."""
+        return tuple(
+            held - left for held, left in zip_longest(self.held, self.left_open, fillvalue=0)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,14 +165,16 @@ def _of_looks(load: Load, skipped: list[Skipped]) -> dict[str, Quantity]:
         skipped.append(Skipped(HIDDEN, why, remedy))
         return {}
     source = f"pg_stat_activity, {load.count:,} looks"
+    if any(looks.left_open):
+        source += f", without {max(looks.left_open)} left in a transaction"
     found = {}
-    held = sum(looks.held)
+    held = sum(looks.busy)
     if load.count > 1 and held:
-        found["busy"] = Quantity(series.mean(looks.held), source)
-        found["busy_p95"] = Quantity(series.quantile(looks.held, 0.95), source)
+        found["busy"] = Quantity(series.mean(looks.busy), source)
+        found["busy_p95"] = Quantity(series.quantile(looks.busy, 0.95), source)
         window = windows(load)
         if load.count >= FEWEST_WINDOWS * window:
-            found["busy_peak"] = Quantity(series.peak(looks.held, window), source)
+            found["busy_peak"] = Quantity(series.peak(looks.busy, window), source)
         found["cpus_busy"] = Quantity(series.mean(looks.on_cpu), source)
     if held < FEWEST_OBSERVATIONS:
         skipped.append(
@@ -185,7 +187,7 @@ def _of_looks(load: Load, skipped: list[Skipped]) -> dict[str, Quantity]:
         )
         return found
     # Parallel workers are on CPUs for one held connection: they can be more than it.
-    share = series.ratio(looks.on_cpu, looks.held)
+    share = series.ratio(looks.on_cpu, looks.busy)
     low, high = (None if end is None else _share(1 - end) for end in (share.high, share.low))
     found["wait_share"] = Quantity(
         Estimate(_share(1 - share.value), low, high), f"pg_stat_activity, {held:,} observations"
@@ -208,13 +210,13 @@ def balanced_of(load: Load, cpus: float | None) -> float | None:
     whole, looks = load.whole, load.looks
     on_cpu = sum(looks.on_cpu)
     running = on_cpu if cpus is None else sum(min(one, cpus) for one in looks.on_cpu)
-    blocked = whole.lock + whole.latch
+    held, blocked = sum(looks.busy), whole.lock + whole.latch
     bounds = []
     if cpus is not None and running > 0:
-        alone = max(running, whole.held - blocked - (on_cpu - running))
+        alone = max(running, held - blocked - (on_cpu - running))
         bounds.append(cpus * min(1 / (1 - MOST_WAIT_SHARE), alone / running))
-    if whole.held and whole.latch >= _SATURATED * whole.held:
-        bounds.append((whole.held - blocked) / load.count)
+    if held and whole.latch >= _SATURATED * held:
+        bounds.append((held - blocked) / load.count)
     return min(bounds, default=None)
 
 
@@ -225,13 +227,13 @@ def contended_of(load: Load) -> Contended | None:
     others at each look: a session that sits on a lock is an incident, and no size helps against it.
     """
     whole, turns = load.whole, load.turns
-    blocked = whole.lock + whole.latch
-    if not whole.lock or blocked < _QUEUEING * whole.held:
+    held, blocked = sum(load.looks.busy), whole.lock + whole.latch
+    if not whole.lock or blocked < _QUEUEING * held:
         return None
     if turns.count < _FEWEST_LOCK_LOOKS or turns.moved < _LEAST_MOVED:
         return None
     locks = max(1.0, turns.holders)
-    return Contended(max(locks, (whole.held - blocked) / load.count), locks)
+    return Contended(max(locks, (held - blocked) / load.count), locks)
 
 
 def _share(value: float) -> float:
@@ -265,7 +267,7 @@ def _of_counters(load: Load, found: Quantities) -> dict[str, Quantity]:
     rate, busy = found.get("per_second"), found.get("busy")
     counted = [one.held_ms for one in load.work if one.held_ms is not None]
     held_ms = sum(counted) if counted else 0.0
-    few = sum(load.looks.held) < FEWEST_OBSERVATIONS or busy is None
+    few = sum(load.looks.busy) < FEWEST_OBSERVATIONS or busy is None
     if held_ms > 0 and load.transactions and few:
         hold = held_ms / load.transactions
         more = {"hold_ms": Quantity(Estimate(hold), "pg_stat_database")}

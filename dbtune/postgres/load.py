@@ -240,6 +240,7 @@ def _looks(rows: list[Row]) -> Looks:
         on_cpu=tuple(row["on_cpu"] for row in rows),
         hidden=max(row["hidden"] for row in rows),
         untracked=max(row["untracked"] for row in rows),
+        left_open=tuple(row["left_open"] for row in rows),
     )
 
 

@@ -4,6 +4,7 @@
 -- whole: the row of all. took_seconds: what the look took so far. held: with a running statement or
 -- an open transaction, at one of cpu, io, lock, latch, client, other. on_cpu: processes that run or
 -- want to run. unused, stuck: idle, outside or inside a transaction, since before the time given.
+-- left_open: of the held ones, those whose transaction has been idle for a minute or more.
 WITH look AS (
     SELECT a.datname::text AS database, a.usename::text AS "user", a.application_name AS application,
            a.backend_type, a.state, a.state_change,
@@ -51,6 +52,9 @@ SELECT GROUPING(l.database) = 1 AS whole,
            WHERE l.kind = 'idle' AND l.state_change < %(since)s) AS unused,
        pg_catalog.count(*) FILTER (
            WHERE l.state LIKE 'idle in transaction%%' AND l.state_change < %(since)s) AS stuck,
+       pg_catalog.count(*) FILTER (
+           WHERE l.state LIKE 'idle in transaction%%'
+             AND l.state_change <= pg_catalog.clock_timestamp() - interval '1 minute') AS left_open,
        COALESCE(EXTRACT(epoch FROM pg_catalog.max(
            pg_catalog.clock_timestamp() - l.state_change)
            FILTER (WHERE l.state LIKE 'idle in transaction%%')) * 1000, 0

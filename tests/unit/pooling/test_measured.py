@@ -56,6 +56,21 @@ def test_rate_hold_time_and_waiting() -> None:
         assert low is None or (low <= quantity.estimate.value and high is not None)
 
 
+def test_a_transaction_that_nobody_ends_is_no_demand() -> None:
+    leaks = replace(
+        LOAD.looks, held=tuple(one + 3 for one in HELD), left_open=(3,) * len(HELD)
+    )  # fmt: skip
+    whole = replace(LOAD.whole, held=LOAD.whole.held + 600, client=600)
+    leaking = replace(LOAD, looks=leaks, whole=whole)
+    found, _ = of_load(leaking)
+    plain, _ = of_load(LOAD)
+    assert {name: one.estimate for name, one in found.items()} == {
+        name: one.estimate for name, one in plain.items()
+    }
+    assert "without 3 left in a transaction" in found["busy"].source
+    assert balanced_of(leaking, 4) == balanced_of(LOAD, 4)
+
+
 def test_before_14_the_hold_time_comes_from_looks() -> None:
     work = (Work("shop", 4000, seconds=20.0),)
     found, skipped = of_load(replace(LOAD, work=work))
