@@ -77,10 +77,10 @@ def gauges(span: Span, thresholds: Thresholds) -> Iterator[Gauge]:
 def tables(span: Span) -> Iterator[Table]:
     """The details, as far as there is something to say."""
     members = span.maybe(replica_set)
-    if members:
+    if members and members.members:
         yield replace(MEMBERS, rows=tuple(asdict(one) for one in members.members))
     log = span.maybe(oplog)
-    if log:
+    if log and log.max_bytes:
         yield replace(OPLOG, rows=(asdict(log),))
     sizes = (asdict(one) for one in span.maybe(profiling) or ())
     known = [one.name for one in SIZES.columns]

@@ -98,7 +98,7 @@ class Session:
         hello = self._hello
         if hello.get("msg") == "isdbgrid":
             return "mongos"
-        if not hello.get("setName"):
+        if not hello.get("setName") and not hello.get("isreplicaset"):  # that: not initiated yet
             return "standalone"
         if hello.get("isWritablePrimary"):
             return "primary"

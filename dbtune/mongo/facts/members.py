@@ -31,7 +31,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaSet:
-    """A replica set.
+    """A replica set; without members that of a standalone server, which has none.
 
     Attributes:
         name: its name.
@@ -53,7 +53,7 @@ class ReplicaSet:
 
 @dataclass(frozen=True, slots=True)
 class Oplog:
-    """The log of operations that secondaries follow.
+    """The log of operations that secondaries follow; of no size on a standalone server.
 
     Attributes:
         window_seconds: between its first and its last entry.
@@ -68,6 +68,8 @@ class Oplog:
 @fact("replica_set")
 def replica_set(session: Session) -> ReplicaSet:
     """Least privilege: clusterMonitor."""
+    if session.role == "standalone":
+        return ReplicaSet("", ())
     found = session.command("admin", {"replSetGetStatus": 1})
     members = found.get("members", [])
     newest = max((one["optimeDate"] for one in members if one.get("stateStr") == "PRIMARY"),
@@ -98,9 +100,11 @@ def _lag(newest: datetime | None, own: datetime | None, state: str) -> float | N
 @fact("oplog")
 def oplog(session: Session) -> Oplog:
     """Least privilege: clusterMonitor, which includes reading local.oplog.rs."""
+    if session.role == "standalone":
+        return Oplog(0.0, 0, 0)
     sized = session.command("local", {"collStats": "oplog.rs"})
     if not sized.get("capped"):
-        raise Unavailable("there is no oplog: the server is in no replica set")
+        raise Unavailable("there is no oplog yet")
     ends = []
     for direction in (1, -1):
         query = {"find": "oplog.rs", "sort": {"$natural": direction}, "limit": 1,

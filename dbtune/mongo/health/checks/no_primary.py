@@ -18,7 +18,7 @@ def no_primary(replica_set: ReplicaSet) -> Iterator[Finding]:
 
     Remedy: Bring enough members up for a majority.
     """
-    if not replica_set.has_primary:
+    if replica_set.members and not replica_set.has_primary:
         yield Finding(
             f"replica set {replica_set.name}",
             f"no member is primary; a majority of {replica_set.majority} votes is needed",

@@ -27,7 +27,7 @@ def oplog_window_short(
     Remedy: replSetResizeOplog, or a minimum retention.
     """
     full = oplog.size_bytes >= full_ratio * oplog.max_bytes
-    if oplog.window_seconds >= warning_seconds or not full:
+    if oplog.window_seconds >= warning_seconds or not full or not oplog.max_bytes:
         return
     hours = max(oplog.window_seconds / 3600, 0.01)
     wanted = round(oplog.max_bytes / hours * 24 / 1024**2) + 990
