@@ -276,7 +276,7 @@ def test_mistakes_are_sentences(tmp_path: Path) -> None:
     assert "twice" in refused(one, one)
     assert "--since chooses snapshots of a --store" in refused(one, later, "--since", "2h")
     assert "are the same snapshot" in refused(one, copy)
-    assert "of postgresql and" in refused(one, redis)
+    assert "of PostgreSQL and" in refused(one, redis)
     assert "reads dbtune.snapshot/1" in refused(old, later)
     assert "damaged" in refused(str(broken), later)
     assert "is no snapshot" in refused(str(text), later)

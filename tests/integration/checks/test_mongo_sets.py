@@ -154,6 +154,8 @@ def test_members_without_data_or_in_maintenance(members: tuple[MongoDB, MongoDB,
                     told = dbtune(command, url)
                     assert (told.code, told.out) == (3, "")
                     assert "nothing can be read: this member" in told.err
+            # The primary hears of it by the next heartbeat.
+            assert eventually(lambda: findings(first, "mongo.member-down"), there=True)
             for _ in range(5):  # whoever answers first: what is read is of the primary
                 judged = dbtune("check", f"mongodb://{whole}/?replicaSet=three", "-f", "json",
                                 "--only", "mongo.member-down").json  # fmt: skip
