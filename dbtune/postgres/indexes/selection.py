@@ -346,13 +346,13 @@ class Search:
         """Without what gains less than it has to, and improved by what gains enough.
 
         What was chosen freely leaves out what only paid without something that has gone since, so
-        that the known plans are started from once more.
+        that it is begun again, with the known plans and with nothing.
         """
         best = self._pruned(config)
         if not self.limits.least_improvement:
             return best
         self._strict = True
-        for start in (best, self._estimated(1.0)):
+        for start in (best, self._estimated(1.0), 0):
             if self._over():
                 break
             found = self._exchange(self._greedy(self._pruned(start)))
