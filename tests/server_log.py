@@ -90,16 +90,16 @@ class Events:
 
     def lock_wait(self) -> None:
         """A session waits for a row that another has updated."""
-        text = "still waiting for ShareLock on transaction"
-        before = self.log("stderr").read_text(errors="replace").count(text)
         with self.connect("holder") as holder, self.connect("waiter") as waiter:
+            # With its number: what a deadlock waited for may only be written now.
+            text = f"process {waiter.info.backend_pid} still waiting for ShareLock on transaction"
             with holder.transaction():
                 holder.execute("UPDATE stock SET amount = 5 WHERE id = 50")
                 thread = threading.Thread(
                     target=lambda: waiter.execute("DELETE FROM stock WHERE id = 50")
                 )
                 thread.start()
-                self.wait_for(text, before + 1)
+                self.wait_for(text)
                 time.sleep(0.2)  # longer than it takes to be logged
             thread.join()
 
@@ -144,10 +144,10 @@ class Events:
             connection.execute("SELECT 1")
         self.wait_for("database system is ready to accept connections", 2)
 
-    def wait_for(self, text: str, count: int = 1) -> None:
+    def wait_for(self, text: str, count: int = 1, form: str = "stderr") -> None:
         """Wait until the log has a text so often."""
         deadline = time.monotonic() + 120
-        while self.log("stderr").read_text(errors="replace").count(text) < count:
+        while self.log(form).read_text(errors="replace").count(text) < count:
             assert time.monotonic() < deadline, f"the log has no {text!r}"
             time.sleep(0.05)
 

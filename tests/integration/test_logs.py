@@ -45,9 +45,11 @@ def logs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         for query, calls in pg.psql("SELECT query, calls FROM pg_stat_statements", name):
             found.calls[fingerprint(query)] += calls
         events.crash()
-        # Autovacuum would write on between one copy and the next.
+        # Autovacuum would write on between one copy and the next, and the process that writes the
+        # logs ends after the server.
         pg.halt()
         for form in destinations(version):
+            events.wait_for("database system is shut down", form=form)
             found[form] = folder / events.log(form).name
             found[form].write_bytes(events.log(form).read_bytes())
     return found
