@@ -167,7 +167,8 @@ def new_redis() -> Iterator[Callable[[], Redis]]:
         server.stop()
 
 
-def _mongodb() -> MongoDB:
+def own_mongodb() -> MongoDB:
+    """A server for one test or module alone, to be started by it."""
     if servers.find_mongod() is None:
         missing("mongod")
     return MongoDB()
@@ -182,13 +183,13 @@ def _emptied(server: MongoDB) -> MongoDB:
 
 @pytest.fixture(scope="session")
 def _shared_mongodb() -> Iterator[MongoDB]:
-    with _mongodb() as server:
+    with own_mongodb() as server:
         yield server.start()
 
 
 @pytest.fixture(scope="session")
 def _shared_mongodb_rs() -> Iterator[MongoDB]:
-    with _mongodb() as server:
+    with own_mongodb() as server:
         yield server.start(rs=True)
 
 
@@ -210,7 +211,7 @@ def new_mongodb() -> Iterator[Callable[[], MongoDB]]:
     made: list[MongoDB] = []
 
     def make() -> MongoDB:
-        made.append(_mongodb())
+        made.append(own_mongodb())
         return made[-1]
 
     yield make

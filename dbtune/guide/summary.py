@@ -79,7 +79,7 @@ def _worst(problems: Sequence[Problem], materials: Sequence[Material]) -> str:
     where = next((one for one in materials if one.name == worst.target), None)
     on = f" on {_called(where, materials)}" if where and len(materials) > 1 else ""
     told = worst.headline if worst.headline.startswith(worst.title) else ""
-    told = told or f"{worst.title}" + f" ({worst.headline})" * bool(worst.finding.title)
+    told = told or worst.title + f" ({worst.headline})" * bool(worst.finding.title)
     return f"The worst{on}, {worst.harm}: {shorten(told, _LONGEST)}."
 
 

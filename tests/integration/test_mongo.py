@@ -23,7 +23,7 @@ from dbtune.render.document import schema as json_schema
 from dbtune.session import Limits
 from tests import servers
 from tests.command import Result, dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.servers import MongoDB, Postgres, Redis
 
 Client = pymongo.MongoClient[dict[str, Any]]
@@ -74,9 +74,7 @@ def workload(client: Client) -> None:
 @pytest.fixture(scope="module")
 def secured() -> Iterator[MongoDB]:
     """A mongod with users, whose profiler has recorded the workload of the user ``app``."""
-    if servers.find_mongod() is None:
-        missing("mongod")
-    with MongoDB() as server:
+    with own_mongodb() as server:
         server.start(auth=True)
         with server.client() as root:
             fill(root)

@@ -22,9 +22,8 @@ from dbtune.mongo.plans.find import Found, find_documents
 from dbtune.mongo.plans.model import Plan
 from dbtune.mongo.shellprint import shell_text
 from dbtune.mongo.shelltext import read_value
-from tests import servers
 from tests.command import dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.servers import MongoDB
 
 Client = pymongo.MongoClient[dict[str, Any]]
@@ -34,9 +33,7 @@ CHECKS = load_checks("dbtune.mongo.plans.checks")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MongoDB]:
-    if servers.find_mongod() is None:
-        missing("mongod")
-    with MongoDB() as started:
+    with own_mongodb() as started:
         started.start()
         with started.client() as client:
             fill(client)

@@ -29,9 +29,8 @@ from dbtune.mongo.session import Session
 from dbtune.profile import profile_from_url
 from dbtune.report import Report
 from dbtune.session import Limits
-from tests import servers
 from tests.command import dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.servers import MongoDB
 
 Client = pymongo.MongoClient[dict[str, Any]]
@@ -41,9 +40,7 @@ NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MongoDB]:
-    if servers.find_mongod() is None:
-        missing("mongod")
-    with MongoDB() as started:
+    with own_mongodb() as started:
         started.start()
         with started.client() as client:
             fill(client)

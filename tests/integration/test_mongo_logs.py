@@ -14,9 +14,8 @@ import pytest
 from dbtune.cli import pool_size as pool_size_command
 from dbtune.cli import slow_queries as slow_queries_command
 from dbtune.render.document import schema as json_schema
-from tests import servers
 from tests.command import Result, dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.servers import MongoDB
 
 Client = pymongo.MongoClient[dict[str, Any]]
@@ -26,10 +25,8 @@ SECRET = "pk4711secretvalue"
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a member of a replica set logged of a workload, and of losing its primary."""
-    if servers.find_mongod() is None:
-        missing("mongod")
     path = tmp_path_factory.mktemp("log") / "mongod.log"
-    with MongoDB() as server:
+    with own_mongodb() as server:
         server.start(rs=True)
         with server.client() as root:
             root.shop.orders.insert_many({"_id": n, "a": n % 10} for n in range(1000))

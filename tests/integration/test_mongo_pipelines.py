@@ -13,8 +13,7 @@ from dbtune.mongo.indexes.suggest import Request, suggest
 from dbtune.mongo.session import Session
 from dbtune.profile import profile_from_url
 from dbtune.session import Limits
-from tests import servers
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.servers import MongoDB
 
 Client = pymongo.MongoClient[dict[str, Any]]
@@ -26,9 +25,7 @@ GRAPH = {"$graphLookup": {"from": "other", "startWith": "$a", "connectFromField"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MongoDB]:
-    if servers.find_mongod() is None:
-        missing("mongod")
-    with MongoDB() as started:
+    with own_mongodb() as started:
         started.start()
         with started.client() as client:
             client.shop.c.insert_many(

@@ -11,9 +11,8 @@ from dbtune.mongo.indexes.usage import members_of
 from dbtune.mongo.session import Session
 from dbtune.profile import profile_from_url
 from dbtune.session import Limits
-from tests import servers
 from tests.command import Result, dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.servers import MongoDB
 
 PASSWORD = "hunter2secret"
@@ -29,9 +28,7 @@ COMMANDS = {
 @pytest.fixture(scope="module")
 def server() -> Iterator[MongoDB]:
     """A member of a replica set with users of several privileges."""
-    if servers.find_mongod() is None:
-        missing("mongod")
-    with MongoDB() as made:
+    with own_mongodb() as made:
         made.start(rs=True, auth=True)
         with made.client() as root:
             root.shop.orders.insert_many({"_id": n, "a": n % 10} for n in range(3000))

@@ -16,9 +16,8 @@ import pytest
 from dbtune.mongo.storage.checks.wasted_storage import wasted_storage
 from dbtune.mongo.storage.facts import CollectionStorage
 from dbtune.mongo.storage.fresh_size import fresh_ratio
-from tests import servers
 from tests.command import dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.servers import MongoDB
 
 Client = pymongo.MongoClient[dict[str, Any]]
@@ -38,9 +37,7 @@ def document(rng: random.Random, number: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MongoDB]:
-    if servers.find_mongod() is None:
-        missing("mongod")
-    with MongoDB() as started:
+    with own_mongodb() as started:
         started.start()
         rng = random.Random(5)
         with started.client() as client:

@@ -12,9 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests import servers
 from tests.command import Result, dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.servers import MongoDB, Postgres, Redis
 
 PASSWORD = "hunter2secret"
@@ -99,9 +98,7 @@ def test_a_report_does_not_say_that_all_is_well(cached: Redis, tmp_path: Path) -
 
 @pytest.fixture(scope="module")
 def member() -> Iterator[MongoDB]:
-    if servers.find_mongod() is None:
-        missing("mongod")
-    with MongoDB() as made:
+    with own_mongodb() as made:
         made.start(rs=True, auth=True)
         with made.client() as root:
             root.shop.orders.insert_many({"_id": n, "a": n % 10} for n in range(300))

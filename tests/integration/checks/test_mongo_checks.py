@@ -16,9 +16,8 @@ from dbtune.finding import load_checks
 from dbtune.mongo.facts.profiling import Profiling
 from dbtune.mongo.health.checks import version_end_of_life
 from dbtune.mongo.health.checks.many_collections import many_collections
-from tests import servers
 from tests.command import dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.health import eventually, findings, meanwhile
 from tests.servers import MongoDB
 
@@ -140,9 +139,7 @@ def test_the_whole_on_a_real_server(mongodb: MongoDB) -> None:
 
 
 def test_a_member_that_waits_to_be_initiated() -> None:
-    if servers.find_mongod() is None:
-        missing("mongod")
-    with MongoDB() as server:
+    with own_mongodb() as server:
         server.start("--replSet", "later")
         made = dbtune("check", server.url(), "--interval", "0s", "-f", "json").json
     assert made["target"]["role"] != "standalone"

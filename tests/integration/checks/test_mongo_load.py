@@ -15,9 +15,8 @@ import bson
 import pymongo
 import pytest
 
-from tests import servers
 from tests.command import dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.health import eventually, findings
 from tests.servers import HOST, MongoDB
 
@@ -35,11 +34,9 @@ Client = pymongo.MongoClient[dict[str, Any]]
 @pytest.fixture(scope="module")
 def small() -> Iterator[MongoDB]:
     """A server with room for 100 connections, whose cursors live for a tenth of a second."""
-    if servers.find_mongod() is None:
-        missing("mongod")
     parameters = ("cursorTimeoutMillis=100", "clientCursorMonitorFrequencySecs=1")
     more = (part for one in parameters for part in ("--setParameter", one))
-    with MongoDB() as server:
+    with own_mongodb() as server:
         # No checkpoint of its own: it would clean what a test has made dirty.
         server.start("--maxConns", "100", "--syncdelay", "3600", *more)
         with server.client() as client:

@@ -11,9 +11,8 @@ from typing import Any
 import pymongo
 import pytest
 
-from tests import servers
 from tests.command import dbtune
-from tests.conftest import missing
+from tests.conftest import own_mongodb
 from tests.health import Found, eventually, findings
 from tests.servers import HOST, MongoDB
 
@@ -23,9 +22,7 @@ Client = pymongo.MongoClient[dict[str, Any]]
 @pytest.fixture(scope="module")
 def members() -> Iterator[tuple[MongoDB, MongoDB, MongoDB]]:
     """A primary, a secondary and an arbiter, which notice within a second or two who is gone."""
-    if servers.find_mongod() is None:
-        missing("mongod")
-    first, second, third = MongoDB(), MongoDB(), MongoDB()
+    first, second, third = own_mongodb(), own_mongodb(), own_mongodb()
     quick = ["--setParameter", "flowControlTargetLagSeconds=1"]
     quick += ["--setParameter", "flowControlSamplePeriod=1"]
     with first, second, third:
